@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The errors of the collection: data first, text second.
+
+    BackhaulError            code, cause, remedy, retryable, role, host, path, details
+    |- InputError            the playbook's author   never retried
+    |     invalid_input unsafe_path dependency_missing
+    |- TrustError            security                never retried
+    |     host_key_unknown host_key_mismatch host_key_revoked
+    |     host_certificate_invalid algorithm_mismatch authentication_refused
+    |- LinkError             the network             retried
+    |     connect_failed timed_out link_lost server_busy
+    |- RemoteError           the server said no      not retried
+    |     not_found permission_denied already_exists no_space
+    |     unsupported protocol_violation remote_failure
+    |- SelectionError        there is no good backup not retried
+    |     no_match stale incomplete suspicious
+    `- IntegrityError        do not trust the copy   once at most
+          source_changed short_transfer digest_mismatch publish_failed locked
+"""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+Detail = t.Union[None, bool, int, float, str, t.List[t.Any], t.Dict[str, t.Any]]
+ErrorT = t.TypeVar("ErrorT", bound="BackhaulError")
+
+
+class BackhaulError(Exception):
+    """Say what failed, on which end and path, and what to do about it.
+
+    ``code`` is one of the class's ``codes``; playbooks branch on it. ``cause`` is one line, ``remedy`` the
+    advice below it. ``role`` is ``source``, ``destination`` or ``endpoint``; ``path`` is the path in bytes, as
+    the server knows it. ``details`` holds plain JSON types only.
+    """
+
+    codes: t.ClassVar[t.FrozenSet[str]] = frozenset()
+    retryable: t.ClassVar[bool] = False
+
+    def __init__(
+        self,
+        code: str,
+        cause: str,
+        *,
+        remedy: str = "",
+        role: str = "",
+        host: str = "",
+        path: bytes | None = None,
+        details: t.Mapping[str, Detail] | None = None,
+    ) -> None:
+        if code not in self.codes:
+            raise ValueError(f"{type(self).__name__} has no code {code!r}")
+        super().__init__(cause)
+        self.code = code
+        self.cause = cause
+        self.remedy = remedy
+        self.role = role
+        self.host = host
+        self.path = path
+        self.details: dict[str, Detail] = dict(details or {})
+
+    def located(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
+        """Add where it happened, as far as an inner layer has not said so already; return the error itself."""
+        self.role = self.role or role
+        self.host = self.host or host
+        self.path = path if self.path is None else self.path
+        return self
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def message(self) -> str:
+        """The cause with its place on the first line, the remedy below it."""
+        place = " ".join(part for part in (self.role, self.host) if part)
+        first = f"{place}: {self.cause}" if place else self.cause
+        return f"{first}\n{self.remedy}" if self.remedy else first
+
+    def to_dict(self) -> dict[str, Detail]:
+        """The error as plain JSON types, as it appears under ``error`` in a result."""
+        result: dict[str, Detail] = {
+            "code": self.code,
+            "kind": type(self).__name__,
+            "message": self.cause,
+            "remedy": self.remedy,
+            "retryable": self.retryable,
+            "role": self.role or None,
+            "host": self.host or None,
+            "path": None if self.path is None else shown(self.path),
+            "details": self.details,
+        }
+        if self.path is not None and not _is_utf8(self.path):
+            result["path_base64"] = base64.b64encode(self.path).decode("ascii")
+        return result
+
+    def to_fail_json(self) -> dict[str, Detail]:
+        """The keyword arguments for ``fail_json``: ``msg`` and ``error``."""
+        return {"msg": self.message, "error": self.to_dict()}
+
+
+class InputError(BackhaulError):
+    """The task asks for something that cannot be: for the playbook's author."""
+
+    codes = frozenset({"invalid_input", "unsafe_path", "dependency_missing"})
+
+
+class TrustError(BackhaulError):
+    """Who answers, or who asks, could not be proven: for whoever answers for security."""
+
+    codes = frozenset(
+        {
+            "host_key_unknown",
+            "host_key_mismatch",
+            "host_key_revoked",
+            "host_certificate_invalid",
+            "algorithm_mismatch",
+            "authentication_refused",
+        }
+    )
+
+
+class LinkError(BackhaulError):
+    """The way to the server failed; another try may help."""
+
+    codes = frozenset({"connect_failed", "timed_out", "link_lost", "server_busy"})
+    retryable = True
+
+
+class RemoteError(BackhaulError):
+    """The server answered, and the answer was no."""
+
+    codes = frozenset(
+        {
+            "not_found",
+            "permission_denied",
+            "already_exists",
+            "no_space",
+            "unsupported",
+            "protocol_violation",
+            "remote_failure",
+        }
+    )
+
+
+class SelectionError(BackhaulError):
+    """There is no good backup to choose: for whoever makes the backups."""
+
+    codes = frozenset({"no_match", "stale", "incomplete", "suspicious"})
+
+
+class IntegrityError(BackhaulError):
+    """The copy must not be trusted; nothing was published."""
+
+    codes = frozenset({"source_changed", "short_transfer", "digest_mismatch", "publish_failed", "locked"})
+
+
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def shown(remote: bytes, *, limit: int = 4096) -> str:
+    """Show bytes that came from a server: printable text as it is, all else as backslash escapes, cut at ``limit``.
+
+    Control characters, escape sequences, bidirectional overrides and bytes that are not UTF-8 become inert.
+    A cut text ends in the number of bytes that are not shown.
+    """
+    text = remote[:limit].decode("utf-8", "backslashreplace")
+    safe = "".join(c if _is_inert(c) else c.encode("unicode_escape").decode("ascii") for c in text)
+    return safe if len(remote) <= limit else f"{safe}... ({len(remote) - limit} more bytes)"
+
+
+def _is_inert(character: str) -> bool:
+    return character.isprintable() and character not in _BIDIRECTIONAL
+
+
+def _is_utf8(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The nouns of the collection as frozen values. Paths and names are bytes, times are whole seconds since 1970."""
+
+from __future__ import annotations
+
+import stat
+import typing as t
+from dataclasses import dataclass, field
+
+KNOWN_AUTHENTICATIONS = ("certificate", "key", "agent", "password", "keyboard-interactive")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What may vouch for a server's host key.
+
+    ``host_keys`` are pins (public key lines or ``SHA256:`` fingerprints); when there are any, nothing else is
+    trusted. ``known_hosts_files`` are local paths in the order in which ssh would read them; ``None`` means the
+    files that ssh reads by default.
+    """
+
+    host_keys: tuple[str, ...] = ()
+    known_hosts: str = ""
+    known_hosts_files: tuple[str, ...] | None = None
+    host_key_alias: str = ""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who logs in, and what may be shown to a server that has been verified."""
+
+    user: str = ""
+    password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+    private_key_file: str = ""
+    private_key_passphrase: str | None = field(default=None, repr=False)
+    use_agent: bool = True
+    authentications: tuple[str, ...] = KNOWN_AUTHENTICATIONS
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Every wait's bound, in seconds.
+
+    ``connect`` covers everything from the first address tried to the SFTP session; ``operation`` one request and
+    its reply; ``stall`` a transfer that makes no progress; ``keepalive`` is the interval of ignored messages.
+    """
+
+    connect_seconds: float = 20.0
+    operation_seconds: float = 60.0
+    stall_seconds: float = 60.0
+    keepalive_seconds: float = 15.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end of a transfer: a server, or with ``local`` this machine's own file system."""
+
+    role: str
+    host: str = ""
+    port: int = 22
+    name: str = ""
+    local: bool = False
+    trust: Trust = Trust()
+    credentials: Credentials = Credentials()
+    timeouts: Timeouts = Timeouts()
+    remote_checksum: str = "auto"
+    compression: bool = False
+
+    @property
+    def label(self) -> str:
+        """How results and messages call this end: the inventory name, the address, or ``localhost``."""
+        return self.name or self.host or "localhost"
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a server says about a file; ``None`` where it says nothing (SFTP version 3 lets it leave anything out)."""
+
+    size: int | None = None
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    atime: int | None = None
+    mtime: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """``file``, ``directory``, ``link``, ``other``, or ``unknown`` when the server sent no file type."""
+        if self.mode is None or not stat.S_IFMT(self.mode):
+            return "unknown"
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+        return kinds.get(stat.S_IFMT(self.mode), "other")
+
+    @property
+    def permissions(self) -> int | None:
+        """The permission bits alone, or ``None``."""
+        return None if self.mode is None else stat.S_IMODE(self.mode)
+
+
+@dataclass(frozen=True)
+class DirectoryEntry:
+    """One entry of a listing: a base name as the server sent it, and what it said about it (not following links)."""
+
+    name: bytes
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that was found: its full path, and what is known about it."""
+
+    path: bytes
+    attributes: Attributes
+
+    @property
+    def name(self) -> bytes:
+        """The last component of the path."""
+        return self.path.rsplit(b"/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A digest of a file's content, and who computed it.
+
+    ``method`` is ``check-file`` (the SFTP extension), ``command`` (the constant command on the server),
+    ``readback`` (read and hashed here), or ``stream`` (hashed here while it was copied).
+    """
+
+    algorithm: str
+    hexdigest: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Space:
+    """Free and total bytes of the file system under a path, for the account that asks (statvfs@openssh.com)."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may carry, in bytes (limits@openssh.com, or what every server must take)."""
+
+    packet_bytes: int
+    read_bytes: int
+    write_bytes: int
+    open_handles: int = 0
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a file system can do beyond the bare protocol; ``extensions`` are the names and data it announced."""
+
+    limits: Limits
+    can_sync: bool
+    can_replace: bool
+    extensions: tuple[tuple[str, str], ...] = ()
+
+
+Progress = t.Callable[[int], None]
