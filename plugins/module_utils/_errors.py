@@ -4,21 +4,21 @@
 # Private to this collection: it may change without notice.
 """The errors of the collection: data first, text second.
 
-    BackhaulError            code, cause, remedy, retryable, role, host, path, details
-    |- InputError            the playbook's author   never retried
-    |     invalid_input unsafe_path dependency_missing
-    |- TrustError            security                never retried
-    |     host_key_unknown host_key_mismatch host_key_revoked
-    |     host_certificate_invalid algorithm_mismatch authentication_refused
-    |- LinkError             the network             retried
-    |     connect_failed timed_out link_lost server_busy
-    |- RemoteError           the server said no      not retried
-    |     not_found permission_denied already_exists no_space
-    |     unsupported protocol_violation remote_failure
-    |- SelectionError        there is no good backup not retried
-    |     no_match stale incomplete suspicious
-    `- IntegrityError        do not trust the copy   once at most
-          source_changed short_transfer digest_mismatch publish_failed locked
+BackhaulError            code, cause, remedy, retryable, role, host, path, details
+|- InputError            the playbook's author   never retried
+|     invalid_input unsafe_path dependency_missing
+|- TrustError            security                never retried
+|     host_key_unknown host_key_mismatch host_key_revoked
+|     host_certificate_invalid algorithm_mismatch authentication_refused
+|- LinkError             the network             retried
+|     connect_failed timed_out link_lost server_busy
+|- RemoteError           the server said no      not retried
+|     not_found permission_denied already_exists no_space
+|     unsupported protocol_violation remote_failure
+|- SelectionError        there is no good backup not retried
+|     no_match stale incomplete suspicious
+`- IntegrityError        do not trust the copy   once at most
+      source_changed short_transfer digest_mismatch publish_failed locked
 """
 
 from __future__ import annotations

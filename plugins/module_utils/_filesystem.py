@@ -22,15 +22,14 @@ import typing as t
 from ._model import Attributes, Digest, DirectoryEntry, Features, Space
 
 Buffer = t.Union[bytes, bytearray, memoryview]
-HandleT = t.TypeVar("HandleT")
 
 
 class Reader(t.Protocol):
     """A regular file that is open for reading."""
 
-    def __enter__(self: HandleT) -> HandleT: ...
+    def __enter__(self) -> Reader: ...
 
-    def __exit__(self, *exc_info: object) -> None: ...
+    def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT), not of what the path names by now."""
@@ -49,9 +48,9 @@ class Reader(t.Protocol):
 class Writer(t.Protocol):
     """A file that was created and is being written, from one end to the other."""
 
-    def __enter__(self: HandleT) -> HandleT: ...
+    def __enter__(self) -> Writer: ...
 
-    def __exit__(self, *exc_info: object) -> None: ...
+    def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
 
     def write(self, offset: int, block: Buffer) -> None:
         """Write ``block`` at ``offset``; it may still be under way on return.

@@ -163,4 +163,113 @@ class Features:
     extensions: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class ConnectionReport:
+    """How a server was reached and proven: what results list under ``connections``.
+
+    ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``; ``trust_origin`` names the line or option.
+    """
+
+    name: str
+    host: str
+    port: int
+    user: str
+    address: str
+    server_version: str
+    host_key_type: str
+    host_key_fingerprint: str
+    trusted_by: str
+    trust_origin: str
+    kex: str
+    cipher: str
+    mac: str
+    strict_kex: bool
+    authenticated_by: str
+
+
+@dataclass(frozen=True)
+class RelayOptions:
+    """What a relay was asked for; the values are those of ``sftp_relay``'s options of the same names.
+
+    ``mode`` is the permission bits, ``None`` for "keep those of the file that is replaced, else 0600".
+    """
+
+    if_exists: str = "replace"
+    compare: str = "auto"
+    verify: str = "auto"
+    preserve_mtime: bool = True
+    mode: int | None = None
+    preserve_mode: bool = False
+    create_directories: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file to relay, as it was when it was looked at; ``expected_digest`` is filled once it is known."""
+
+    path: bytes
+    size: int
+    mtime: int
+    mode: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether two files are the same, and the weakest proof that went into the answer.
+
+    ``compared_by`` is ``nothing`` (there is no file), ``size``, ``size_mtime``, ``check-file``, ``command``,
+    ``local`` or ``readback``.
+    """
+
+    same: bool
+    compared_by: str
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What will be done for one destination: the plan that check mode shows and the real run follows.
+
+    ``action`` is ``create``, ``replace``, ``adjust`` (same content, other attributes), ``keep`` (nothing to do) or
+    ``skip`` (``if_exists: skip``). ``adjust`` holds the attributes to set, for ``adjust`` and after a transfer.
+    """
+
+    action: str
+    path: bytes
+    comparison: Comparison
+    before: Attributes | None
+    adjust: Attributes = Attributes()
+    missing_directories: tuple[bytes, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying it out changes anything."""
+        return self.action in ("create", "replace", "adjust")
+
+    @property
+    def transfers(self) -> bool:
+        """Whether content travels."""
+        return self.action in ("create", "replace")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN)."""
+
+    state: str
+    path: bytes
+    changed: bool = False
+    compared_by: str = ""
+    verified_by: str = ""
+    sha256: str = ""
+    bytes_sent: int = 0
+    bytes_read: int = 0
+    seconds: float = 0.0
+    attempts: int = 1
+    attributes_changed: tuple[str, ...] = ()
+    not_applied: tuple[str, ...] = ()
+    before: Attributes | None = None
+    after: Attributes | None = None
+
+
 Progress = t.Callable[[int], None]

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The options that name a server; their twin is ``endpoint_suboptions`` in ``module_utils/_options.py``."""
+
+from __future__ import annotations
+
+import textwrap
+
+_SUBOPTIONS = r"""
+inventory_host:
+  description:
+    - The name of a host in the inventory. Address, port, user, password, private key and known-hosts settings are
+      those of that host's own connection variables, with Ansible's own precedence. Nothing needs to be installed on it.
+    - A suboption that is given here as well wins over what the inventory says.
+    - An endpoint that names no host at all is the host that the play runs on.
+  type: str
+host:
+  description:
+    - The name or address of the server.
+  type: str
+port:
+  description:
+    - The port of the SSH server. Without it, what the inventory says, else V(22).
+  type: int
+user:
+  description:
+    - Who to log in as. Without it, what the inventory says, else the user who runs Ansible.
+  type: str
+password:
+  description:
+    - The password, for the methods V(password) and V(keyboard-interactive). It is sent only after the server's host
+      key was verified.
+  type: str
+private_key:
+  description:
+    - The text of a private key in OpenSSH, PEM or PKCS#8 form, for example from a vault.
+  type: str
+private_key_file:
+  description:
+    - The path of a private key on the controller. It may be encrypted with Ansible Vault.
+  type: path
+private_key_passphrase:
+  description:
+    - The passphrase of the private key.
+  type: str
+use_agent:
+  description:
+    - Whether to try the keys of an SSH agent, too. The agent is never forwarded.
+  type: bool
+  default: true
+authentications:
+  description:
+    - The authentication methods to try, in this order. Each credential is tried once, and failures are never retried.
+  type: list
+  elements: str
+  choices:
+    - certificate
+    - key
+    - agent
+    - password
+    - keyboard-interactive
+  default:
+    - certificate
+    - key
+    - agent
+    - password
+    - keyboard-interactive
+known_hosts:
+  description:
+    - Lines as in a known_hosts file (see sshd(8)), which vouch for host keys.
+  type: str
+known_hosts_files:
+  description:
+    - Known-hosts files on the controller. Without this option, those that ssh reads.
+    - A file that others than its owner can write is refused.
+  type: list
+  elements: path
+host_keys:
+  description:
+    - Pins. The public keys that the server may have (such as V(ssh-ed25519 AAAA...)), or their V(SHA256:...)
+      fingerprints. When any are given, nothing else is trusted.
+  type: list
+  elements: str
+host_key_alias:
+  description:
+    - The name to look up in known hosts instead of the server's address.
+  type: str
+remote_checksum:
+  description:
+    - How the server may be asked to hash a file, which spares reading it over the network.
+    - V(extension) is the SFTP extension C(check-file); V(command) is C(sha256sum) through a constant command line,
+      which needs a POSIX shell and gets the path on its standard input; V(auto) tries both in this order.
+  type: str
+  choices:
+    - auto
+    - command
+    - extension
+    - never
+  default: auto
+connect_timeout:
+  description:
+    - The seconds within which everything up to the login must be done.
+  type: float
+  default: 20
+operation_timeout:
+  description:
+    - The seconds within which the server must answer a single request.
+  type: float
+  default: 60
+stall_timeout:
+  description:
+    - The seconds after which a transfer that makes no progress is given up.
+  type: float
+  default: 60
+keepalive:
+  description:
+    - The seconds between messages that keep firewalls from forgetting an idle connection; V(0) for none.
+  type: float
+  default: 15
+compression:
+  description:
+    - Whether to compress the connection. Backups are mostly compressed already.
+  type: bool
+  default: false
+local:
+  description:
+    - Use the file system of the machine that runs the module instead of a server.
+  type: bool
+  default: false
+"""
+
+_PATH = r"""
+path:
+  description:
+    - {path}
+  type: str
+  required: true
+"""
+
+
+def _option(head: str, suboptions: str) -> str:
+    return f"options:\n{textwrap.indent(head.strip(), '  ')}\n    suboptions:\n{textwrap.indent(suboptions, ' ' * 6)}"
+
+
+class ModuleDocFragment:
+    """One server, and how it is reached, trusted and logged in to."""
+
+    DOCUMENTATION = _option(
+        r"""
+endpoint:
+  description:
+    - The server. Without any of C(inventory_host), C(host) and C(local) it is the host that the play runs on.
+  type: dict
+  default: {}
+""",
+        _SUBOPTIONS,
+    )
+
+    SOURCE = _option(
+        r"""
+source:
+  description:
+    - Where the file is, a server and the path of the file there.
+    - Without any of C(inventory_host), C(host) and C(local) the server is the host that the play runs on.
+  type: dict
+  required: true
+""",
+        _SUBOPTIONS + _PATH.format(path="The path of the file. It must be a regular file, and no symbolic link."),
+    )
+
+    DESTINATIONS = _option(
+        r"""
+destinations:
+  description:
+    - Where copies are to be, each a server and a path there.
+    - An entry without any of C(inventory_host), C(host) and C(local) is the host that the play runs on.
+  type: list
+  elements: dict
+  required: true
+""",
+        _SUBOPTIONS
+        + _PATH.format(
+            path="The path of the copy. With a V(/) at its end it is a directory, and the copy has the source's name."
+        ),
+    )

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The options of a transfer; their twin is ``transfer_spec`` in ``module_utils/_options.py``."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """When to copy, how to compare, how to prove, and what the copy is to look like."""
+
+    DOCUMENTATION = r"""
+options:
+  if_exists:
+    description:
+      - What to do when a different file is at the destination already. A file with the same content is always left
+        as it is.
+      - V(replace) replaces it in one step, after the new file was verified.
+      - V(fail) fails with the code V(already_exists); V(skip) leaves it and reports the state V(skipped).
+      - V(version) leaves it and writes the copy beside it, with the source's modification time in its name, as in
+        C(db-20260102T030405Z.tar.gz).
+    type: str
+    choices:
+      - fail
+      - replace
+      - skip
+      - version
+    default: replace
+  compare:
+    description:
+      - How to find out whether the destination has the file already. Sizes that differ settle it at once.
+      - V(auto) and V(checksum) compare SHA-256 digests, which the servers compute where they can; a server that cannot
+        has its file read.
+      - V(size_mtime) compares size and modification time only, which proves little and must be asked for.
+    type: str
+    choices:
+      - auto
+      - checksum
+      - size_mtime
+    default: auto
+  verify:
+    description:
+      - How to prove that what arrived is what left, before the copy gets its final name.
+      - V(auto) takes the server's own SHA-256 where it can compute one, else it reads the copy back.
+      - V(server) insists on the server's digest, V(readback) on reading it back.
+      - V(acknowledged) is content with the server's acknowledgement of every write and the size. It proves less and
+        must be asked for.
+    type: str
+    choices:
+      - acknowledged
+      - auto
+      - readback
+      - server
+    default: auto
+  preserve_mtime:
+    description:
+      - Whether the copy gets the source's modification time.
+    type: bool
+    default: true
+  mode:
+    description:
+      - The permission bits of the copy, as octal digits in quotes such as V('0640'), or V(preserve) for those of the
+        source.
+      - Without it, a file that is replaced keeps its permissions, and a new one gets V('0600'), since a backup tells
+        everything.
+    type: raw
+  create_directories:
+    description:
+      - Whether to create the directories that lead to the copy.
+    type: bool
+    default: false
+  retries:
+    description:
+      - How often to try again after a connection failed or was lost. Nothing else is retried, and never a refused
+        host key or login.
+    type: int
+    default: 3
+  retry_delay:
+    description:
+      - The pause before the first retry, which doubles with each further one and is varied at random. A number of
+        seconds, or amounts with the units V(s), V(m) and V(h).
+    type: str
+    default: 1s
+  heartbeat:
+    description:
+      - How often a line shows the progress while a transfer runs; V(0) for never. Written like O(retry_delay).
+    type: str
+    default: 10s
+"""

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Digests of files, by whoever can compute them for the least traffic."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from .._errors import IntegrityError
+from .._filesystem import FileSystem
+from .._model import Attributes, Comparison, Digest, Progress
+
+# From the strongest claim about what a later reader will get to the one that costs most; the weakest is reported.
+_METHOD_ORDER = ("local", "check-file", "command", "readback")
+
+
+def no_progress(_byte_count: int) -> None:
+    """Ignore progress."""
+
+
+def read_digest(
+    files: FileSystem, path: bytes, *, algorithm: str = "sha256", progress: Progress = no_progress
+) -> Digest:
+    """Read a file back from its server and hash it here; constant memory."""
+    hasher = hashlib.new(algorithm)
+    with files.open_reader(path) as reader:
+        for block in reader.blocks():
+            hasher.update(block)
+            progress(len(block))
+    return Digest(algorithm, hasher.hexdigest(), "readback")
+
+
+def best_digest(
+    files: FileSystem, path: bytes, *, algorithm: str = "sha256", progress: Progress = no_progress
+) -> Digest:
+    """Return the server's own digest where it can compute one, else read the file back."""
+    return files.digest(path, algorithm=algorithm) or read_digest(files, path, algorithm=algorithm, progress=progress)
+
+
+class SourceDigest:
+    """The digest of the source, computed at most once per task and only when somebody needs it."""
+
+    def __init__(self, files: t.Callable[[], FileSystem], path: bytes) -> None:
+        self._files = files
+        self._path = path
+        self.known: Digest | None = None
+
+    def get(self) -> Digest:
+        """Return the digest, computing it on the first call."""
+        if self.known is None:
+            self.known = best_digest(self._files(), self._path)
+        return self.known
+
+    def streamed(self, hexdigest: str) -> None:
+        """Take note of what a transfer read; another digest than the one known means that the source changed."""
+        if self.known is not None and self.known.hexdigest != hexdigest:
+            raise IntegrityError(
+                "source_changed",
+                "the source's content is not what it was earlier in this task",
+                remedy="Something writes to it. Relay backups only after they are complete (stable_for, done_marker).",
+                role="source",
+                path=self._path,
+            )
+        self.known = self.known or Digest("sha256", hexdigest, "stream")
+
+
+def compare(
+    files: FileSystem,
+    path: bytes,
+    found: Attributes | None,
+    *,
+    size: int,
+    mtime: int,
+    source: SourceDigest,
+    policy: str,
+) -> Comparison:
+    """Say whether the file that was ``found`` at ``path`` is the same as the source, by the least costly proof.
+
+    ``policy`` is ``compare`` of ``sftp_relay``: ``auto`` and ``checksum`` compare SHA-256, ``size_mtime`` what the
+    listing says. Sizes that differ settle it at once.
+    """
+    if found is None:
+        return Comparison(same=False, compared_by="nothing")
+    if found.size != size:
+        return Comparison(same=False, compared_by="size")
+    if policy == "size_mtime":
+        return Comparison(same=found.mtime == mtime, compared_by="size_mtime")
+    theirs, ours = best_digest(files, path), source.get()
+    weakest = max(theirs.method, ours.method, key=lambda method: _METHOD_ORDER.index(_costed(method)))
+    return Comparison(same=theirs.hexdigest == ours.hexdigest, compared_by=_costed(weakest), digest=theirs)
+
+
+def _costed(method: str) -> str:
+    """A digest that was taken while the source was streamed is as good as reading it back: it was."""
+    return "readback" if method == "stream" else method

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Carrying out one step: transfer, prove, publish."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._errors import BackhaulError, IntegrityError, RemoteError
+from .._filesystem import FileSystem, Reader, Writer
+from .._model import Attributes, Endpoint, Progress, RelayOptions, Source, Step
+from .copy import copy, require_unchanged, source_changed
+from .digest import SourceDigest, read_digest
+from .examine import at
+from .publish import Draft
+
+NEW_DIRECTORY_MODE = 0o755
+
+
+@dataclass
+class Delivery:
+    """What a transfer achieved so far; it survives a failure, so that a retry knows what may have happened."""
+
+    bytes_sent: int = 0
+    verified_by: str = ""
+    sha256: str = ""
+    publishing: bool = False
+    not_applied: list[str] = field(default_factory=list)
+    attributes_changed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One file on its way from an open source to an open destination."""
+
+    source_endpoint: Endpoint
+    source_files: FileSystem
+    files: FileSystem
+    source: Source
+    digest: SourceDigest
+    options: RelayOptions
+    token: t.Callable[[], str]
+    progress: Progress
+
+    def run(self, step: Step, delivery: Delivery) -> None:
+        """Bring the source under the step's path, or leave everything as it was and raise."""
+        for directory in step.missing_directories:
+            self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
+        with Draft(self.files, step.path, token=self.token) as draft:
+            try:
+                self._write(draft, step, delivery)
+            except RemoteError as exc:
+                raise self._if_full(exc, step.path) from exc
+            delivery.verified_by = self._prove(draft.path, delivery.sha256)
+            try:
+                draft.publish(replacing=step.action == "replace")
+            finally:
+                delivery.publishing = draft.publishing
+
+    def _write(self, draft: Draft, step: Step, delivery: Delivery) -> None:
+        with at(self.source_endpoint):
+            reader = self.source_files.open_reader(self.source.path)
+        with _Located(reader, self.source_endpoint) as located, draft.create() as writer:
+            located.require_same_as(self.source)
+            delivery.sha256 = copy(located, writer, size=self.source.size, progress=self._counting(delivery))
+            located.require_same_as(self.source)
+            self.digest.streamed(delivery.sha256)
+            self._finish(writer, step.adjust, delivery)
+            writer.close()
+
+    def _counting(self, delivery: Delivery) -> Progress:
+        def count(byte_count: int) -> None:
+            delivery.bytes_sent += byte_count
+            self.progress(byte_count)
+
+        return count
+
+    def _finish(self, writer: Writer, wanted: Attributes, delivery: Delivery) -> None:
+        """Make it durable, set its attributes, and check that the server holds as much as was sent."""
+        if not writer.sync():
+            delivery.not_applied.append("fsync")
+        apply_attributes(writer.set_attributes, wanted, delivery)
+        size = writer.attributes().size
+        if size not in (None, self.source.size):
+            raise IntegrityError(
+                "short_transfer",
+                f"the server holds {size} bytes of {self.source.size} though it acknowledged all of them",
+                remedy="Nothing was published. Look at the server's storage before trusting it with backups.",
+            )
+
+    def _prove(self, path: bytes, sha256: str) -> str:
+        """Return how the server's copy was proven to be what was read; ``digest_mismatch`` when it is not."""
+        if self.options.verify == "acknowledged":
+            return "acknowledged"
+        found = None if self.options.verify == "readback" else self.files.digest(path, algorithm="sha256")
+        if found is None:
+            if self.options.verify == "server":
+                raise RemoteError(
+                    "unsupported",
+                    "the server cannot compute a SHA-256, and verify is 'server'",
+                    remedy="Let verify be 'auto' or 'readback'. Nothing was published.",
+                )
+            found = read_digest(self.files, path)
+        if found.hexdigest != sha256:
+            raise IntegrityError(
+                "digest_mismatch",
+                f"what arrived (SHA-256 {found.hexdigest}) is not what left the source ({sha256})",
+                remedy="Nothing was published. If it happens again, the server's storage or memory damages data.",
+                details={"expected": sha256, "found": found.hexdigest, "verified_by": found.method},
+            )
+        return found.method
+
+    def _if_full(self, error: RemoteError, path: bytes) -> BackhaulError:
+        """SFTP version 3 says FAILURE for a full disk: ask how much is free, to name what happened."""
+        if error.role == "source" or error.code != "remote_failure":
+            return error
+        try:
+            space = self.files.space(path.rpartition(b"/")[0] or b"/")
+        except BackhaulError:
+            return error
+        if space is None or space.free_bytes >= self.source.size:
+            return error
+        return RemoteError(
+            "no_space",
+            f"the server failed to write, and {space.free_bytes} bytes are left on its file system",
+            remedy="Make room and run again. Nothing was published, and what was there before is still there.",
+            path=path,
+        )
+
+
+class _Located:
+    """A reader whose errors say that they come from the source."""
+
+    def __init__(self, reader: Reader, endpoint: Endpoint) -> None:
+        self._reader = reader
+        self._endpoint = endpoint
+
+    def __enter__(self) -> _Located:
+        self._reader.__enter__()
+        return self
+
+    def __exit__(self, exc_type: object, *exc_info: object) -> None:
+        with at(self._endpoint):
+            self._reader.__exit__(exc_type, *exc_info)
+
+    def attributes(self) -> Attributes:
+        with at(self._endpoint):
+            return self._reader.attributes()
+
+    def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[t.Any]:
+        with at(self._endpoint):
+            yield from self._reader.blocks(offset=offset, length=length)
+
+    def require_same_as(self, source: Source) -> None:
+        """FSTAT must agree with what LSTAT said when the file was chosen: nobody swapped it in between."""
+        found = self.attributes()
+        with at(self._endpoint):
+            if found.kind not in ("file", "unknown"):
+                raise source_changed("it is not a regular file any more")
+            require_unchanged(Attributes(size=source.size, mtime=source.mtime), found)
+
+
+def apply_attributes(apply: t.Callable[[Attributes], None], wanted: Attributes, delivery: Delivery) -> None:
+    """Set mode and times one after the other; a server that refuses one of them is noted and not an error."""
+    parts = {
+        "mode": Attributes(mode=wanted.mode),
+        "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime),
+    }
+    for name, part in parts.items():
+        if part == Attributes():
+            continue
+        try:
+            apply(part)
+        except RemoteError as exc:
+            if exc.code == "protocol_violation":
+                raise
+            delivery.not_applied.append(name)
+        else:
+            delivery.attributes_changed.append(name)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Walking a tree for the selection: every name checked before it becomes part of a path."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._errors import BackhaulError, RemoteError
+from .._filesystem import FileSystem
+from .._model import Attributes, DirectoryEntry, RemoteFile
+from .._rules.names import suspicion
+from .._rules.paths import join
+from .._rules.selection import Selector
+
+# Deeper trees than this are loops or attacks.
+MAX_DEPTH = 64
+MAX_DIRECTORIES_WAITING = 100_000
+
+
+def walk(files: FileSystem, top: bytes, selector: Selector, *, depth: int) -> None:
+    """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself.
+
+    Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself:
+    the newest backup could be in it.
+    """
+    waiting = [(top, 1)]
+    while waiting:
+        directory, level = waiting.pop()
+        for entry in files.entries(directory):
+            below = _offer(files, directory, entry, selector)
+            if below is not None and level < min(depth, MAX_DEPTH):
+                waiting.append((below, level + 1))
+        if len(waiting) > MAX_DIRECTORIES_WAITING:
+            raise RemoteError(
+                "protocol_violation",
+                f"more than {MAX_DIRECTORIES_WAITING} directories to look into",
+                remedy="Search in a directory further down, or limit the depth.",
+                path=top,
+            )
+
+
+def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector: Selector) -> bytes | None:
+    """Offer one entry; return its path when it is a directory."""
+    reason = suspicion(entry.name)
+    if reason:
+        selector.skip(directory.rstrip(b"/") + b"/" + entry.name, "suspicious_name", f"its name was refused: {reason}")
+        return None
+    file = RemoteFile(join(directory, entry.name), entry.attributes)
+    missing = selector.lacks(file)
+    if missing:
+        file = replace(file, attributes=_asked_again(files, file))
+    selector.offer(file)
+    return file.path if file.attributes.kind == "directory" else None
+
+
+def _asked_again(files: FileSystem, file: RemoteFile) -> Attributes:
+    """LSTAT what the listing left out; a file that is gone by now keeps what was said."""
+    try:
+        return files.attributes(file.path, follow=False)
+    except BackhaulError as exc:
+        if exc.code in ("not_found", "permission_denied"):
+            return file.attributes
+        raise
+
+
+def look_again(files: FileSystem, chosen: t.Sequence[RemoteFile]) -> list[Attributes | None]:
+    """Return the attributes of files now; None for one that is gone."""
+    found: list[Attributes | None] = []
+    for file in chosen:
+        try:
+            found.append(files.attributes(file.path, follow=False))
+        except RemoteError as exc:
+            if exc.code != "not_found":
+                raise
+            found.append(None)
+    return found

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The port on this machine's own file system."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import typing as t
+
+from .._errors import InputError, RemoteError, shown
+from .._model import Attributes, Digest, DirectoryEntry, Features, Limits, Space
+from .handles import BLOCK_BYTES, LocalReader, LocalWriter, apply_attributes, attributes_of
+from .refusals import refusals
+
+_ALGORITHMS = ("sha256", "sha512")
+_FEATURES = Features(
+    limits=Limits(packet_bytes=BLOCK_BYTES, read_bytes=BLOCK_BYTES, write_bytes=BLOCK_BYTES),
+    can_sync=True,
+    can_replace=True,
+)
+# link(2): a directory (EPERM), a file of someone else (fs.protected_hardlinks: EPERM), a file system without hard
+# links (EPERM, EOPNOTSUPP, ENOSYS), or with too many of them already (EMLINK).
+_CANNOT_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+class LocalFileSystem:
+    """The files of the machine that this code runs on."""
+
+    def features(self) -> Features:
+        """Return what this file system can do."""
+        return _FEATURES
+
+    def canonical(self, path: bytes) -> bytes:
+        """Return the absolute form of a path, without links; its directory must exist."""
+        with refusals("resolve", path):
+            resolved = os.path.realpath(path)
+            os.stat(os.path.dirname(resolved))
+            return resolved
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        """Return what is at ``path``."""
+        with refusals("look at", path):
+            return attributes_of(os.stat(path, follow_symlinks=follow))
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        """Yield a directory's entries in the system's order."""
+        with refusals("list", path):
+            listing = os.scandir(path)
+        with listing:
+            while True:
+                with refusals("list", path):
+                    entry = next(listing, None)
+                if entry is None:
+                    return
+                found = _directory_entry(entry)
+                if found is not None:
+                    yield found
+
+    def open_reader(self, path: bytes) -> LocalReader:
+        """Open a regular file for reading."""
+        with refusals("read", path):
+            # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        reader = LocalReader(descriptor, path)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return reader
+        reader.close()
+        raise RemoteError("remote_failure", f"cannot read {shown(path)}: it is not a regular file", path=path)
+
+    def create(self, path: bytes, *, mode: int) -> LocalWriter:
+        """Create a new file with these permission bits or fewer (the umask takes away), open for writing."""
+        with refusals("create", path):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            return LocalWriter(os.open(path, flags, mode), path)
+
+    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
+        """Set the mode, owner or times that are not None, following links."""
+        with refusals("change", path):
+            apply_attributes(path, wanted)
+
+    def make_directory(self, path: bytes, *, mode: int) -> None:
+        """Create one directory."""
+        with refusals("create", path):
+            os.mkdir(path, mode)
+
+    def remove_directory(self, path: bytes) -> None:
+        """Remove an empty directory."""
+        with refusals("remove", path):
+            os.rmdir(path)
+
+    def remove(self, path: bytes) -> None:
+        """Remove a file or a symlink."""
+        with refusals("remove", path):
+            os.unlink(path)
+
+    def rename(self, source: bytes, target: bytes) -> None:
+        """Rename, and refuse when there is something at ``target``.
+
+        rename(2) would replace a target that appears between a look and the call; a hard link cannot, so the new
+        name is linked and the old one removed, as OpenSSH's sftp-server does it. A crash in between leaves the file
+        under both names. What cannot be linked is renamed after a look, with that race.
+        """
+        with refusals(f"rename to {shown(target)} from", source):
+            try:
+                os.link(source, target, follow_symlinks=False)
+            except OSError as exc:
+                if exc.errno not in _CANNOT_LINK:
+                    raise
+                _rename_after_a_look(source, target)
+            else:
+                os.unlink(source)
+
+    def replace(self, source: bytes, target: bytes) -> None:
+        """Rename over whatever file is at ``target`` in one step."""
+        with refusals(f"rename to {shown(target)} from", source):
+            os.replace(source, target)
+
+    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest:
+        """Read and hash the file here; of a file shorter than ``length``, all of it."""
+        if algorithm not in _ALGORITHMS:
+            raise InputError("invalid_input", f"{algorithm!r} is not one of {', '.join(_ALGORITHMS)}", path=path)
+        state = hashlib.new(algorithm)
+        with self.open_reader(path) as reader:
+            for block in reader.blocks(length=length):
+                state.update(block)
+        return Digest(algorithm=algorithm, hexdigest=state.hexdigest(), method="local")
+
+    def space(self, path: bytes) -> Space:
+        """Return the space of the file system that holds ``path``."""
+        with refusals("ask for the space at", path):
+            status = os.statvfs(path)
+        return Space(free_bytes=status.f_bavail * status.f_frsize, total_bytes=status.f_blocks * status.f_frsize)
+
+
+def _directory_entry(entry: os.DirEntry[bytes]) -> DirectoryEntry | None:
+    """Return an entry with its attributes, none where they are refused; None when it is gone by now."""
+    try:
+        return DirectoryEntry(name=entry.name, attributes=attributes_of(entry.stat(follow_symlinks=False)))
+    except FileNotFoundError:
+        return None
+    except OSError:  # a directory that may be read but not passed through
+        return DirectoryEntry(name=entry.name, attributes=Attributes())
+
+
+def _rename_after_a_look(source: bytes, target: bytes) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(source, target)

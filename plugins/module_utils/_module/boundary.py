@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The boundary to Ansible: parameters come in, one result goes out, and nowhere else does anything exit or fail."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._errors import BackhaulError, LinkError
+from .progress import announce_process, time_limit_seconds
+
+Result = t.Dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a module was asked: its parameters, and whether to change anything and to show differences."""
+
+    params: t.Mapping[str, t.Any]
+    check_mode: bool
+    diff_mode: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a module found or did; with an ``error`` it fails, and still returns the ``result``.
+
+    ``result`` has no ``path`` or ``dest`` at its top: Ansible would add what the controller's file system says about it.
+    """
+
+    result: Result
+    error: BackhaulError | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+
+def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.Any]) -> None:
+    """Run a module's body on Ansible's parameters and exit with what it answers.
+
+    Every BackhaulError becomes ``fail_json``; anything else is a mistake of ours and keeps its traceback. A job that is
+    cancelled (SIGTERM) leaves through the context managers, so that nothing half-done stays behind.
+    """
+    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True)
+    signal.signal(signal.SIGTERM, _leave)
+    announce_process()
+    request = Request(params=module.params, check_mode=module.check_mode, diff_mode=bool(module._diff))
+    try:
+        with _limited(time_limit_seconds()):
+            answer = body(request)
+    except BackhaulError as exc:
+        answer = Answer({"changed": False}, error=exc)
+    except _TimeIsUp:
+        answer = Answer({"changed": False}, error=_too_long())
+    for warning in answer.warnings:
+        module.warn(warning)
+    if answer.error is not None:
+        module.fail_json(**{**answer.result, **answer.error.to_fail_json()})
+    module.exit_json(**answer.result)
+
+
+def _leave(_number: int, _frame: object) -> t.NoReturn:
+    sys.exit(128 + signal.SIGTERM)
+
+
+class _TimeIsUp(BaseException):
+    """Leaves the body through everything that retries or cleans up."""
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> t.Iterator[None]:
+    """Bound the body by the seconds of the task's ``async``; 0 is no bound."""
+
+    def expire(_number: int, _frame: object) -> t.NoReturn:
+        raise _TimeIsUp
+
+    if seconds > 0:
+        signal.signal(signal.SIGALRM, expire)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _too_long() -> LinkError:
+    return LinkError(
+        "timed_out",
+        "the task did not finish within the seconds that its 'async' allows",
+        remedy="Nothing half-done was published. Allow more time, or find out what is slow.",
+    )

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The body of ``sftp_relay``."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+import typing as t
+from dataclasses import dataclass
+
+from .._engine.run import Chance, Destination, Relay
+from .._errors import BackhaulError, InputError, shown
+from .._model import Attributes, Source, Step
+from .._options import (
+    destinations_spec,
+    read_endpoint,
+    read_path,
+    read_relay_options,
+    read_retries,
+    source_spec,
+    transfer_spec,
+    utc_text,
+)
+from . import results
+from .boundary import Answer, Request, serve
+from .ends import Ends
+from .progress import ProgressLog
+
+CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=time.sleep)
+
+
+def main() -> None:
+    """Run the module."""
+    serve(relay, {**source_spec(), **destinations_spec(), **transfer_spec(), "min_success": {"type": "int"}})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is returned for one destination: its entry, what happened to the file, and the error if it failed."""
+
+    entry: results.Json
+    diff: results.Json | None = None
+    error: BackhaulError | None = None
+
+
+def relay(request: Request) -> Answer:
+    """Plan or carry out each destination, and fail when too few of them succeeded."""
+    params = request.params
+    endpoint = read_endpoint(params["source"], role="source")
+    destinations = _destinations(params["destinations"])
+    needed = _needed(params["min_success"], len(destinations))
+    with Ends() as ends:
+        job = Relay(
+            ends,
+            endpoint,
+            read_path(params["source"]["path"], option="source.path"),
+            options=read_relay_options(params),
+            retries=read_retries(params),
+            chance=CHANCE,
+        )
+        source = job.source
+        one = _planned if request.check_mode else _carried_out
+        reports = [_reported(one, job, destination) for destination in destinations]
+        connections = [results.connection_fields(report) for report in ends.reports]
+    result = {
+        "changed": any(report.entry["changed"] for report in reports),
+        "source": {"host": endpoint.label, **_source_fields(source, job)},
+        "destinations": [report.entry for report in reports],
+        "bytes_read": job.bytes_read,
+        "connections": connections,
+    }
+    if request.diff_mode:
+        result["diff"] = [report.diff for report in reports if report.diff]
+    return _answer(result, reports, needed)
+
+
+def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination]:
+    if not params:
+        raise InputError("invalid_input", "destinations is empty", remedy="Name at least one destination.")
+    return [
+        Destination(
+            read_endpoint(entry, role="destination"), read_path(entry["path"], option=f"destinations[{index}].path")
+        )
+        for index, entry in enumerate(params)
+    ]
+
+
+def _needed(min_success: int | None, count: int) -> int:
+    if min_success is None:
+        return count
+    if not 1 <= min_success <= count:
+        raise InputError(
+            "invalid_input",
+            f"min_success is {min_success}, and must be from 1 to the number of destinations ({count})",
+            details={"option": "min_success"},
+        )
+    return min_success
+
+
+def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destination: Destination) -> Report:
+    """Let one destination fail without harm to the others."""
+    try:
+        return one(job, destination)
+    except BackhaulError as exc:
+        failed = {
+            "host": destination.endpoint.label,
+            **results.path_fields(destination.path),
+            "state": "failed",
+            "changed": False,
+            "error": exc.to_dict(),
+        }
+        return Report({**_NOTHING_DONE, **failed}, error=exc)
+
+
+_NOTHING_DONE: t.Mapping[str, t.Any] = {
+    "compared_by": None,
+    "verified_by": None,
+    "sha256": None,
+    "bytes_sent": 0,
+    "seconds": 0.0,
+    "bytes_per_second": 0,
+    "attempts": 1,
+    "attributes_changed": [],
+    "not_applied": [],
+    "error": None,
+}
+
+
+def _planned(job: Relay, destination: Destination) -> Report:
+    step = job.plan(destination)
+    state = "planned" if step.changes else {"keep": "unchanged", "skip": "skipped"}[step.action]
+    digest = step.comparison.digest
+    entry = {
+        **_NOTHING_DONE,
+        "host": destination.endpoint.label,
+        **results.path_fields(step.path),
+        "state": state,
+        "action": step.action,
+        "changed": step.changes,
+        "compared_by": step.comparison.compared_by,
+        "sha256": digest.hexdigest if digest else None,
+    }
+    return Report(entry, diff=_diff(destination, step, job.source))
+
+
+def _carried_out(job: Relay, destination: Destination) -> Report:
+    label = destination.endpoint.label
+    progress = ProgressLog().follow(label, destination.path, total_bytes=lambda: job.source.size)
+    step, outcome = job.carry_out(destination, progress=progress)
+    diff = _diff(destination, step, job.source) if outcome.changed else None
+    return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
+
+
+def _diff(destination: Destination, step: Step, source: Source) -> results.Json | None:
+    if not step.changes:
+        return None
+    before = None if step.before is None else _facts(step.before)
+    after = dict(before or {})
+    after.update({"size": source.size} if step.transfers else {})
+    after.update({key: value for key, value in _facts(step.adjust).items() if value is not None})
+    return results.diff_entry(destination.endpoint.label, step.path, before=before, after=after)
+
+
+def _facts(found: Attributes) -> results.Json:
+    fields = results.attribute_fields(found)
+    return {"size": fields["size"], "mtime": fields["mtime_utc"], "mode": fields["mode"]}
+
+
+def _source_fields(source: Source, job: Relay) -> results.Json:
+    digest = job.digest.known
+    return {
+        **results.path_fields(source.path),
+        "size": source.size,
+        "mtime": source.mtime,
+        "mtime_utc": utc_text(source.mtime),
+        "sha256": digest.hexdigest if digest else None,
+        "digest_by": digest.method if digest else None,
+    }
+
+
+def _answer(result: results.Json, reports: t.Sequence[Report], needed: int) -> Answer:
+    errors = [report.error for report in reports if report.error is not None]
+    warnings = [
+        f"{report.entry['host']}: the server did not accept: {', '.join(report.entry['not_applied'])}"
+        for report in reports
+        if set(report.entry["not_applied"]) - {"fsync"}
+    ]
+    if len(reports) - len(errors) >= needed:
+        warnings += [f"{shown(error.message.encode())}" for error in errors]
+        return Answer(result, warnings=tuple(warnings))
+    if len(reports) > 1:
+        errors[0].details["failed"] = len(errors)
+        errors[0].details["succeeded"] = len(reports) - len(errors)
+    return Answer(result, error=errors[0], warnings=tuple(warnings))

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""From the collection's nouns to the plain JSON of results."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from .._errors import shown
+from .._model import Attributes, ConnectionReport, Endpoint, Outcome, RemoteFile
+from .._options import utc_text
+from .._rules.selection_model import Selected, Skipped
+
+Json = t.Dict[str, t.Any]
+
+
+def path_fields(path: bytes, *, key: str = "path") -> Json:
+    """Return a path as text, exact when it is UTF-8; otherwise escaped, with the exact bytes in base64 beside it."""
+    try:
+        return {key: path.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {key: shown(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
+
+
+def attribute_fields(found: Attributes) -> Json:
+    """Return attributes under the names that Ansible's ``stat`` and ``find`` use."""
+    permissions = found.permissions
+    return {
+        "size": found.size,
+        "mtime": found.mtime,
+        "mtime_utc": utc_text(found.mtime),
+        "mode": None if permissions is None else f"{permissions:04o}",
+        "uid": found.uid,
+        "gid": found.gid,
+        "type": found.kind,
+    }
+
+
+def file_fields(file: RemoteFile) -> Json:
+    """Return a file that was found."""
+    return {**path_fields(file.path), **path_fields(file.name, key="name"), **attribute_fields(file.attributes)}
+
+
+def skipped_fields(skipped: Skipped) -> Json:
+    """Return a file that was not selected, and why."""
+    return {**path_fields(skipped.path), "reason": skipped.reason, "message": skipped.text}
+
+
+def selected_fields(selected: Selected) -> Json:
+    """Return a selection, but for the files themselves."""
+    tied = selected.tied_with
+    return {
+        "matched": selected.qualified,
+        "examined": selected.examined,
+        "skipped": [skipped_fields(entry) for entry in selected.skipped],
+        "skipped_counts": dict(sorted(selected.skipped_counts.items())),
+        "latest_time": selected.latest_time,
+        "latest_time_utc": utc_text(selected.latest_time),
+        "tied_with": None if tied is None else path_fields(tied.path)["path"],
+    }
+
+
+def connection_fields(report: ConnectionReport) -> Json:
+    """Return how a server was reached and proven."""
+    return {
+        "name": report.name,
+        "host": report.host,
+        "port": report.port,
+        "address": report.address,
+        "user": report.user,
+        "server_version": report.server_version,
+        "host_key": {"type": report.host_key_type, "fingerprint": report.host_key_fingerprint},
+        "trusted_by": report.trusted_by,
+        "trust_origin": report.trust_origin,
+        "authenticated_by": report.authenticated_by,
+        "algorithms": {
+            "kex": report.kex,
+            "cipher": report.cipher,
+            "mac": report.mac,
+            "strict_kex": report.strict_kex,
+        },
+    }
+
+
+def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
+    """Return what became of one destination."""
+    rate = outcome.bytes_sent / outcome.seconds if outcome.seconds else 0
+    return {
+        "host": endpoint.label,
+        **path_fields(outcome.path),
+        "state": outcome.state,
+        "changed": outcome.changed,
+        "compared_by": outcome.compared_by,
+        "verified_by": outcome.verified_by or None,
+        "sha256": outcome.sha256 or None,
+        "bytes_sent": outcome.bytes_sent,
+        "seconds": outcome.seconds,
+        "bytes_per_second": int(rate),
+        "attempts": outcome.attempts,
+        "attributes_changed": list(outcome.attributes_changed),
+        "not_applied": list(outcome.not_applied),
+        "error": None,
+    }
+
+
+def diff_entry(label: str, path: bytes, *, before: t.Mapping[str, t.Any] | None, after: t.Mapping[str, t.Any]) -> Json:
+    """Return an entry of Ansible's ``diff`` from what a file was and is to be; None means that there is no file."""
+    header = f"{label}:{shown(path)}"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": _lines(before),
+        "after": _lines(after),
+    }
+
+
+def _lines(values: t.Mapping[str, t.Any] | None) -> str:
+    if values is None:
+        return "absent\n"
+    return "".join(f"{name}: {value}\n" for name, value in values.items() if value is not None)

@@ -1,0 +1,317 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The options that modules share: what may be typed (spec factories), and what it means (the only parsing)."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import typing as t
+import zoneinfo
+
+from ._errors import InputError
+from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Timeouts, Trust
+from ._rules import paths, units
+from ._rules.name_time import WallClock, fixed_wall_clock, in_zone
+from ._rules.retry import RetryPolicy
+from ._rules.selection_model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selection
+
+Spec = t.Dict[str, t.Any]
+Params = t.Mapping[str, t.Any]
+
+
+def endpoint_suboptions() -> Spec:
+    """Spec of an endpoint (documentation: the fragment ``_endpoint``)."""
+    return {
+        "inventory_host": {"type": "str"},
+        "host": {"type": "str"},
+        "port": {"type": "int"},
+        "user": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "private_key": {"type": "str", "no_log": True},
+        "private_key_file": {"type": "path", "no_log": False},
+        "private_key_passphrase": {"type": "str", "no_log": True},
+        "use_agent": {"type": "bool", "default": True},
+        "authentications": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(KNOWN_AUTHENTICATIONS),
+            "default": list(KNOWN_AUTHENTICATIONS),
+        },
+        "known_hosts": {"type": "str"},
+        "known_hosts_files": {"type": "list", "elements": "path"},
+        "host_keys": {"type": "list", "elements": "str", "no_log": False},
+        "host_key_alias": {"type": "str", "no_log": False},
+        "remote_checksum": {
+            "type": "str",
+            "choices": ["auto", "extension", "command", "never"],
+            "default": "auto",
+        },
+        "connect_timeout": {"type": "float", "default": 20},
+        "operation_timeout": {"type": "float", "default": 60},
+        "stall_timeout": {"type": "float", "default": 60},
+        "keepalive": {"type": "float", "default": 15},
+        "compression": {"type": "bool", "default": False},
+        "local": {"type": "bool", "default": False},
+    }
+
+
+def endpoint_spec() -> Spec:
+    """Spec of the option ``endpoint``."""
+    return {"endpoint": {"type": "dict", "default": {}, "options": endpoint_suboptions()}}
+
+
+def source_spec() -> Spec:
+    """Spec of the option ``source``: an endpoint and a path."""
+    path = {"path": {"type": "str", "required": True}}
+    return {"source": {"type": "dict", "required": True, "options": {**endpoint_suboptions(), **path}}}
+
+
+def destinations_spec() -> Spec:
+    """Spec of the option ``destinations``: endpoints and paths."""
+    path = {"path": {"type": "str", "required": True}}
+    return {
+        "destinations": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {**endpoint_suboptions(), **path},
+        }
+    }
+
+
+def selection_spec() -> Spec:
+    """Spec of what to look for (documentation: the fragment ``_selection``)."""
+    return {
+        "patterns": {"type": "list", "elements": "str", "default": []},
+        "excludes": {"type": "list", "elements": "str", "default": []},
+        "use_regex": {"type": "bool", "default": False},
+        "recurse": {"type": "bool", "default": False},
+        "depth": {"type": "int"},
+        "file_type": {"type": "str", "choices": sorted(FILE_TYPES), "default": "file"},
+        "hidden": {"type": "bool", "default": False},
+        "ignore_temporary": {"type": "bool", "default": True},
+        "order_by": {"type": "str", "choices": sorted(ORDERS), "default": "mtime"},
+        "time_format": {"type": "str"},
+        "time_zone": {"type": "str", "default": "utc"},
+        "limit": {"type": "int"},
+        "min_age": {"type": "str"},
+        "max_age": {"type": "str"},
+        "min_size": {"type": "str", "default": "1"},
+        "max_size": {"type": "str"},
+        "stable_for": {"type": "str"},
+        "shrink_limit": {"type": "str"},
+        "future": {"type": "str", "choices": sorted(FUTURE_POLICIES), "default": "refuse"},
+        "future_tolerance": {"type": "str", "default": "5m"},
+        "fresh_within": {"type": "str"},
+        "checksum": {"type": "str", "choices": ["none", "sha256", "sha512"], "default": "none"},
+        "when_none": {"type": "str", "choices": ["fail", "ok"], "default": "fail"},
+    }
+
+
+def transfer_spec() -> Spec:
+    """Spec of how to transfer (documentation: the fragment ``_transfer``)."""
+    return {
+        "if_exists": {"type": "str", "choices": ["replace", "fail", "skip", "version"], "default": "replace"},
+        "compare": {"type": "str", "choices": ["auto", "checksum", "size_mtime"], "default": "auto"},
+        "verify": {"type": "str", "choices": ["auto", "server", "readback", "acknowledged"], "default": "auto"},
+        "preserve_mtime": {"type": "bool", "default": True},
+        "mode": {"type": "raw"},
+        "create_directories": {"type": "bool", "default": False},
+        "retries": {"type": "int", "default": 3},
+        "retry_delay": {"type": "str", "default": "1s"},
+        "heartbeat": {"type": "str", "default": "10s"},
+    }
+
+
+def read_endpoint(params: Params, *, role: str) -> Endpoint:
+    """Return the endpoint that suboptions describe; blanks mean "not given" (AWX fills fields left empty with them)."""
+    if params["local"]:
+        return Endpoint(role=role, local=True, name="localhost")
+    host = _given(params["host"])
+    if host is None:
+        raise InputError(
+            "invalid_input",
+            f"{role} names no server",
+            remedy="Give 'inventory_host', or 'host', or 'local: true'; without any of them it is the play's host.",
+            role=role,
+        )
+    return Endpoint(
+        role=role,
+        host=host,
+        port=_port(params["port"], role),
+        name=_given(params["inventory_host"]) or host,
+        trust=_trust(params),
+        credentials=_credentials(params),
+        timeouts=_timeouts(params, role),
+        remote_checksum=params["remote_checksum"],
+        compression=params["compression"],
+    )
+
+
+def _trust(params: Params) -> Trust:
+    files = params["known_hosts_files"]
+    return Trust(
+        host_keys=tuple(str(pin) for pin in params["host_keys"] or () if _given(pin)),
+        known_hosts=_given(params["known_hosts"]) or "",
+        known_hosts_files=None if files is None else tuple(str(name) for name in files if _given(name)),
+        host_key_alias=_given(params["host_key_alias"]) or "",
+    )
+
+
+def _credentials(params: Params) -> Credentials:
+    return Credentials(
+        user=_given(params["user"]) or "",
+        password=_given(params["password"]),
+        private_key=_given(params["private_key"]),
+        private_key_file=_given(params["private_key_file"]) or "",
+        private_key_passphrase=_given(params["private_key_passphrase"]),
+        use_agent=params["use_agent"],
+        authentications=tuple(params["authentications"]),
+    )
+
+
+def _timeouts(params: Params, role: str) -> Timeouts:
+    for option in ("connect_timeout", "operation_timeout", "stall_timeout"):
+        if not 0 < params[option] <= _LONGEST_SECONDS:
+            raise _invalid(option, params[option], "a number of seconds from above 0 to a week", role)
+    if not 0 <= params["keepalive"] <= _LONGEST_SECONDS:
+        raise _invalid("keepalive", params["keepalive"], "a number of seconds, 0 for never", role)
+    return Timeouts(
+        connect_seconds=float(params["connect_timeout"]),
+        operation_seconds=float(params["operation_timeout"]),
+        stall_seconds=float(params["stall_timeout"]),
+        keepalive_seconds=float(params["keepalive"]),
+    )
+
+
+_LONGEST_SECONDS = 7 * 24 * 3600.0
+
+
+def _port(value: int | None, role: str) -> int:
+    port = 22 if value is None else int(value)
+    if not 0 < port < 65536:
+        raise _invalid("port", port, "a number from 1 to 65535", role)
+    return port
+
+
+def _given(value: object) -> str | None:
+    """Return a plain str, or None for what is blank; a secret keeps its inner and outer spaces."""
+    return None if value is None or not str(value).strip() else str(value)
+
+
+def _invalid(option: str, value: object, expected: str, role: str = "") -> InputError:
+    return InputError(
+        "invalid_input", f"{option} is {value!r}, and must be {expected}", role=role, details={"option": option}
+    )
+
+
+def read_path(value: str, *, option: str) -> bytes:
+    """Return a path option in bytes; ``unsafe_path`` when it is empty or has a NUL."""
+    return paths.require_safe(paths.encode(str(value), option=option), what=option)
+
+
+def read_selection(params: Params) -> Selection:
+    """Return what to look for."""
+    return Selection(
+        patterns=tuple(str(pattern) for pattern in params["patterns"]),
+        excludes=tuple(str(pattern) for pattern in params["excludes"]),
+        use_regex=params["use_regex"],
+        file_type=params["file_type"],
+        hidden=params["hidden"],
+        ignore_temporary=params["ignore_temporary"],
+        order_by=params["order_by"],
+        time_format=_given(params["time_format"]) or "",
+        wall_clock=_wall_clock(params["time_zone"]),
+        limit=params["limit"],
+        min_age_seconds=_duration(params, "min_age"),
+        max_age_seconds=_duration(params, "max_age"),
+        min_size_bytes=units.size(params["min_size"], option="min_size"),
+        max_size_bytes=_size(params, "max_size"),
+        shrink_limit=_share(params, "shrink_limit"),
+        future=params["future"],
+        future_tolerance_seconds=units.duration(params["future_tolerance"], option="future_tolerance"),
+        fresh_within_seconds=_duration(params, "fresh_within"),
+        when_none=params["when_none"],
+    )
+
+
+def read_stable_seconds(params: Params) -> units.Number | None:
+    """Return how long a selected file must stay as it is, or None."""
+    return _duration(params, "stable_for")
+
+
+def _duration(params: Params, option: str) -> units.Number | None:
+    value = _given(params[option])
+    return None if value is None else units.duration(value, option=option)
+
+
+def _size(params: Params, option: str) -> int | None:
+    value = _given(params[option])
+    return None if value is None else units.size(value, option=option)
+
+
+def _share(params: Params, option: str) -> float | None:
+    value = _given(params[option])
+    return None if value is None else units.share(value, option=option)
+
+
+def _wall_clock(zone: str) -> WallClock:
+    """Return how to read the times in names: ``utc``, an offset, ``local``, or the name of a zone."""
+    fixed = fixed_wall_clock(str(zone))
+    if fixed is not None:
+        return fixed
+    if zone == "local":
+        return lambda wall: time.mktime(wall.timetuple())
+    try:
+        return in_zone(zoneinfo.ZoneInfo(str(zone)))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise _invalid("time_zone", zone, "'utc', 'local', an offset such as '+02:00' or a known zone") from exc
+
+
+def read_relay_options(params: Params) -> RelayOptions:
+    """Return how to relay."""
+    mode = params["mode"]
+    return RelayOptions(
+        if_exists=params["if_exists"],
+        compare=params["compare"],
+        verify=params["verify"],
+        preserve_mtime=params["preserve_mtime"],
+        mode=_mode(mode),
+        preserve_mode=mode == "preserve",
+        create_directories=params["create_directories"],
+    )
+
+
+def _mode(value: object) -> int | None:
+    """Return permission bits; as with Ansible's own modules a number means what YAML made of it, so quotes are best."""
+    if value is None or value in ("", "preserve"):
+        return None
+    try:
+        bits = int(value) if isinstance(value, int) else int(str(value), 8)
+    except ValueError:
+        bits = -1
+    if isinstance(value, bool) or not 0 <= bits <= 0o7777:
+        raise _invalid("mode", value, "octal permission bits in quotes, such as '0640', or 'preserve'")
+    return bits
+
+
+def read_retries(params: Params) -> RetryPolicy:
+    """Return how often to try again."""
+    if params["retries"] < 0:
+        raise _invalid("retries", params["retries"], "0 or more")
+    return RetryPolicy(
+        retries=params["retries"], base_seconds=units.duration(params["retry_delay"], option="retry_delay")
+    )
+
+
+def utc_text(seconds: int | None) -> str | None:
+    """Return a time as ISO 8601 in UTC, for people; None stays None and what no calendar has becomes None."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.datetime.fromtimestamp(seconds, tz=datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return None

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Read OpenSSH host certificates, version 1, and judge them (OpenSSH's PROTOCOL.certkeys)."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from dataclasses import dataclass
+
+from .host_patterns import matches_pattern
+from .public_key import CERTIFICATE_SUFFIX, PublicKey, plain_type, read_key_fields, read_public_key, type_name
+from .ssh_wire import WireError, WireReader
+
+VerifySignature = t.Callable[[bytes, bytes, bytes], bool]
+
+_ROLES = {1: "user", 2: "host"}
+_MOST_PRINCIPALS = 256
+_ALWAYS = 2**64 - 1
+# Signature algorithms that an authority may use, by the type of its key. SHA-1 ("ssh-rsa", "ssh-dss") is not there.
+_AUTHORITY_ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    "sk-ssh-ed25519@openssh.com": ("sk-ssh-ed25519@openssh.com",),
+    "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa-sha2-nistp256@openssh.com",),
+}
+
+
+@dataclass(frozen=True)
+class HostCertificate:
+    """What a certificate says; it proves nothing until ``is_forged``, ``why_weak`` and ``why_invalid`` find no fault.
+
+    Times are seconds since 1970, ``valid_before`` is the first second at which it is no longer valid.
+    """
+
+    public_key: PublicKey
+    serial: int
+    role: str
+    key_id: bytes
+    principals: tuple[bytes, ...]
+    valid_after: int
+    valid_before: int
+    critical_options: tuple[bytes, ...]
+    authority: PublicKey
+    signature_algorithm: str
+    signature: bytes
+    signed: bytes
+
+
+def is_certificate(blob: bytes) -> bool:
+    """Whether the blob says that it is a certificate; raises ``WireError`` where it does not even hold a type."""
+    return type_name(WireReader(blob).string()).endswith(CERTIFICATE_SUFFIX)
+
+
+def read_certificate(blob: bytes) -> HostCertificate:
+    """Read a certificate that fills the blob. Raises ``WireError``."""
+    reader = WireReader(blob)
+    kind = type_name(reader.string())
+    reader.string()  # the nonce
+    public_key = read_key_fields(reader, plain_type(kind))
+    serial, role, key_id, principals = reader.uint64(), reader.uint32(), reader.text(), reader.string()
+    valid_after, valid_before = reader.uint64(), reader.uint64()
+    critical, extensions, _reserved, authority = (reader.string() for _field in range(4))
+    signed = blob[: reader.position]
+    signature = reader.string()
+    reader.end()
+    _read_options(extensions)
+    return HostCertificate(
+        public_key=public_key,
+        serial=serial,
+        role=_role(role),
+        key_id=key_id,
+        principals=_read_principals(principals),
+        valid_after=valid_after,
+        valid_before=valid_before,
+        critical_options=_read_options(critical),
+        authority=_read_authority(authority),
+        signature_algorithm=type_name(WireReader(signature).string()),
+        signature=signature,
+        signed=signed,
+    )
+
+
+def why_weak(certificate: HostCertificate) -> str:
+    """Say why the authority's signature would prove nothing even if it is right, or return an empty text."""
+    algorithm = certificate.signature_algorithm
+    if algorithm not in _AUTHORITY_ALGORITHMS.get(certificate.authority.key_type, ()):
+        return f"its authority signed it with {algorithm}, which is not accepted"
+    if certificate.authority.is_too_weak:
+        return f"its authority's RSA key has only {certificate.authority.rsa_bits} bits"
+    return ""
+
+
+def is_forged(certificate: HostCertificate, *, verify_signature: VerifySignature) -> bool:
+    """Whether the signature is of an algorithm that is accepted, and wrong.
+
+    ``verify_signature`` takes the authority's key, the signed bytes and the signature, each as SSH encodes them.
+    """
+    accepted = _AUTHORITY_ALGORITHMS.get(certificate.authority.key_type, ())
+    if certificate.signature_algorithm not in accepted:
+        return False
+    return not verify_signature(certificate.authority.blob, certificate.signed, certificate.signature)
+
+
+def why_invalid(certificate: HostCertificate, *, name: bytes, now: int) -> str:
+    """Say why a signed certificate does not speak for ``name`` at ``now``, or return an empty text where it does.
+
+    ``name`` is the host without its port, or the alias; ``now`` is in seconds since 1970. A certificate without
+    principals speaks for nobody and a principal may hold wildcards: as OpenSSH has it since 10.3.
+    """
+    if certificate.role != "host":
+        return f"it is a {certificate.role} certificate, not one for hosts"
+    return _why_outside_dates(certificate, now) or _why_not_for(certificate, name) or _why_restricted(certificate)
+
+
+def _role(number: int) -> str:
+    if number not in _ROLES:
+        raise WireError("it is neither for users nor for hosts")
+    return _ROLES[number]
+
+
+def _read_authority(blob: bytes) -> PublicKey:
+    if is_certificate(blob):
+        raise WireError("its authority is itself a certificate")
+    return read_public_key(blob)
+
+
+def _read_principals(packed: bytes) -> tuple[bytes, ...]:
+    reader, principals = WireReader(packed), []
+    while not reader.is_empty:
+        principals.append(reader.text())
+    if len(principals) > _MOST_PRINCIPALS:
+        raise WireError(f"it names more than {_MOST_PRINCIPALS} principals")
+    return tuple(principals)
+
+
+def _read_options(packed: bytes) -> tuple[bytes, ...]:
+    reader, names = WireReader(packed), []
+    while not reader.is_empty:
+        names.append(reader.string())
+        reader.string()
+    return tuple(names)
+
+
+def _why_outside_dates(certificate: HostCertificate, now: int) -> str:
+    if now < certificate.valid_after:
+        return f"it is valid from {_date(certificate.valid_after)}, and the clock here says {_date(now)}"
+    if now >= certificate.valid_before:
+        return f"it expired on {_date(certificate.valid_before)}, and the clock here says {_date(now)}"
+    return ""
+
+
+def _why_not_for(certificate: HostCertificate, name: bytes) -> str:
+    if not certificate.principals:
+        return "it names no host at all"
+    if any(matches_pattern(name, principal) for principal in certificate.principals):
+        return ""
+    listed = ", ".join(ascii(principal)[2:-1] for principal in certificate.principals[:8])
+    return f"it is for {listed}, not for {ascii(name)[2:-1]}"
+
+
+def _why_restricted(certificate: HostCertificate) -> str:
+    if not certificate.critical_options:
+        return ""
+    names = ", ".join(ascii(option)[2:-1] for option in certificate.critical_options[:8])
+    return f"it has the critical option {names}, which no host certificate may have"
+
+
+def _date(seconds: int) -> str:
+    try:
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return "the end of time" if seconds == _ALWAYS else f"second {seconds}"
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

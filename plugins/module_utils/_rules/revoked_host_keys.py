@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Revoked host keys: a text list of public keys, or OpenSSH's binary list; both are believed in full or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .host_certificate import HostCertificate, read_certificate
+from .krl import KRL_MAGIC, RevocationList, read_krl
+from .public_key import CERTIFICATE_SUFFIX, PublicKey, is_known_type, read_key_text, read_public_key, type_name
+from .ssh_wire import WireError
+
+_BLANKS = b" \t"
+
+
+@dataclass(frozen=True)
+class RevokedHostKeys:
+    """One source of revocations. Where ``fault`` says that it cannot be read, no host may be trusted."""
+
+    origin: str
+    listed: RevocationList = field(default_factory=RevocationList)
+    fault: str = ""
+
+    @classmethod
+    def missing(cls, *, origin: str, fault: str) -> RevokedHostKeys:
+        """Stand for a list that was asked for and could not be read; ``fault`` says why."""
+        return cls(origin=origin, fault=fault or "it could not be read")
+
+    @classmethod
+    def parse(cls, content: bytes | str, *, origin: str) -> RevokedHostKeys:
+        """Read a list in either form. It never raises: what is not understood becomes the ``fault``."""
+        raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+        try:
+            listed = read_krl(raw) if raw.startswith(KRL_MAGIC) else RevocationList(keys=_read_lines(raw))
+        except WireError as exc:
+            return cls.missing(origin=origin, fault=str(exc))
+        return cls(origin=origin, listed=listed)
+
+    def why_revoked(self, key: PublicKey, certificate: HostCertificate | None) -> str:
+        """Say why the key, its certificate or the certificate's authority is revoked, or return an empty text."""
+        return self.listed.why_revoked(key, certificate)
+
+
+def read_key_line(line: bytes) -> PublicKey:
+    """Read ``type base64 comment``; of a certificate only the key inside counts. Raises ``WireError``."""
+    fields = line.replace(b"\t", b" ").split(b" ", 1)
+    encoded = fields[1].strip(b" ").split(b" ", 1)[0] if len(fields) == 2 else b""
+    if not encoded:
+        raise WireError("there is no key on it")
+    key_type = type_name(fields[0])
+    if not is_known_type(key_type):
+        raise WireError(f"the key type {key_type} is not known")
+    blob = read_key_text(key_type, encoded)
+    return read_certificate(blob).public_key if key_type.endswith(CERTIFICATE_SUFFIX) else read_public_key(blob)
+
+
+def _read_lines(content: bytes) -> frozenset[bytes]:
+    keys = set()
+    for number, raw in enumerate(content.split(b"\n"), start=1):
+        line = raw.lstrip(_BLANKS)
+        if line and not line.startswith((b"#", b"\0")):
+            try:
+                keys.add(read_key_line(line.split(b"\0")[0]).blob)
+            except WireError as exc:
+                raise WireError(f"line {number}: {exc}") from exc
+    return frozenset(keys)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Read and write the data types of the SSH wire format (RFC 4251, section 5) from bytes in memory."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+# OpenSSH takes no integer beyond 16384 bits (sshbuf); one more byte holds the sign.
+LARGEST_INTEGER_BYTES = 16384 // 8 + 1
+_BLANKS_INSIDE_BASE64 = b" \t\n\v\f\r"
+
+
+class WireError(ValueError):
+    """The bytes are not what the format asks for."""
+
+
+class WireReader:
+    """Take one value after the other off a blob; every method raises ``WireError`` where the blob is too short."""
+
+    def __init__(self, blob: bytes) -> None:
+        self._blob = blob
+        self._position = 0
+
+    @property
+    def position(self) -> int:
+        """How many bytes were taken so far."""
+        return self._position
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return self._position >= len(self._blob)
+
+    def take(self, count: int) -> bytes:
+        """Take ``count`` bytes."""
+        end = self._position + count
+        if end > len(self._blob):
+            raise WireError("it ends too early")
+        taken = self._blob[self._position : end]
+        self._position = end
+        return taken
+
+    def byte(self) -> int:
+        """Take a ``byte``."""
+        return self.take(1)[0]
+
+    def uint32(self) -> int:
+        """Take a ``uint32``."""
+        return int(struct.unpack(">I", self.take(4))[0])
+
+    def uint64(self) -> int:
+        """Take a ``uint64``."""
+        return int(struct.unpack(">Q", self.take(8))[0])
+
+    def string(self) -> bytes:
+        """Take a ``string``."""
+        return self.take(self.uint32())
+
+    def text(self) -> bytes:
+        """Take a ``string`` that must hold no NUL (OpenSSH allows one at the very end and cuts it)."""
+        value = self.string()
+        if b"\0" in value[:-1]:
+            raise WireError("a text in it holds a NUL")
+        return value[:-1] if value.endswith(b"\0") else value
+
+    def integer(self) -> int:
+        """Take a positive ``mpint``, with or without surplus leading zeros."""
+        value = self.string()
+        if value[:1] > b"\x7f":
+            raise WireError("an integer in it is negative")
+        if len(value.lstrip(b"\0")) >= LARGEST_INTEGER_BYTES:
+            raise WireError("an integer in it is too large")
+        return int.from_bytes(value, "big")
+
+    def rest(self) -> bytes:
+        """Take everything that is left."""
+        return self.take(len(self._blob) - self._position)
+
+    def end(self) -> None:
+        """Raise ``WireError`` unless everything was taken."""
+        if not self.is_empty:
+            raise WireError(f"{len(self._blob) - self._position} surplus bytes follow it")
+
+
+def wire_string(value: bytes) -> bytes:
+    """Write a ``string``."""
+    return struct.pack(">I", len(value)) + value
+
+
+def wire_integer(value: int) -> bytes:
+    """Write a positive ``mpint`` in its shortest form."""
+    return wire_string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Decode base64 as strictly as OpenSSH does: padding must be there, surplus bits must be zero.
+
+    Raises ``WireError``. White space inside is skipped, which lets lines with CRLF endings pass.
+    """
+    compact = text.translate(None, _BLANKS_INSIDE_BASE64)
+    try:
+        decoded = base64.b64decode(compact, validate=True)
+    except ValueError as exc:
+        raise WireError("its base64 is broken") from exc
+    if base64.b64encode(decoded) != compact:
+        raise WireError("its base64 is not in the canonical form")
+    return decoded

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What a server offers beyond SFTP version 3: limits, space, and digests without a download."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._errors import BackhaulError, LinkError, RemoteError
+from .._model import Digest, Limits, Space
+from . import wire
+from .session import Session
+from .writer import SLOWEST_BYTES_PER_SECOND
+
+# What every server must take (draft section 3: 34,000 bytes a packet, 32,768 of data).
+BASE_LIMITS = Limits(packet_bytes=34_000, read_bytes=32_768, write_bytes=32_768)
+# The most we ask for: OpenSSH's own limit of 256 KiB a packet, less a KiB for the heads.
+CEILING_BYTES = 255 * 1024
+FLOOR_BYTES = 1024
+
+DIGEST_COMMANDS = {"sha256": "sha256sum", "sha512": "sha512sum"}
+_HEX_DIGITS = {"sha256": 64, "sha512": 128}
+
+
+class CommandRunner(t.Protocol):
+    """Runs a constant command beside the SFTP session, on the same authenticated connection."""
+
+    def __call__(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+        """Return exit status and standard output; RemoteError ``unsupported`` where no command may be run."""
+        ...
+
+
+def ask_limits(session: Session) -> Limits:
+    """Ask limits@openssh.com (OpenSSH PROTOCOL section 4.8), and keep the answer between a floor and a ceiling."""
+    if b"limits@openssh.com" not in session.extensions:
+        return BASE_LIMITS
+    reply = session.call(wire.EXTENDED, wire.string(b"limits@openssh.com"))
+    try:
+        packet, read, write, handles = session.expect_extended(
+            reply, lambda fields: (fields.uint64(), fields.uint64(), fields.uint64(), fields.uint64())
+        )
+    except RemoteError as exc:
+        if exc.code == "protocol_violation":
+            raise
+        return BASE_LIMITS
+    return Limits(packet, _sane(read), _sane(write), handles)
+
+
+def _sane(announced_bytes: int) -> int:
+    """Zero means that the server states no limit; 1 or 2^64 are as unusable."""
+    if announced_bytes == 0:
+        return BASE_LIMITS.read_bytes
+    return max(FLOOR_BYTES, min(announced_bytes, CEILING_BYTES))
+
+
+def ask_space(session: Session, path: bytes) -> Space | None:
+    """Ask statvfs@openssh.com (OpenSSH PROTOCOL section 4.4) for the space that this account may use."""
+    if b"statvfs@openssh.com" not in session.extensions:
+        return None
+    reply = session.call(wire.EXTENDED, wire.string(b"statvfs@openssh.com"), wire.string(path))
+    numbers = session.expect_extended(reply, lambda fields: [fields.uint64() for _field in range(11)])
+    _block, fragment, blocks, _free, available = numbers[:5]
+    return Space(free_bytes=available * fragment, total_bytes=blocks * fragment)
+
+
+def patience_seconds(base_seconds: float, size_bytes: int) -> float:
+    """Return how long a request may take that has to read ``size_bytes`` on the server."""
+    return base_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND
+
+
+class RemoteDigests:
+    """The ways to have the server hash a file, strongest first; a way that fails for good is not tried again.
+
+    ``policy`` is the endpoint's ``remote_checksum``: ``auto``, ``extension``, ``command`` or ``never``.
+    """
+
+    def __init__(
+        self, session: Session, run_command: CommandRunner | None, *, policy: str, operation_seconds: float
+    ) -> None:
+        self._session = session
+        self._run_command = run_command
+        self._operation_seconds = operation_seconds
+        # ProFTPD answers check-file though it announces it to nobody who speaks version 3: ask once, then know.
+        self._may_extend = policy in ("auto", "extension")
+        self._may_command = policy in ("auto", "command") and run_command is not None
+
+    def methods(self) -> tuple[str, ...]:
+        """Return the ways that have not failed so far, strongest first."""
+        ways = (("check-file", self._may_extend), ("command", self._may_command))
+        return tuple(name for name, usable in ways if usable)
+
+    def digest(self, path: bytes, *, algorithm: str, length: int | None, size_bytes: int) -> Digest | None:
+        """Return the digest of the file at ``path`` or of its first ``length`` bytes; None when no way works."""
+        seconds = patience_seconds(self._operation_seconds, size_bytes)
+        if self._may_extend:
+            hexdigest = self._check_file(path, algorithm, length, seconds)
+            if hexdigest is not None:
+                return Digest(algorithm, hexdigest, "check-file")
+        if self._may_command and self._run_command is not None:
+            hexdigest = self._command(self._run_command, path, algorithm, length, seconds)
+            if hexdigest is not None:
+                return Digest(algorithm, hexdigest, "command")
+        return None
+
+    def _check_file(self, path: bytes, algorithm: str, length: int | None, seconds: float) -> str | None:
+        """Ask check-file-name (draft-ietf-secsh-filexfer-extensions-00 section 3): one block, the whole range."""
+        body = b"".join(
+            (
+                wire.string(b"check-file-name"),
+                wire.string(path),
+                wire.string(algorithm.encode("ascii")),
+                wire.uint64(0),
+                wire.uint64(length or 0),
+                wire.uint32(0),
+            )
+        )
+        if length == 0:
+            return None
+        reply = self._session.call(wire.EXTENDED, body, timeout_seconds=seconds)
+        try:
+            used, value = self._session.expect_extended(reply, _check_file_reply)
+        except RemoteError as exc:
+            if exc.code == "protocol_violation":
+                raise
+            self._may_extend = exc.code != "unsupported"
+            return None
+        answered = used == algorithm and len(value) * 2 == _HEX_DIGITS[algorithm]
+        return value.hex() if answered else None
+
+    def _command(
+        self, run: CommandRunner, path: bytes, algorithm: str, length: int | None, seconds: float
+    ) -> str | None:
+        """Run a constant command; the path goes to its standard input, so no name is ever in a shell line."""
+        tool = DIGEST_COMMANDS[algorithm]
+        if length is None:
+            command, stdin = f"xargs -0 {tool} -b --", path + b"\0"
+        else:
+            command = f'xargs -0 sh -c \'head -c "$1" -- "$2" | {tool} -b\' _'
+            stdin = b"%d\0%s\0" % (length, path)
+        try:
+            status, output = run(command, stdin=stdin, timeout_seconds=seconds, limit_bytes=64 * 1024)
+        except LinkError:
+            raise
+        except BackhaulError:
+            self._may_command = False
+            return None
+        found = _DIGEST_LINE.fullmatch(output)
+        if status != 0 or not found or len(found[1]) != _HEX_DIGITS[algorithm]:
+            # 123: xargs ran the tool, and this one file could not be read (xargs(1)). Anything else is no such shell.
+            self._may_command = status == 123
+            return None
+        return found[1].decode("ascii")
+
+
+# One line, exactly: sha256sum puts a backslash in front when it had to escape the name (coreutils manual, md5sum).
+_DIGEST_LINE = re.compile(rb"\\?([0-9a-f]+) [ *][^\n]*\n")
+
+
+def _check_file_reply(fields: wire.Unpacker) -> tuple[str, bytes]:
+    return fields.string().decode("ascii", "replace"), fields.rest()

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The port on an SFTP session."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .._errors import BackhaulError, RemoteError, shown
+from .._model import Attributes, Digest, DirectoryEntry, Features, Space, Timeouts
+from . import wire
+from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space
+from .reader import SftpReader, closing_quietly
+from .session import Reply, Session
+from .writer import SftpWriter
+
+READDIRS_IN_FLIGHT = 4
+# Far beyond any directory of backups, and an end to a listing that has none.
+MAX_ENTRIES = 10_000_000
+
+
+class SftpFileSystem:
+    """Everything the engine asks of a server, over one session (the port's ``FileSystem``)."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        timeouts: Timeouts,
+        run_command: CommandRunner | None = None,
+        remote_checksum: str = "auto",
+    ) -> None:
+        self._session = session
+        self._timeouts = timeouts
+        self._features = Features(
+            limits=ask_limits(session),
+            can_sync=b"fsync@openssh.com" in session.extensions,
+            can_replace=b"posix-rename@openssh.com" in session.extensions,
+            extensions=tuple((shown(name), shown(data)) for name, data in sorted(session.extensions.items())),
+        )
+        self._digests = RemoteDigests(
+            session, run_command, policy=remote_checksum, operation_seconds=timeouts.operation_seconds
+        )
+
+    def features(self) -> Features:
+        """Return what the server announced when the session was opened."""
+        return self._features
+
+    def digest_methods(self) -> tuple[str, ...]:
+        """Return how the server may be able to hash files: ``check-file``, ``command``; tried on first use."""
+        return self._digests.methods()
+
+    def canonical(self, path: bytes) -> bytes:
+        """Return the absolute form of a path (REALPATH)."""
+        with _about(path):
+            names = self._session.expect_names(self._session.call(wire.REALPATH, wire.string(path)))
+            if names is None or len(names) != 1 or not names[0][0].startswith(b"/"):
+                raise wire.violation("it does not answer REALPATH with one absolute path")
+            return names[0][0]
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        """Return what is at ``path`` (STAT or LSTAT)."""
+        with _about(path):
+            kind = wire.STAT if follow else wire.LSTAT
+            return self._session.expect_attributes(self._session.call(kind, wire.string(path)))
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        """Yield a directory's entries, asking for the next packets while the last one is looked at."""
+        with _about(path):
+            handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, wire.string(path))))
+            try:
+                yield from self._listing(handle)
+            except BaseException:
+                closing_quietly(self._session, handle, failing=True)
+                raise
+            closing_quietly(self._session, handle, failing=False)
+
+    def _listing(self, handle: bytes) -> t.Iterator[DirectoryEntry]:
+        asked = [self._session.request(wire.READDIR, handle)]
+        count = 0
+        while True:
+            names = self._session.expect_names(self._session.wait(asked.pop(0)))
+            if names is None:
+                break
+            while len(asked) < READDIRS_IN_FLIGHT:
+                asked.append(self._session.request(wire.READDIR, handle))
+            count += len(names) or 1  # empty packets without end are a listing without end, too
+            if count > MAX_ENTRIES:
+                raise wire.violation(f"a listing of more than {MAX_ENTRIES} entries")
+            for name, attributes in names:
+                if name not in (b".", b".."):
+                    yield DirectoryEntry(name, attributes)
+        self._rest_is_end(asked)
+
+    def _rest_is_end(self, asked: list[Reply]) -> None:
+        """After the end, the requests that were sent ahead must say the same."""
+        for reply in asked:
+            if self._session.expect_names(self._session.wait(reply)) is not None:
+                raise wire.violation("a listing that goes on after its end")
+
+    def open_reader(self, path: bytes) -> SftpReader:
+        """Open a file for reading."""
+        handle = self._open(path, wire.OPEN_READ, Attributes())
+        return SftpReader(
+            self._session,
+            handle,
+            block_bytes=self._features.limits.read_bytes,
+            stall_seconds=self._timeouts.stall_seconds,
+        )
+
+    def create(self, path: bytes, *, mode: int) -> SftpWriter:
+        """Create a new file, exclusively, and open it for writing."""
+        flags = wire.OPEN_WRITE | wire.OPEN_CREATE | wire.OPEN_EXCLUSIVE
+        try:
+            handle = self._open(path, flags, Attributes(mode=mode))
+        except RemoteError as exc:
+            raise self._if_occupied(exc, path) from exc
+        return SftpWriter(
+            self._session,
+            handle,
+            block_bytes=self._features.limits.write_bytes,
+            stall_seconds=self._timeouts.stall_seconds,
+            can_sync=self._features.can_sync,
+        )
+
+    def _open(self, path: bytes, flags: int, wanted: Attributes) -> bytes:
+        with _about(path):
+            body = (wire.string(path), wire.uint32(flags), wire.attributes(wanted))
+            return self._session.expect_handle(self._session.call(wire.OPEN, *body))
+
+    def _if_occupied(self, error: RemoteError, path: bytes) -> RemoteError:
+        """Version 3 has no status for "already there": look, when a server says no more than FAILURE."""
+        if error.code not in ("remote_failure", "permission_denied") or not self._is_occupied(path):
+            return error
+        return RemoteError("already_exists", "there is something of that name already", path=path)
+
+    def _is_occupied(self, path: bytes) -> bool:
+        try:
+            self.attributes(path, follow=False)
+        except RemoteError:
+            return False
+        return True
+
+    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
+        """Set what is not None, following links (SETSTAT)."""
+        self._change(path, wire.SETSTAT, wire.string(path), wire.attributes(wanted))
+
+    def make_directory(self, path: bytes, *, mode: int) -> None:
+        """Create one directory (MKDIR)."""
+        try:
+            self._change(path, wire.MKDIR, wire.string(path), wire.attributes(Attributes(mode=mode)))
+        except RemoteError as exc:
+            raise self._if_occupied(exc, path) from exc
+
+    def remove_directory(self, path: bytes) -> None:
+        """Remove an empty directory (RMDIR)."""
+        self._change(path, wire.RMDIR, wire.string(path))
+
+    def remove(self, path: bytes) -> None:
+        """Remove a file or a symlink (REMOVE)."""
+        self._change(path, wire.REMOVE, wire.string(path))
+
+    def rename(self, source: bytes, target: bytes) -> None:
+        """Rename, refusing an occupied target: looked at first, since some servers overwrite (draft section 6.5)."""
+        if self._is_occupied(target):
+            raise RemoteError("already_exists", "there is something of that name already", path=target)
+        try:
+            self._change(source, wire.RENAME, wire.string(source), wire.string(target))
+        except RemoteError as exc:
+            raise self._if_occupied(exc, target) from exc
+
+    def replace(self, source: bytes, target: bytes) -> None:
+        """Rename over a file in one step (posix-rename@openssh.com, OpenSSH PROTOCOL section 4.3)."""
+        if not self._features.can_replace:
+            raise RemoteError("unsupported", "the server cannot rename over an existing file in one step", path=target)
+        name = wire.string(b"posix-rename@openssh.com")
+        self._change(source, wire.EXTENDED, name, wire.string(source), wire.string(target))
+
+    def _change(self, path: bytes, kind: int, *parts: bytes) -> None:
+        with _about(path):
+            self._session.expect_ok(self._session.call(kind, *parts))
+
+    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+        """Return a digest that the server computed; None when it cannot."""
+        if not self._digests.methods():
+            return None
+        with _about(path):
+            absolute = path if path.startswith(b"/") else self.canonical(path)
+            size = self.attributes(absolute, follow=True).size or 0
+            wanted = size if length is None else min(size, length)
+            return self._digests.digest(absolute, algorithm=algorithm, length=length, size_bytes=wanted)
+
+    def space(self, path: bytes) -> Space | None:
+        """Return the space under ``path`` (statvfs@openssh.com)."""
+        with _about(path):
+            return ask_space(self._session, path)
+
+
+@contextlib.contextmanager
+def _about(path: bytes) -> t.Iterator[None]:
+    try:
+        yield
+    except BackhaulError as exc:
+        exc.located(path=path)
+        raise

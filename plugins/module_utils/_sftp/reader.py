@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Reading a file ahead: many requests in flight, answers in order, gaps asked again."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from .._errors import BackhaulError
+from .._model import Attributes
+from . import wire
+from .session import Reply, Session
+
+# How many READs may be under way: 64 of 255 KiB fill a LAN and bound the memory at 16 MiB.
+MAX_IN_FLIGHT = 64
+
+
+class SftpReader:
+    """A handle that is open for reading (the port's ``Reader``)."""
+
+    def __init__(self, session: Session, handle: bytes, *, block_bytes: int, stall_seconds: float) -> None:
+        self._session = session
+        self._handle = wire.string(handle)
+        self._block_bytes = block_bytes
+        self._stall_seconds = stall_seconds
+
+    def __enter__(self) -> SftpReader:
+        return self
+
+    def __exit__(self, exc_type: object, *_exc_info: object) -> None:
+        closing_quietly(self._session, self._handle, failing=exc_type is not None)
+
+    def attributes(self) -> Attributes:
+        """Return the attributes of what is open (FSTAT)."""
+        return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+
+    def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[memoryview]:
+        """Yield the content in order; see the port."""
+        if length is None:
+            return self._read_ahead(offset, end=None, likely_end=self.attributes().size or 0)
+        return self._read_ahead(offset, end=offset + length, likely_end=offset + length)
+
+    def _read_ahead(self, offset: int, *, end: int | None, likely_end: int) -> t.Iterator[memoryview]:
+        """Ask ahead up to ``likely_end``, and beyond it one block at a time until the file or ``end`` is reached.
+
+        The first block is asked for alone and the number in flight grows with every answer, so that a small file or
+        a server that answers slowly is not buried in requests.
+        """
+        asked: collections.deque[tuple[int, int, Reply]] = collections.deque()
+        next_offset, allowed = offset, 4
+        while True:
+            while len(asked) < allowed and (next_offset < likely_end or not asked):
+                wanted = self._block_bytes if end is None else min(self._block_bytes, end - next_offset)
+                if wanted <= 0:
+                    break
+                asked.append(self._ask(next_offset, wanted))
+                next_offset += wanted
+            if not asked:
+                return
+            at, wanted, reply = asked.popleft()
+            self._session.wait(reply, timeout_seconds=self._stall_seconds)
+            block = self._session.expect_data(reply, at_most=wanted)
+            if block is None:
+                return
+            if len(block) < wanted:
+                asked.appendleft(self._ask(at + len(block), wanted - len(block)))
+            allowed = min(allowed + 1, MAX_IN_FLIGHT)
+            yield block
+
+    def _ask(self, offset: int, wanted: int) -> tuple[int, int, Reply]:
+        request = self._session.request(wire.READ, self._handle, wire.uint64(offset), wire.uint32(wanted))
+        return offset, wanted, request
+
+
+def closing_quietly(session: Session, handle: bytes, *, failing: bool) -> None:
+    """Close a handle; while an error is on its way already, one more from the closing is not raised over it."""
+    try:
+        session.expect_ok(session.call(wire.CLOSE, handle))
+    except BackhaulError:
+        if not failing:
+            raise

@@ -1,0 +1,241 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""One SFTP session: requests go out, replies come back in any order, and every wait has an end."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import time
+import typing as t
+
+from .._errors import BackhaulError, LinkError
+from .._filesystem import Buffer
+from .._model import Attributes, Timeouts
+from . import wire
+
+# Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
+MAX_REPLY_BYTES = 256 * 1024 + 1024
+
+
+_ValueT = t.TypeVar("_ValueT")
+
+
+class Duplex(t.Protocol):
+    """The channel that a session speaks on: a pipe in both directions, however it is made."""
+
+    def send(self, data: Buffer, *, timeout_seconds: float) -> None:
+        """Send all of ``data``; ``timed_out`` when no part of it can be sent for that long, ``link_lost`` at an end."""
+        ...
+
+    def receive(self, *, timeout_seconds: float) -> bytes | None:
+        """Return what has arrived, waiting for its first byte; None in vain, empty bytes at the end of the stream."""
+        ...
+
+    def close(self) -> None:
+        """Close both directions; never raises."""
+        ...
+
+
+class Reply:
+    """The reply to one request, or the place where it will be."""
+
+    __slots__ = ("body", "kind")
+
+    def __init__(self) -> None:
+        self.kind = 0
+        self.body = memoryview(b"")
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the reply is here."""
+        return self.kind != 0
+
+
+class Session:
+    """Number requests, match replies by id, and turn what is not the expected reply into an error.
+
+    ``request`` sends and returns at once, ``wait`` returns the reply; ``call`` is both. A violation, an end of the
+    stream or a missed deadline ends the session: every later use raises the same error.
+    """
+
+    def __init__(self, duplex: Duplex, *, timeouts: Timeouts) -> None:
+        self._duplex = duplex
+        self._timeouts = timeouts
+        self._framer = wire.Framer(limit_bytes=MAX_REPLY_BYTES)
+        self._waiting: dict[int, Reply] = {}
+        self._next_id = 0
+        self._ended: BackhaulError | None = None
+        self._ready: collections.deque[memoryview] = collections.deque()
+        self.extensions: dict[bytes, bytes] = {}
+
+    def open(self) -> None:
+        """Exchange INIT and VERSION (draft section 4) and learn the server's extensions."""
+        self._send(wire.uint32(5) + bytes([wire.INIT]) + wire.uint32(wire.VERSION))
+        deadline = time.monotonic() + self._timeouts.operation_seconds
+        with self._ending_on_error():
+            fields = wire.Unpacker(self._next_packet(deadline, "answer the SFTP greeting"))
+            kind, version = fields.byte(), fields.uint32()
+            if kind != wire.VERSION_REPLY:
+                raise wire.violation(f"it greets with a packet of type {kind}")
+            if version != wire.VERSION:
+                raise wire.violation(f"it speaks version {version} though 3 was asked for")
+            while fields.left:
+                name = fields.string()
+                self.extensions[name] = fields.string()
+
+    def close(self) -> None:
+        """End the session; never raises."""
+        if self._ended is None:
+            self._ended = LinkError("link_lost", "the SFTP session is closed")
+        self._duplex.close()
+
+    def request(self, kind: int, *parts: Buffer) -> Reply:
+        """Send a request and return the place where its reply will be; raise LinkError when it cannot be sent."""
+        if self._ended is not None:
+            raise self._ended
+        self._next_id = (self._next_id + 1) & 0xFFFFFFFF
+        reply = self._waiting[self._next_id] = Reply()
+        head = wire.request_head(kind, self._next_id, sum(map(len, parts)))
+        self._send(b"".join((head, *parts)))
+        return reply
+
+    def wait(self, reply: Reply, *, timeout_seconds: float | None = None) -> Reply:
+        """Return ``reply`` once it is there; LinkError ``timed_out`` after ``timeout_seconds`` without it."""
+        limit = self._timeouts.operation_seconds if timeout_seconds is None else timeout_seconds
+        deadline = 0.0
+        while not reply.arrived:
+            if self._ended is not None:
+                raise self._ended
+            deadline = deadline or time.monotonic() + limit
+            with self._ending_on_error():
+                self._dispatch(self._next_packet(deadline, "answer an SFTP request"))
+        return reply
+
+    def call(self, kind: int, *parts: Buffer, timeout_seconds: float | None = None) -> Reply:
+        """Send a request and wait for its reply."""
+        return self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds)
+
+    def _send(self, packet: bytes) -> None:
+        with self._ending_on_error():
+            self._duplex.send(packet, timeout_seconds=self._timeouts.stall_seconds)
+
+    def _next_packet(self, deadline: float, what: str) -> memoryview:
+        while not self._ready:
+            left = deadline - time.monotonic()
+            piece = self._duplex.receive(timeout_seconds=left) if left > 0 else None
+            if piece is None:
+                raise LinkError(
+                    "timed_out",
+                    f"the server did not {what} in time",
+                    remedy="The server or the network is stuck, or slower than operation_timeout and stall_timeout"
+                    " allow.",
+                )
+            if not piece:
+                raise _ended_early()
+            self._ready.extend(self._framer.feed(piece))
+        return self._ready.popleft()
+
+    def _dispatch(self, packet: memoryview) -> None:
+        fields = wire.Unpacker(packet)
+        kind, request_id = fields.byte(), fields.uint32()
+        reply = self._waiting.pop(request_id, None)
+        if reply is None:
+            raise wire.violation(f"a reply to request {request_id}, which is not waiting for one")
+        if kind not in wire.REPLY_TYPES:
+            raise wire.violation(f"a reply of type {kind}")
+        reply.kind, reply.body = kind, packet[5:]
+
+    @contextlib.contextmanager
+    def _ending_on_error(self) -> t.Iterator[None]:
+        try:
+            yield
+        except BackhaulError as exc:
+            if self._ended is None:
+                self._ended = exc
+                self._duplex.close()
+            raise
+
+    # What a reply means, by the kind that was expected.
+
+    def _read(self, reply: Reply, expected: int, read: t.Callable[[wire.Unpacker], _ValueT]) -> _ValueT:
+        if reply.kind == expected:
+            with self._ending_on_error():
+                return read(wire.Unpacker(reply.body))
+        code, message = self.status(reply)
+        if code in (wire.STATUS_OK, wire.STATUS_EOF):
+            self._violated(f"status {code} where a reply of type {expected} was due")
+        raise wire.status_error(code, message)
+
+    def _violated(self, what: str) -> t.NoReturn:
+        with self._ending_on_error():
+            raise wire.violation(what)
+
+    def status(self, reply: Reply) -> tuple[int, bytes]:
+        """Return code and message of a STATUS; any other reply, or one without a code, is a violation.
+
+        Servers that predate the draft leave message and language out, so only the code must be there.
+        """
+        with self._ending_on_error():
+            if reply.kind != wire.STATUS:
+                raise wire.violation(f"a reply of type {reply.kind} to a request that does not call for it")
+            fields = wire.Unpacker(reply.body)
+            code = fields.uint32()
+            return code, fields.string() if fields.left else b""
+
+    def expect_ok(self, reply: Reply) -> None:
+        """Return if the reply is STATUS OK; raise what it says otherwise."""
+        code, message = self.status(reply)
+        if code != wire.STATUS_OK:
+            raise wire.status_error(code, message)
+
+    def expect_handle(self, reply: Reply) -> bytes:
+        """Return the handle in the reply; at most 256 bytes (draft section 6.3)."""
+        handle = self._read(reply, wire.HANDLE, wire.Unpacker.string)
+        if len(handle) > 256:
+            self._violated(f"a handle of {len(handle)} bytes")
+        return handle
+
+    def expect_attributes(self, reply: Reply) -> Attributes:
+        """Return the attributes in the reply."""
+        return self._read(reply, wire.ATTRS, wire.Unpacker.attributes)
+
+    def expect_names(self, reply: Reply) -> list[tuple[bytes, Attributes]] | None:
+        """Return names and attributes in the reply to READDIR or REALPATH; None at the end of a directory."""
+        return None if self._is_end(reply) else self._read(reply, wire.NAME, _names)
+
+    def expect_data(self, reply: Reply, *, at_most: int) -> memoryview | None:
+        """Return the data in the reply to READ, never empty; None at the end of the file."""
+        if self._is_end(reply):
+            return None
+        data = self._read(reply, wire.DATA, wire.Unpacker.view)
+        if not 0 < len(data) <= at_most:
+            self._violated(f"{len(data)} bytes of data where 1 to {at_most} were asked for")
+        return data
+
+    def expect_extended(self, reply: Reply, read: t.Callable[[wire.Unpacker], _ValueT]) -> _ValueT:
+        """Return what ``read`` makes of the fields of an EXTENDED_REPLY."""
+        return self._read(reply, wire.EXTENDED_REPLY, read)
+
+    def _is_end(self, reply: Reply) -> bool:
+        return reply.kind == wire.STATUS and self.status(reply)[0] == wire.STATUS_EOF
+
+
+def _names(fields: wire.Unpacker) -> list[tuple[bytes, Attributes]]:
+    names = []
+    for _entry in range(fields.uint32()):
+        name = fields.string()
+        fields.view()  # longname: for people, never parsed (draft section 7)
+        names.append((name, fields.attributes()))
+    return names
+
+
+def _ended_early() -> LinkError:
+    return LinkError(
+        "link_lost",
+        "the server closed the SFTP session",
+        remedy="If this happens at once, the account may not be allowed to use SFTP, or the server has no SFTP"
+        " subsystem.",
+    )

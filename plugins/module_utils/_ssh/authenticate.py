@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Logging in, after the server was verified: each credential once, in the declared order."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._errors import InputError, TrustError
+from .._model import Credentials
+from .boundary import translated
+from .dependency import paramiko
+from .keys import load_private_key
+from .transport import VerifiedTransport
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One credential: the protocol's method it uses, how results call it, and how to try it.
+
+    ``run`` returns the methods that the server still wants (RFC 4252 section 5.1, partial success).
+    """
+
+    method: str
+    label: str
+    run: t.Callable[[VerifiedTransport, str], t.Sequence[str]] = field(repr=False)
+
+
+def authenticate(transport: VerifiedTransport, credentials: Credentials) -> str:
+    """Log in and return how; ``authentication_refused`` lists what was tried and what the server takes."""
+    with translated("logging in"):
+        allowed = _ask_allowed(transport, credentials.user)
+        succeeded: list[str] = []
+        tried: list[str] = []
+        for attempt in _attempts(credentials):
+            if transport.is_authenticated():
+                break
+            if attempt.method not in allowed:
+                continue
+            outcome = _try(transport, credentials.user, attempt)
+            (tried if outcome is None else succeeded).append(attempt.label)
+            allowed = allowed if outcome is None else outcome
+        if not transport.is_authenticated():
+            raise _refused(credentials, succeeded, tried, allowed)
+    return " + ".join(succeeded) or "none"
+
+
+def _ask_allowed(transport: VerifiedTransport, user: str) -> t.Sequence[str]:
+    """Ask what the server takes, by the method that carries no credential (RFC 4252 section 5.2)."""
+    try:
+        return t.cast("t.Sequence[str]", transport.auth_none(user))
+    except paramiko.BadAuthenticationType as exc:
+        return t.cast("t.Sequence[str]", exc.allowed_types)
+
+
+def _try(transport: VerifiedTransport, user: str, attempt: Attempt) -> t.Sequence[str] | None:
+    """Return what the server still wants after a success, or None when it refused this one."""
+    try:
+        return attempt.run(transport, user)
+    except paramiko.AuthenticationException as exc:
+        if not transport.is_active():
+            raise TrustError(
+                "authentication_refused",
+                f"the server ended the connection after {attempt.label} was tried for user {user!r}",
+                remedy="It allows fewer attempts than there are credentials: name the right one, or set"
+                " 'authentications' or 'use_agent: false'.",
+            ) from exc
+        return None
+
+
+def _attempts(credentials: Credentials) -> t.Iterator[Attempt]:
+    makers: dict[str, t.Callable[[Credentials], t.Iterator[Attempt]]] = {
+        "key": _key,
+        "agent": _agent,
+        "password": _password,
+        "keyboard-interactive": _keyboard_interactive,
+    }
+    for name in credentials.authentications:
+        if name in makers:
+            yield from makers[name](credentials)
+
+
+def _key(credentials: Credentials) -> t.Iterator[Attempt]:
+    text = credentials.private_key
+    if not text and credentials.private_key_file:
+        text = _read_key_file(credentials.private_key_file)
+    if text:
+        key = load_private_key(text, credentials.private_key_passphrase)
+        yield _public_key(f"key {key.fingerprint}", key)
+
+
+def _read_key_file(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(
+            "invalid_input",
+            f"the private key file {path} cannot be read: {exc}",
+            remedy="Give the path of a private key that the account running Ansible may read.",
+        ) from exc
+
+
+def _agent(credentials: Credentials) -> t.Iterator[Attempt]:
+    if not credentials.use_agent:
+        return
+    for key in paramiko.Agent().get_keys():
+        yield _public_key(f"agent key {key.fingerprint}", key)
+
+
+def _public_key(label: str, key: t.Any) -> Attempt:
+    return Attempt("publickey", label, lambda transport, user: transport.auth_publickey(user, key))
+
+
+def _password(credentials: Credentials) -> t.Iterator[Attempt]:
+    password = credentials.password
+    if password:
+        yield Attempt(
+            "password", "password", lambda transport, user: transport.auth_password(user, password, fallback=False)
+        )
+
+
+def _keyboard_interactive(credentials: Credentials) -> t.Iterator[Attempt]:
+    """RFC 4256: the password answers one hidden prompt; any other question gets no answer."""
+    password = credentials.password
+    if not password:
+        return
+
+    def answer(_title: str, _instructions: str, prompts: t.Sequence[tuple[str, bool]]) -> list[str]:
+        if len(prompts) == 1 and not prompts[0][1]:
+            return [password]
+        return [""] * len(prompts)
+
+    yield Attempt(
+        "keyboard-interactive",
+        "keyboard-interactive",
+        lambda transport, user: transport.auth_interactive(user, answer),
+    )
+
+
+def _refused(credentials: Credentials, succeeded: list[str], tried: list[str], allowed: t.Sequence[str]) -> TrustError:
+    takes = ", ".join(allowed) or "nothing"
+    what = f"{', '.join(tried)} refused" if tried else "no credential that was given fits"
+    also = f" after {', '.join(succeeded)} succeeded" if succeeded else ""
+    return TrustError(
+        "authentication_refused",
+        f"user {credentials.user!r} could not log in{also}: {what}; the server takes {takes}",
+        remedy="Nothing was retried, to not lock the account. Check the user name, and that the credential is the one"
+        " this server knows.",
+        details={"user": credentials.user, "tried": tried, "succeeded": succeeded, "allowed": list(allowed)},
+    )

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Private keys: from the text of any usual format to paramiko's objects."""
+
+from __future__ import annotations
+
+import io
+import typing as t
+
+from .._errors import InputError
+from .dependency import SSHException, paramiko
+
+try:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+        load_ssh_private_key,
+    )
+except Exception:  # noqa: BLE001, S110 - without paramiko there may be no cryptography; require_paramiko says so
+    pass
+
+
+def load_private_key(text: str, passphrase: str | None) -> t.Any:
+    """Return paramiko's key for a private key in OpenSSH, PEM or PKCS#8 form.
+
+    ``invalid_input`` says whether the passphrase is missing or wrong, or the text is no key; it never shows either.
+    """
+    material = text.strip().replace("\r\n", "\n").encode("utf-8") + b"\n"
+    load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in material else load_pem_private_key
+    secret = passphrase.encode("utf-8") if passphrase else None
+    try:
+        key = load(material, secret)
+        plain = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii")
+    except TypeError as exc:
+        if not secret:
+            raise _unusable("it is encrypted, and no private_key_passphrase was given") from exc
+        return load_private_key(text, None)  # a passphrase for a key that has none does no harm, as with ssh
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise _unusable(_why(material, encrypted=secret is not None)) from exc
+    return _paramiko_key(plain)
+
+
+def _why(material: bytes, *, encrypted: bool) -> str:
+    if b"PRIVATE KEY-----" not in material:
+        return "the text is not a private key in OpenSSH, PEM or PKCS#8 form"
+    if encrypted:
+        return "the passphrase is wrong, or the key is damaged"
+    return "it is encrypted and no private_key_passphrase was given, or it is damaged"
+
+
+def _unusable(why: str) -> InputError:
+    return InputError(
+        "invalid_input",
+        f"the private key cannot be used: {why}",
+        remedy="Give the whole text of the private key, with its BEGIN and END lines, and its passphrase if it"
+        " has one.",
+    )
+
+
+def _paramiko_key(plain_openssh: str) -> t.Any:
+    for cls in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return cls.from_private_key(io.StringIO(plain_openssh))
+        except SSHException:
+            continue
+    raise _unusable("only Ed25519, ECDSA and RSA keys are supported")

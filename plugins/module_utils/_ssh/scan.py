@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Which host keys a server has: asked for one by one, without logging in and without trusting any of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .._errors import LinkError, TrustError
+from .._model import Endpoint
+from .._rules.public_key import PublicKey, read_public_key
+from .._rules.trust_store import Verdict
+from . import algorithms
+from .connect import close_transport, open_transport
+from .dependency import require_paramiko
+from .trust import HostTrust, load_trust
+
+
+@dataclass(frozen=True)
+class ScannedKey:
+    """A host key that a server showed, and what the endpoint's own trust says about it."""
+
+    key: PublicKey
+    verdict: Verdict | None
+    refusal: TrustError | None
+
+
+def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
+    """Return the server's host keys, one for each type it has, in our order of preference.
+
+    Every type costs one connection that ends inside the key exchange: no user name, and no credential, is ever sent.
+    """
+    require_paramiko()
+    trust = load_trust(endpoint)
+    found: dict[bytes, ScannedKey] = {}
+    for key_type in algorithms.HOST_KEYS:
+        blob = _shown_key(endpoint, key_type)
+        if blob is not None and blob not in found:
+            found[blob] = _judged(blob, trust)
+    return list(found.values())
+
+
+def _shown_key(endpoint: Endpoint, key_type: str) -> bytes | None:
+    shown: list[bytes] = []
+
+    def remember(blob: bytes) -> None:
+        shown.append(blob)
+        raise LinkError("link_lost", "the host key is known, and nothing more was wanted")
+
+    deadline = time.monotonic() + endpoint.timeouts.connect_seconds
+    try:
+        close_transport(open_transport(endpoint, judge=remember, host_key_algorithms=(key_type,), deadline=deadline))
+    except (LinkError, TrustError) as exc:
+        if not shown and exc.code != "algorithm_mismatch":
+            raise exc.located(role=endpoint.role, host=endpoint.label) from None
+    return shown[0] if shown else None
+
+
+def _judged(blob: bytes, trust: HostTrust) -> ScannedKey:
+    key = read_public_key(blob)
+    try:
+        trust.judge(blob)
+    except TrustError as exc:
+        return ScannedKey(key, None, exc)
+    return ScannedKey(key, trust.verdict, None)

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""paramiko's transport with trust decided inside the key exchange, bounded packets, and a socket that cannot stall."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import threading
+import time
+import typing as t
+
+from .._errors import BackhaulError, TrustError, shown
+from . import algorithms
+from .boundary import Refusal
+from .dependency import AuthHandlerBase, PacketizerBase, SSHException, TransportBase, paramiko
+
+# RFC 4253 section 6.1 demands 35,000 bytes; no sane peer exceeds OpenSSH's 256 KiB.
+MAX_PACKET_BYTES = 256 * 1024
+# Lines before the version string (RFC 4253 section 4.2), all together.
+MAX_BANNER_BYTES = 64 * 1024
+
+Judge = t.Callable[[bytes], None]
+
+
+class GuardedSocket:
+    """A socket whose ``send`` fails when the peer takes nothing for ``stall_seconds``.
+
+    paramiko sets a short timeout and retries for ever; without this, a peer that stops reading holds the sender.
+    """
+
+    def __init__(self, raw: socket.socket, *, stall_seconds: float) -> None:
+        self._raw = raw
+        self._stall_seconds = stall_seconds
+        self._blocked_since: float | None = None
+        self.stalled = False
+        self.peer = ""
+        with contextlib.suppress(OSError):
+            self.peer = str(raw.getpeername()[0])
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set the timeout of single calls, as paramiko wants it."""
+        self._raw.settimeout(seconds)
+
+    def recv(self, count: int) -> bytes:
+        """Receive up to ``count`` bytes."""
+        return self._raw.recv(count)
+
+    def send(self, data: bytes) -> int:
+        """Send some of ``data``; ETIMEDOUT when nothing could be sent for too long."""
+        try:
+            sent = self._raw.send(data)
+        except socket.timeout:
+            now = time.monotonic()
+            self._blocked_since = self._blocked_since or now
+            if now - self._blocked_since > self._stall_seconds:
+                self.stalled = True
+                raise OSError(errno.ETIMEDOUT, "the peer takes no data") from None
+            raise
+        self._blocked_since = None
+        return sent
+
+    def close(self) -> None:
+        """Shut both directions down and close; never raises."""
+        with contextlib.suppress(OSError):
+            self._raw.shutdown(socket.SHUT_RDWR)
+        self._raw.close()
+
+
+class BoundedPacketizer(PacketizerBase):  # type: ignore[misc]
+    """paramiko's packetizer with an end to what one packet, or the lines before the first, may hold."""
+
+    _banner_bytes = 0
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """Read ``n`` bytes; refuse a packet longer than any peer has reason to send."""
+        if n > MAX_PACKET_BYTES:
+            raise SSHException(f"the peer announced a packet of {n} bytes")
+        return t.cast(bytes, super().read_all(n, check_rekey))
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        """Read a piece of the banner; refuse one that does not end."""
+        piece = t.cast(bytes, super()._read_timeout(timeout))
+        self._banner_bytes += len(piece)
+        if self._banner_bytes > MAX_BANNER_BYTES:
+            raise SSHException(f"more than {MAX_BANNER_BYTES} bytes before the SSH version")
+        return piece
+
+
+class PunctualAuthHandler(AuthHandlerBase):  # type: ignore[misc]
+    """paramiko's handler, waiting for the answer from before the question is sent.
+
+    paramiko sends first and then makes the event to wait for: a server that answers at once is never heard. It also
+    calls None for the empty body of the method "none".
+    """
+
+    def send_auth_request(
+        self, username: str, method: str, finish_message: t.Callable[[t.Any], None] | None = None
+    ) -> t.Sequence[str]:
+        """Send USERAUTH_REQUEST (RFC 4252 section 5) and return what the server still wants after this success."""
+        self.auth_method, self.username = method, username
+        message = paramiko.Message()
+        message.add_byte(paramiko.common.cMSG_USERAUTH_REQUEST)
+        for text in (username, "ssh-connection", method):
+            message.add_string(text)
+        if finish_message is not None:
+            finish_message(message)
+        self.auth_event = threading.Event()
+        with self.transport.lock:
+            self.transport._send_message(message)
+        return t.cast("t.Sequence[str]", self.wait_for_response(self.auth_event))
+
+
+class VerifiedTransport(TransportBase):  # type: ignore[misc]
+    """A client transport that asks ``judge`` about the host key at every key exchange.
+
+    ``judge`` gets the key as the server sent it, after its signature over the exchange was verified and before
+    anything else happens; it raises a BackhaulError to refuse. ``host_key_algorithms`` are offered in that order.
+    """
+
+    def __init__(
+        self, sock: GuardedSocket, *, judge: Judge, host_key_algorithms: t.Sequence[str], compression: bool
+    ) -> None:
+        self._judge = judge
+        self._judged_blob: bytes | None = None
+        self._host_key_algorithms = algorithms.available(host_key_algorithms, self._key_info)
+        self.agreed_kex = ""
+        self._service_accepted = threading.Event()
+        self.auth_handler: t.Any = None
+        super().__init__(
+            sock,
+            disabled_algorithms={"pubkeys": list(algorithms.REFUSED_PUBKEYS)},
+            packetizer_class=BoundedPacketizer,
+        )
+        self.daemon = True
+        options = self.get_security_options()
+        options.ciphers = algorithms.available(algorithms.CIPHERS, self._cipher_info)
+        options.digests = algorithms.available(algorithms.MACS, self._mac_info)
+        options.kex = algorithms.available(algorithms.KEXES, self._kex_info)
+        self.use_compression(compression)
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms to offer; paramiko's own would put certificates last, where they are never chosen."""
+        return self._host_key_algorithms
+
+    def _verify_key(self, host_key: bytes, sig: bytes) -> None:
+        """Verify the signature, then whose key it is (called inside every key exchange, RFC 4253 section 8)."""
+        try:
+            _check_signature_algorithm(sig, self.host_key_type)
+            super()._verify_key(host_key, sig)
+            if self._judged_blob not in (None, host_key):
+                raise TrustError(
+                    "host_key_mismatch",
+                    "the server showed another host key when the session keys were renewed",
+                    remedy="Nobody changes a key within a connection: treat this as an attack until it is explained.",
+                )
+            self._judge(host_key)
+        except BackhaulError as exc:
+            raise Refusal(exc) from exc
+        self._judged_blob = host_key
+        self.agreed_kex = next((name for name in algorithms.KEXES if self._is_agreed(name)), "")
+
+    def _is_agreed(self, kex: str) -> bool:
+        return self._kex_info.get(kex) is type(self.kex_engine)
+
+    @property
+    def judged_host_key(self) -> bytes:
+        """The host key that was accepted; empty before the first key exchange."""
+        return self._judged_blob or b""
+
+    # paramiko polls for this acceptance without an end, even on a dead connection.
+
+    def _parse_service_accept(self, m: t.Any) -> None:
+        super()._parse_service_accept(m)
+        if self._service_userauth_accepted:
+            self._service_accepted.set()
+
+    def ensure_session(self) -> None:
+        """Ask for the user authentication service once (RFC 4253 section 10), and notice a connection that ends."""
+        if not (self.active and self.initial_kex_done):
+            raise SSHException("the connection is not open")
+        if not self._service_userauth_accepted:
+            self._send_message(_service_request())
+            while not self._service_accepted.wait(0.05):
+                if not self.is_active():
+                    raise self.get_exception() or EOFError()
+        if self.auth_handler is None:
+            self.auth_handler = self.get_auth_handler()
+
+    def get_auth_handler(self) -> PunctualAuthHandler:
+        """Return the handler for the one user authentication of this connection."""
+        return PunctualAuthHandler(self)
+
+
+def _service_request() -> t.Any:
+    message = paramiko.Message()
+    message.add_byte(paramiko.common.cMSG_SERVICE_REQUEST)
+    message.add_string("ssh-userauth")
+    return message
+
+
+def _check_signature_algorithm(signature: bytes, negotiated: str) -> None:
+    """The signature must be of the algorithm that was negotiated: no falling back to SHA-1 (RFC 8332 section 3)."""
+    length = int.from_bytes(signature[:4], "big")
+    used = signature[4 : 4 + length]
+    if used != negotiated.replace("-cert-v01@openssh.com", "").encode("ascii"):
+        raise TrustError(
+            "algorithm_mismatch",
+            f"the server signed with {shown(used, limit=100)} though {negotiated} was agreed",
+            remedy="The server breaks the SSH protocol, or somebody in between does.",
+        )

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What an endpoint trusts: the files read, the rules asked, the answer kept."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import time
+
+from .._errors import InputError
+from .._model import Endpoint
+from .._rules.known_hosts import KnownHosts
+from .._rules.trust_store import TrustStore, Verdict
+from .dependency import SSHException, paramiko
+
+# What ssh reads (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile), in its order.
+USER_FILES = (".ssh/known_hosts", ".ssh/known_hosts2")
+SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+class HostTrust:
+    """The trust in one host, for the length of one connection: judges every key that the server shows."""
+
+    def __init__(self, store: TrustStore) -> None:
+        self._store = store
+        self.verdict: Verdict | None = None
+
+    def judge(self, presented: bytes) -> None:
+        """Accept the presented host key or raise TrustError; runs inside the key exchange."""
+        now = int(time.time())  # certificates have dates
+        self.verdict = self._store.judge(presented, now=now, verify_signature=verify_signature)
+
+    def known_algorithms(self) -> tuple[str, ...]:
+        """Return the host key algorithms of which something is known, the best first."""
+        return self._store.preferred_key_types()
+
+
+def load_trust(endpoint: Endpoint) -> HostTrust:
+    """Read what the endpoint declares to be trustworthy; ``invalid_input`` or ``unsafe_path`` when it cannot be."""
+    trust = endpoint.trust
+    texts = [KnownHosts.parse(trust.known_hosts, origin="known_hosts")] if trust.known_hosts else []
+    if not trust.host_keys:
+        files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
+        texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
+    return HostTrust(
+        TrustStore.build(
+            host=endpoint.host,
+            port=endpoint.port,
+            host_key_alias=trust.host_key_alias,
+            host_keys=trust.host_keys,
+            known_hosts=texts,
+            revoked_host_keys=(),
+        )
+    )
+
+
+def default_files() -> tuple[str, ...]:
+    """Return the known-hosts files that ssh reads by default; like ssh, by the account's home and not by $HOME."""
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    return (*(os.path.join(home, name) for name in USER_FILES), *SYSTEM_FILES)
+
+
+def _read(path: str) -> bytes:
+    """Return the content of a known-hosts file; one that does not exist is empty, as for ssh."""
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            _require_private(path, os.fstat(file.fileno()))
+            return file.read(MAX_FILE_BYTES)
+    except FileNotFoundError:
+        return b""
+    except OSError as exc:
+        raise InputError(
+            "invalid_input",
+            f"the known-hosts file {path} cannot be read: {exc.strerror}",
+            remedy="Without it nothing can be said about the host key. Make it readable, or name another file.",
+        ) from exc
+
+
+def _require_private(path: str, found: os.stat_result) -> None:
+    """Whoever can write the file decides whom we trust: only its owner may, and that is us or root."""
+    if stat.S_ISREG(found.st_mode) and found.st_mode & 0o022:
+        raise InputError(
+            "unsafe_path",
+            f"the known-hosts file {path} can be written by others (mode {stat.S_IMODE(found.st_mode):04o})",
+            remedy=f"Check its content, then: chmod go-w {path}",
+        )
+    if stat.S_ISREG(found.st_mode) and found.st_uid not in (0, os.getuid()):
+        raise InputError(
+            "unsafe_path",
+            f"the known-hosts file {path} belongs to another user (uid {found.st_uid})",
+            remedy="Use a file that belongs to the account running Ansible, or to root.",
+        )
+
+
+def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Say whether ``signature`` over ``data`` was made with ``public_key``; all three as SSH encodes them."""
+    algorithm = paramiko.Message(signature).get_text()
+    key_type = paramiko.Message(public_key).get_text()
+    try:
+        key = paramiko.Transport._key_info[key_type](paramiko.Message(public_key))
+        return algorithm != "ssh-rsa" and bool(key.verify_ssh_sig(data, paramiko.Message(signature)))
+    except (SSHException, KeyError, ValueError):
+        return False

@@ -1,0 +1,288 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sftp_relay
+version_added: 0.1.0
+short_description: Copy a file from one SFTP server to others, verified
+author:
+  - the backhaul.sftp authors (@backhaul)
+description:
+  - Carries one file from a server to one or many others, without keeping it on the machine in between.
+  - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
+    the source's. Otherwise nothing changes under that name and the task fails.
+  - A destination that has the file already is left alone, which the servers' own checksums prove without a transfer
+    where they can compute them.
+extends_documentation_fragment:
+  - backhaul.sftp._endpoint.source
+  - backhaul.sftp._endpoint.destinations
+  - backhaul.sftp._transfer
+  - backhaul.sftp._attributes
+  - backhaul.sftp._attributes.diff
+options:
+  min_success:
+    description:
+      - How many destinations must succeed for the task to succeed. Without it, all of them.
+      - Those that failed are still reported, each with its error.
+    type: int
+seealso:
+  - module: backhaul.sftp.sftp_find
+"""
+
+EXAMPLES = r"""
+- name: Relay the newest dump to the web servers' second site
+  backhaul.sftp.sftp_relay:
+    source:
+      inventory_host: backup01
+      path: "{{ newest.latest.path }}"
+    destinations:
+      - inventory_host: web01
+        path: /srv/restore/
+      - inventory_host: web02
+        path: /srv/restore/
+    mode: "0640"
+  register: relayed
+
+- name: Pull a backup from an appliance to the host of the play
+  backhaul.sftp.sftp_relay:
+    source:
+      host: nas.example.com
+      user: backup
+      private_key: "{{ vault_nas_key }}"
+      host_keys:
+        - "SHA256:uNiVztksCsDhcc0u9e8BrrUhrnGhnLrLaDtUKUdM9Cw"
+      path: /export/site.tar.zst
+    destinations:
+      - path: /var/backups/site.tar.zst
+    create_directories: true
+
+- name: Two of three sites are enough, and an old copy is never overwritten
+  backhaul.sftp.sftp_relay:
+    source:
+      inventory_host: backup01
+      path: /backups/db.tar.gz
+    destinations:
+      - inventory_host: site-a
+        path: /vault/
+      - inventory_host: site-b
+        path: /vault/
+      - inventory_host: site-c
+        path: /vault/
+    if_exists: version
+    min_success: 2
+"""
+
+RETURN = r"""
+source:
+  description: The file that was relayed.
+  returned: when the source could be looked at
+  type: dict
+  contains:
+    host:
+      description: The inventory name or the address of the server.
+      type: str
+      returned: always
+    path:
+      description: The path there.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    size:
+      description: The size in bytes.
+      type: int
+      returned: always
+    mtime:
+      description: The modification time in seconds since 1970.
+      type: int
+      returned: always
+    mtime_utc:
+      description: The modification time as ISO 8601.
+      type: str
+      returned: always
+    sha256:
+      description: The SHA-256 of the content, or null where nothing had to know it.
+      type: str
+      returned: always
+    digest_by:
+      description:
+        - Who computed it. V(check-file) and V(command) are the server, V(readback) is the machine that ran the module,
+          V(stream) the same while it copied the file, and V(local) the local file system.
+      type: str
+      returned: always
+destinations:
+  description: What became of each destination, in the order of the task.
+  returned: when the source could be looked at
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The inventory name or the address of the server.
+      type: str
+      returned: always
+    path:
+      description: The path of the copy.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    state:
+      description:
+        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      type: str
+      returned: always
+    action:
+      description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
+      type: str
+      returned: in check mode
+    changed:
+      description: Whether anything was changed there.
+      type: bool
+      returned: always
+    compared_by:
+      description:
+        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
+          differ, V(size_mtime) what O(compare=size_mtime) looks at; otherwise SHA-256 digests, by the weaker of the two
+          sides, V(check-file) or V(command) from the servers, V(readback) by reading a file, V(local) on a local one.
+      type: str
+      returned: always
+    verified_by:
+      description:
+        - What proved that the copy is right, V(check-file), V(command), V(readback), V(local) or V(acknowledged); null
+          where nothing was transferred.
+      type: str
+      returned: always
+    sha256:
+      description: The SHA-256 of what is there, as far as it is known.
+      type: str
+      returned: always
+    bytes_sent:
+      description: The bytes of content that were sent, those of failed attempts included.
+      type: int
+      returned: always
+    seconds:
+      description: How long it took, with comparing and verifying.
+      type: float
+      returned: always
+    bytes_per_second:
+      description: The bytes that were sent, divided by that time.
+      type: int
+      returned: always
+    attempts:
+      description: How many times it was tried.
+      type: int
+      returned: always
+    attributes_changed:
+      description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
+      type: list
+      elements: str
+      returned: always
+    not_applied:
+      description: What the server did not accept, of V(fsync), V(mode) and V(mtime).
+      type: list
+      elements: str
+      returned: always
+    error:
+      description: Why it failed, in the form of RV(error); null otherwise.
+      type: dict
+      returned: always
+  sample:
+    - host: web01
+      path: /srv/restore/db-20260104.tar.gz
+      state: created
+      changed: true
+      compared_by: nothing
+      verified_by: command
+      sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+      bytes_sent: 3145728
+      seconds: 0.21
+      bytes_per_second: 14979657
+      attempts: 1
+      attributes_changed: []
+      not_applied: []
+      error:
+bytes_read:
+  description: The bytes of content that were read from the source to be transferred.
+  returned: when the source could be looked at
+  type: int
+  sample: 3145728
+connections:
+  description: Every connection that was made, how the server was reached and proven.
+  returned: when the source could be looked at
+  type: list
+  elements: dict
+  sample:
+    - name: backup01
+      host: 192.0.2.10
+      port: 22
+      address: 192.0.2.10
+      user: backup
+      server_version: SSH-2.0-OpenSSH_9.2p1
+      host_key:
+        type: ssh-ed25519
+        fingerprint: SHA256:uNiVztksCsDhcc0u9e8BrrUhrnGhnLrLaDtUKUdM9Cw
+      trusted_by: known_hosts
+      trust_origin: /home/ops/.ssh/known_hosts:12
+      authenticated_by: key SHA256:4JdGyZdA7tV0wF3sZ0zQ4i7fXy9sHc8uR1pE6kMd2bA
+      algorithms:
+        kex: curve25519-sha256@libssh.org
+        cipher: aes128-gcm@openssh.com
+        mac: ''
+        strict_kex: true
+error:
+  description: Why the task failed, as data.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description:
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
+          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+      type: str
+      returned: always
+    kind:
+      description: The class of the error.
+      type: str
+      returned: always
+    message:
+      description: What failed, in one line.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it.
+      type: str
+      returned: always
+    retryable:
+      description: Whether trying again may help.
+      type: bool
+      returned: always
+    role:
+      description: The end where it happened.
+      type: str
+      returned: always
+    host:
+      description: The host where it happened.
+      type: str
+      returned: always
+    path:
+      description: The path that it is about.
+      type: str
+      returned: always
+    details:
+      description: Further facts, by code.
+      type: dict
+      returned: always
+"""
+
+from ..module_utils._module.relay import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What every action plugin of the collection does: resolve the endpoints, run the module here, show that it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import connection_loader
+
+from ..module_utils._errors import BackhaulError
+from ..module_utils._module.progress import ENVIRONMENT_NAME, TIME_LIMIT_NAME
+from ..module_utils._rules import units
+from ._endpoints import EndpointResolver
+from ._heartbeat import Heartbeat
+
+Vars = t.Dict[str, t.Any]
+
+
+class EndpointAction(ActionBase):  # type: ignore[misc]
+    """Runs ``module_name`` on the controller, whatever the connection of the play's host is.
+
+    The options ``endpoint`` and ``source`` hold one endpoint each, ``destinations`` a list of them.
+    """
+
+    module_name: t.ClassVar[str]
+    _supports_check_mode = True
+    _supports_diff = True
+    _supports_async = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
+        """Return the module's result."""
+        variables: Vars = task_vars or {}
+        result: Vars = super().run(tmp, variables)
+        try:
+            arguments = self._resolved(dict(self._task.args), variables)
+            heartbeat = Heartbeat(self._heartbeat_seconds())
+        except BackhaulError as exc:
+            return {**result, "failed": True, "changed": False, **exc.to_fail_json()}
+        return {**result, **self._run_here(arguments, variables, heartbeat)}
+
+    def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
+        resolver = EndpointResolver(
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            variables=variables,
+        )
+        if self.module_name.endswith("relay"):
+            single, several = "source", "destinations"
+        else:
+            single, several = "endpoint", ""
+        arguments[single] = resolver.resolve(arguments.get(single), role=single)
+        if isinstance(arguments.get(several), list):
+            arguments[several] = [resolver.resolve(entry, role="destination") for entry in arguments[several]]
+        return arguments
+
+    def _heartbeat_seconds(self) -> float:
+        return float(units.duration(self._task.args.get("heartbeat") or "10s", option="heartbeat"))
+
+    def _run_here(self, arguments: Vars, variables: Vars, heartbeat: Heartbeat) -> Vars:
+        """Run the module with the local connection and this Python, in place of the host's."""
+        original = self._connection
+        self._connection = self._local_connection()
+        try:
+            if self._task.async_val and not self._task.poll:
+                return self._execute(arguments, variables, detached=True)
+            with heartbeat.following() as file_name, self._told(file_name):
+                return self._execute(arguments, variables, detached=False)
+        finally:
+            self._connection = original
+
+    def _execute(self, arguments: Vars, variables: Vars, *, detached: bool) -> Vars:
+        return t.cast(
+            Vars,
+            self._execute_module(
+                module_name=self.module_name,
+                module_args=arguments,
+                task_vars=_with_this_python(variables, self._task.delegate_to),
+                wrap_async=detached,
+            ),
+        )
+
+    def _local_connection(self) -> t.Any:  # noqa: ANN401 - a connection plugin has no type of its own
+        connection = connection_loader.get("ansible.builtin.local", self._play_context, os.devnull)
+        connection.set_options(var_options={})
+        connection._shell.set_options(var_options={})
+        # The module and its arguments go through a pipe, so that no secret is in a temporary file.
+        connection.set_option("pipelining", True)
+        return connection
+
+    @contextlib.contextmanager
+    def _told(self, progress_file: str) -> t.Iterator[None]:
+        """Tell the module, through the environment, what no playbook has to say.
+
+        A task with ``async`` and ``poll`` is run like any other, within its limit: asking for a job's status would
+        need a shell on the play's host.
+        """
+        told = {ENVIRONMENT_NAME: progress_file}
+        if self._task.async_val:
+            told[TIME_LIMIT_NAME] = str(self._task.async_val)
+            self._task.async_val = 0
+        before = {name: os.environ.get(name) for name in told}
+        os.environ.update(told)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _with_this_python(variables: Vars, delegate_to: str | None) -> Vars:
+    """Return the task's variables with the interpreter that runs Ansible, which has what the modules need."""
+    local = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "ansible_shell_type": "sh",
+        "ansible_become": False,
+    }
+    changed = {**variables, **local}
+    delegated = dict(variables.get("ansible_delegated_vars") or {})
+    if delegate_to in delegated:
+        delegated[delegate_to] = {**delegated[delegate_to], **local}
+        changed["ansible_delegated_vars"] = delegated
+    return changed

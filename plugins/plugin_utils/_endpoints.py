@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""From an inventory host to an endpoint: the options of its own connection plugin, with Ansible's own precedence."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import typing as t
+from dataclasses import dataclass
+
+from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.loader import connection_loader
+
+from ..module_utils._errors import InputError
+from ._secrets import read_private_key
+from ._ssh_arguments import SshArguments, read_ssh_arguments
+
+Params = t.Dict[str, t.Any]
+
+LOCAL_CONNECTIONS = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
+_KNOWN_HOSTS_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
+
+
+@dataclass(frozen=True)
+class EndpointResolver:
+    """Fills endpoints in from the inventory, for one task.
+
+    ``task``, ``connection``, ``play_context``, ``loader`` and ``templar`` are those of the action plugin; ``variables``
+    are the task's.
+    """
+
+    task: t.Any
+    connection: t.Any
+    play_context: t.Any
+    loader: t.Any
+    templar: t.Any
+    variables: t.Mapping[str, t.Any]
+
+    def resolve(self, given: object, *, role: str) -> object:
+        """Return the suboptions of an endpoint with everything that the inventory adds.
+
+        What is not a mapping is returned as it is, for the module to refuse. Raises InputError.
+        """
+        if given is not None and not isinstance(given, t.Mapping):
+            return given
+        params = {str(key): value for key, value in (given or {}).items()}
+        if _is_true(params.get("local")):
+            return params
+        named, spelled_out = _text(params.get("inventory_host")), _text(params.get("host"))
+        if named or not spelled_out:
+            params = self._filled_in(params, named, role)
+        if not _is_true(params.get("local")):
+            params["user"] = _text(params.get("user")) or getpass.getuser()
+            self._read_key(params, role)
+        return params
+
+    def _filled_in(self, params: Params, named: str, role: str) -> Params:
+        options = self._options_of(named, role)
+        if options is None:
+            return {**params, "local": True}
+        arguments = read_ssh_arguments(
+            [_text(_option(options, name)) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
+        )
+        inherited: Params = {
+            "inventory_host": named or self._play_host(),
+            "host": _option(options, "host"),
+            "port": _option(options, "port") or arguments.port,
+            "user": _option(options, "remote_user") or arguments.user,
+            "password": _option(options, "password"),
+            **self._inherited_key(params, options, arguments),
+            **_inherited_trust(params, arguments),
+        }
+        for name, value in inherited.items():
+            if not _is_given(params.get(name)) and _is_given(value):
+                params[name] = value
+        self._refuse_detours(arguments, params["inventory_host"], role)
+        return params
+
+    @staticmethod
+    def _inherited_key(params: Params, options: t.Any, arguments: SshArguments) -> Params:  # noqa: ANN401
+        """A key that the task states, in either form, wins over the inventory's as a whole."""
+        if _text(params.get("private_key")):
+            return {}
+        return {
+            "private_key_file": _option(options, "private_key_file") or arguments.identity_file,
+            "private_key": _option(options, "private_key"),
+            "private_key_passphrase": _option(options, "private_key_passphrase"),
+        }
+
+    @staticmethod
+    def _refuse_detours(arguments: SshArguments, host: str, role: str) -> None:
+        if arguments.detour:
+            raise InputError(
+                "invalid_input",
+                f"the SSH arguments of {host} reach it through {arguments.detour}, which this version cannot follow",
+                remedy="Give the endpoint a direct address, or run the task where the server can be reached directly.",
+                role=role,
+                host=host,
+            )
+
+    def _play_host(self) -> str:
+        return str(self.task.delegate_to or self.variables.get("inventory_hostname") or "")
+
+    def _options_of(self, named: str, role: str) -> t.Any:  # noqa: ANN401 - a connection plugin
+        """Return a connection plugin that holds the host's options, or None for this machine."""
+        if not named or named == self._play_host():
+            if self.connection.transport in LOCAL_CONNECTIONS:
+                return None
+            if hasattr(self.connection, "get_option") and _option(self.connection, "host"):
+                return self.connection
+        variables = self._variables_of(named, role)
+        kind = _text(variables.get("ansible_connection")) or C.DEFAULT_TRANSPORT
+        if kind in LOCAL_CONNECTIONS:
+            return None
+        return self._loaded(kind, variables)
+
+    def _variables_of(self, named: str, role: str) -> t.Mapping[str, t.Any]:
+        if not named:
+            delegated = self.variables.get("ansible_delegated_vars") or {}
+            return t.cast("t.Mapping[str, t.Any]", delegated.get(self.task.delegate_to, self.variables))
+        hostvars = self.variables.get("hostvars") or {}
+        if named not in hostvars:
+            raise InputError(
+                "invalid_input",
+                f"inventory_host {named!r} is not in the inventory",
+                remedy="Check the spelling, or spell the server out with 'host'.",
+                role=role,
+                host=named,
+            )
+        return t.cast("t.Mapping[str, t.Any]", hostvars[named])
+
+    def _loaded(self, kind: str, variables: t.Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - a connection plugin
+        """Load the host's connection plugin and set its options as the task executor does, without connecting."""
+        plugin = connection_loader.get(kind, self.play_context, os.devnull) if "ssh" in kind else None
+        if plugin is None:
+            plugin = connection_loader.get("ansible.builtin.ssh", self.play_context, os.devnull)
+        names = C.config.get_plugin_vars("connection", plugin._load_name)
+        task_keys = {**self.task.dump_attrs(), "timeout": self.play_context.timeout}
+        task_keys.pop("retries", None)
+        if self.play_context.password:
+            task_keys["password"] = self.play_context.password
+        plugin.set_options(
+            task_keys=task_keys,
+            var_options={name: self.templar.template(variables[name]) for name in names if name in variables},
+        )
+        return plugin
+
+    def _read_key(self, params: Params, role: str) -> None:
+        path = _text(params.pop("private_key_file", None))
+        if path and not _text(params.get("private_key")):
+            params["private_key"] = read_private_key(self.loader, path, role=role)
+
+
+def _inherited_trust(params: Params, arguments: SshArguments) -> Params:
+    """Trust that the task states replaces what the inventory says, as a whole: half of each would be neither."""
+    if any(_is_given(params.get(name)) for name in _KNOWN_HOSTS_OPTIONS):
+        return {"host_key_alias": arguments.host_key_alias}
+    return {"known_hosts_files": arguments.known_hosts_files, "host_key_alias": arguments.host_key_alias}
+
+
+def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
+    """Return a plugin's option, or None where this plugin has no such option."""
+    try:
+        return plugin.get_option(name)
+    except (KeyError, AttributeError):
+        return None
+
+
+def _is_given(value: object) -> bool:
+    return bool(value) if isinstance(value, (list, tuple)) else bool(_text(value))
+
+
+def _text(value: object) -> str:
+    return "" if value is None or not str(value).strip() else str(value)
+
+
+def _is_true(value: object) -> bool:
+    return boolean(value, strict=False) if value is not None else False

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Files on the controller that hold secrets, read into options that no output shows."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ..module_utils._errors import InputError
+
+
+def read_private_key(loader: t.Any, path: str, *, role: str) -> str:  # noqa: ANN401 - Ansible's DataLoader
+    """Return the text of a private key file, decrypted if Ansible Vault encrypted it; empty for an empty file.
+
+    AWX hands over empty files for credential fields that were left blank. ``invalid_input`` when it cannot be read.
+    """
+    expanded = os.path.expanduser(path)
+    try:
+        content, _show = loader._get_file_contents(expanded)
+        text = t.cast(bytes, content).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise _unreadable(expanded, "it is not text", role) from exc
+    except Exception as exc:  # whatever Ansible's loader raises for a missing file or vault password
+        raise _unreadable(expanded, str(exc).split("\n", 1)[0], role) from exc
+    return text if text.strip() else ""
+
+
+def _unreadable(path: str, why: str, role: str) -> InputError:
+    return InputError(
+        "invalid_input",
+        f"the private key file {path} cannot be read: {why}",
+        remedy="Name a private key on the controller that the account running Ansible may read.",
+        role=role,
+    )

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What ``ssh_args`` and its kin in an inventory say about where a server is and how it is trusted."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+from dataclasses import dataclass, replace
+
+from ..module_utils._errors import InputError
+
+_FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
+_DETOURS = {"proxyjump": "ProxyJump", "proxycommand": "ProxyCommand", "hostname": "HostName"}
+_SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "W": "proxycommand"}
+
+
+@dataclass(frozen=True)
+class SshArguments:
+    """The settings among ssh's arguments that matter here; ``detour`` names one that leads through another host.
+
+    ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
+    """
+
+    port: int | None = None
+    user: str = ""
+    identity_file: str = ""
+    host_key_alias: str = ""
+    user_known_hosts_files: tuple[str, ...] | None = None
+    global_known_hosts_files: tuple[str, ...] | None = None
+    detour: str = ""
+
+    @property
+    def known_hosts_files(self) -> list[str] | None:
+        """The known-hosts files to read, in ssh's order; None where the arguments name neither kind."""
+        if self.user_known_hosts_files is None and self.global_known_hosts_files is None:
+            return None
+        user = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+        system = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+        chosen = (self.user_known_hosts_files, user), (self.global_known_hosts_files, system)
+        return [name for given, default in chosen for name in (default if given is None else given) if name != "none"]
+
+
+def read_ssh_arguments(texts: t.Iterable[str]) -> SshArguments:
+    """Return what the arguments say; as with ssh itself, the first value of a setting counts (ssh_config(5))."""
+    found = SshArguments()
+    seen: set[str] = set()
+    for name, value in _settings([word for text in texts for word in _words(text)]):
+        if name not in seen:
+            seen.add(name)
+            found = _with(found, name, value)
+    return found
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as exc:
+        raise InputError(
+            "invalid_input", f"the SSH arguments {text!r} cannot be read: {exc}", remedy="Mend the quotes in them."
+        ) from exc
+
+
+def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
+    """Yield settings by their lower-case names, from ``-o Name=value``, ``-oName value`` and the short flags."""
+    waiting = iter(words)
+    for word in waiting:
+        if not word.startswith("-") or len(word) < 2:
+            continue
+        flag, value = word[1], word[2:]
+        if flag not in _FLAGS_WITH_VALUE:
+            continue
+        value = value or next(waiting, "")
+        if flag == "o":
+            name, _equals, setting = value.replace("=", " ", 1).strip().partition(" ")
+            yield name.lower(), setting.strip().strip('"')
+        elif flag in _SHORT:
+            yield _SHORT[flag], value
+
+
+def _with(found: SshArguments, name: str, value: str) -> SshArguments:
+    if name in _DETOURS and value.lower() != "none":
+        return replace(found, detour=f"{_DETOURS[name]} {value}")
+    if name == "port":
+        return replace(found, port=int(value) if value.isdigit() else None)
+    if name == "user":
+        return replace(found, user=value)
+    if name == "identityfile":
+        return replace(found, identity_file=value)
+    if name == "hostkeyalias":
+        return replace(found, host_key_alias=value)
+    if name == "userknownhostsfile":
+        return replace(found, user_known_hosts_files=tuple(value.split()))
+    if name == "globalknownhostsfile":
+        return replace(found, global_known_hosts_files=tuple(value.split()))
+    return found

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all tests share: the markers, and the lab."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+import pytest
+
+from ansible_collections.backhaul.sftp.tests.lab import SharedLab
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "contract: a promise of the port, held by every implementation on every server")
+    config.addinivalue_line("markers", "integration: needs real servers of the lab")
+
+
+def skip_or_fail(reason: str) -> t.NoReturn:
+    """Skip for a server that cannot run here; fail where everything must run: in CI, and as root."""
+    if os.environ.get("CI") or os.geteuid() == 0:
+        pytest.fail(f"this server must run here, but: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lab() -> t.Iterator[SharedLab]:
+    """Servers by what they can do: ``lab.openssh(variant="internal")``; the same knobs give the same server."""
+    with SharedLab(skip_or_fail) as shared:
+        yield shared

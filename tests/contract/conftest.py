@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the conformance suite."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
+from ansible_collections.backhaul.sftp.tests.contract.subjects import CASES, Case, Subject, endpoint_of
+from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+
+_HERE = Path(__file__).parent
+_folder_numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here; the local file system alone needs no servers."""
+    for item in items:
+        if _HERE not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.contract)
+        if "local" not in getattr(getattr(item, "callspec", None), "id", "").split("-"):
+            item.add_marker(pytest.mark.integration)
+
+
+class _Connections:
+    """One open file system per case, for as long as it works."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[FileSystem, contextlib.ExitStack]] = {}
+
+    def get(self, case: Case, server: Server | None) -> FileSystem:
+        if server is None:
+            return LocalFileSystem()
+        if case.name not in self._open:
+            closing = contextlib.ExitStack()
+            self._open[case.name] = (closing.enter_context(open_file_system(endpoint_of(server))), closing)
+        return self._open[case.name][0]
+
+    def check(self, case: Case) -> None:
+        """Drop a connection that a failed test has left unusable, so that it fails only once."""
+        if case.name in self._open:
+            try:
+                self._open[case.name][0].canonical(b"/")
+            except Exception:
+                self._drop(case.name)
+
+    def close(self) -> None:
+        for name in list(self._open):
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        with contextlib.suppress(Exception):
+            self._open.pop(name)[1].close()
+
+
+@pytest.fixture(scope="session")
+def connections() -> t.Iterator[_Connections]:
+    """The connections that the tests share."""
+    shared = _Connections()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(params=CASES, ids=lambda case: str(case.name))
+def subject(
+    request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
+) -> t.Iterator[Subject]:
+    """Every file system in turn, with an empty folder for the test."""
+    with _subject(request.param, lab, connections, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=[case for case in CASES if case.is_plain], ids=lambda case: str(case.name))
+def plain_subject(
+    request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
+) -> t.Iterator[Subject]:
+    """The file systems that are different programs: for what no configuration of a server changes."""
+    with _subject(request.param, lab, connections, tmp_path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _subject(case: Case, lab: SharedLab, connections: _Connections, tmp_path: Path) -> t.Iterator[Subject]:
+    if case.needs_root and os.geteuid() != 0:
+        pytest.skip(f"{case.name} needs root, and without it is no different from the others")
+    server = case.start(lab) if case.start else None
+    root = server.root if server else tmp_path
+    folder = root / f"test-{next(_folder_numbers)}"
+    folder.mkdir()
+    os.chown(folder, root.stat().st_uid, root.stat().st_gid)
+    visible = server.remote_bytes(folder) if server else os.fsencode(folder)
+    yield Subject(case, connections.get(case, server), folder, visible)
+    connections.check(case)

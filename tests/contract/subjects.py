@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is held to the promises: each implementation of the port, on each server of the lab."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
+from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+
+_DENIABLE = ("posix-rename", "fsync", "setstat", "fsetstat", "limits", "statvfs")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file system to test, and what is known about it from its documentation or configuration.
+
+    ``start`` is None for the local file system. ``digest_method`` is how its other side hashes, None when it cannot.
+    ``is_plain`` marks one case of each program. ``resolves_links``: mod_sftp follows links in every path before it
+    acts, LSTAT and RENAME included (seen with ProFTPD 1.3.8); only its listings and a link to nothing show a link.
+    """
+
+    name: str
+    start: t.Callable[[SharedLab], Server] | None
+    digest_method: str | None
+    denied: tuple[str, ...] = ()
+    needs_root: bool = False
+    is_plain: bool = False
+    resolves_links: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file system that is open, and a folder of its own for one test, seen from both sides."""
+
+    case: Case
+    files: FileSystem
+    folder: Path
+    visible_folder: bytes
+
+    def path(self, name: bytes) -> bytes:
+        """Return the path of a name in the folder as the file system under test knows it."""
+        return self.visible_folder + b"/" + name
+
+    def local(self, name: bytes) -> bytes:
+        """Return the path of a name in the folder as this machine knows it."""
+        return os.fsencode(self.folder) + b"/" + name
+
+    def put(self, name: bytes, content: bytes = b"", *, mode: int = 0o644) -> bytes:
+        """Make a file behind the file system's back, owned by its account; return its path."""
+        with open(self.local(name), "wb") as file:
+            file.write(content)
+        os.chmod(self.local(name), mode)
+        self._give(name)
+        return self.path(name)
+
+    def put_directory(self, name: bytes) -> bytes:
+        """Make a directory behind the file system's back; return its path."""
+        os.mkdir(self.local(name), 0o755)
+        self._give(name)
+        return self.path(name)
+
+    def put_link(self, name: bytes, target: bytes) -> bytes:
+        """Make a symlink behind the file system's back; return its path."""
+        os.symlink(target, self.local(name))
+        self._give(name)
+        return self.path(name)
+
+    def content(self, name: bytes) -> bytes:
+        """Read a file behind the file system's back."""
+        with open(self.local(name), "rb") as file:
+            return file.read()
+
+    def names(self) -> set[bytes]:
+        """List the folder behind the file system's back."""
+        return set(os.listdir(os.fsencode(self.folder)))
+
+    def denies(self, request: str) -> bool:
+        """Whether the server was told to refuse this request."""
+        return request in self.case.denied
+
+    def _give(self, name: bytes) -> None:
+        owner = self.folder.stat()
+        os.chown(self.local(name), owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def endpoint_of(server: Server) -> Endpoint:
+    """Return the endpoint through which the collection reaches a server of the lab."""
+    return server.endpoint()
+
+
+def _openssh(**knobs: t.Any) -> t.Callable[[SharedLab], Server]:
+    return lambda lab: lab.openssh(**knobs)
+
+
+def _denying(*denied: str) -> Case:
+    name = "openssh-without-" + ("any" if denied == _DENIABLE else "-".join(denied))
+    return Case(name, _openssh(denied=denied), "command", denied=denied)
+
+
+CASES = (
+    Case("local", None, "local", is_plain=True),
+    # Without a umask of its own, so that modes are what was asked for and nothing less.
+    Case("openssh", _openssh(sftp_options=("-u", "000")), "command", is_plain=True),
+    Case("openssh-internal", _openssh(variant="internal"), None),
+    Case("openssh-chroot", _openssh(variant="chroot"), None, needs_root=True),
+    Case("openssh-other-account", _openssh(variant="internal", account="nobody"), None, needs_root=True),
+    _denying("posix-rename"),
+    _denying("fsync"),
+    _denying("setstat", "fsetstat"),
+    _denying("limits"),
+    _denying("statvfs"),
+    _denying(*_DENIABLE),
+    Case("openssh-rekeying", _openssh(extra=("RekeyLimit 1M",)), "command"),
+    Case("openssh-one-session", _openssh(extra=("MaxSessions 1",)), None),
+    Case("proftpd", lambda lab: lab.proftpd(extra=("Umask 000",)), "check-file", is_plain=True, resolves_links=True),
+    Case("proftpd-chroot", lambda lab: lab.proftpd(chroot=True), "check-file", needs_root=True, resolves_links=True),
+    Case("asyncssh", lambda lab: lab.asyncssh(shell=True), "command", is_plain=True),
+    Case("asyncssh-chroot", lambda lab: lab.asyncssh(chroot=True), None),
+)

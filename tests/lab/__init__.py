@@ -1,0 +1,22 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real SFTP servers on loopback, each with its own keys and folder, always stopped: for the tests and the demo.
+
+    with start_openssh() as server, Proxy(server) as proxy:
+        ...
+
+Every ``start_*`` raises :class:`Unavailable`, with the reason, where it cannot run. Standard library only, except that
+``start_asyncssh`` needs asyncssh in the running Python.
+"""
+
+from __future__ import annotations
+
+from .asyncssh_server import start_asyncssh
+from .openssh import start_openssh
+from .proftpd import start_proftpd
+from .proxy import Proxy
+from .server import ClientKey, Server, Unavailable
+from .shared import SharedLab
+
+__all__ = ["ClientKey", "Proxy", "Server", "SharedLab", "Unavailable", "start_asyncssh", "start_openssh", "start_proftpd"]

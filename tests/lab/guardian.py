@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one server for as long as standard input stays open, then end it and everything that it started.
+
+Usage: guardian.py LOG PROGRAM [ARGUMENT...]
+
+The lab holds the other end of standard input. When the lab ends in whatever way, kill -9 included, the kernel closes
+that end, and the server goes too. A server's sessions leave its process group, so they are found as descendants.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2): orphaned descendants become our children, so that none can slip away
+
+
+def main() -> int:
+    """Start the program, print its process id, wait, clean up."""
+    log, *command = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which then closes our standard input
+    _adopt_orphans()
+    pid = _start(command, log)
+    print(pid, flush=True)
+    try:
+        _wait_until_unneeded(pid)
+    finally:
+        _end_descendants(pid)
+    return 0
+
+
+def _adopt_orphans() -> None:
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except AttributeError:  # not Linux: the process group is all that we can end there
+        pass
+
+
+def _start(command: list[str], log: str) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setpgid(0, 0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for target, handle in ((0, null), (1, output), (2, output)):
+        os.dup2(handle, target)
+    try:
+        os.execv(command[0], command)
+    finally:
+        os._exit(127)
+
+
+def _wait_until_unneeded(pid: int) -> None:
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
+        if pid in _reap():
+            return
+
+
+def _reap() -> list[int]:
+    ended: list[int] = []
+    while True:
+        try:
+            pid, _status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if not pid:
+            return ended
+        ended.append(pid)
+
+
+def _end_descendants(pid: int) -> None:
+    for _attempt in range(200):
+        living = descendants(os.getpid())
+        if not living:
+            break
+        for victim in living:
+            _kill(victim)
+        select.select([], [], [], 0.01)
+        _reap()
+    if not Path("/proc/self/stat").exists():
+        _kill(-pid)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the living descendants of a process, nearest first (from /proc; empty where there is none)."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_bytes().rsplit(b")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state != b"Z":
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    found: list[int] = []
+    todo = [ancestor]
+    while todo:
+        todo = [child for parent in todo for child in children.get(parent, [])]
+        found += todo
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start a server program on a free port and know when it answers."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+HOST = "127.0.0.1"
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+_PORT_ATTEMPTS = 5
+
+
+class Guarded:
+    """A running server program; it ends with :meth:`stop`, or with this process."""
+
+    def __init__(self, command: t.Sequence[str], log: Path) -> None:
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_GUARDIAN), str(log), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._guardian.stdout is not None
+        self.pid = int(self._guardian.stdout.readline())
+
+    @property
+    def running(self) -> bool:
+        """Whether the server still runs: its guardian ends with it."""
+        return self._guardian.poll() is None
+
+    def stop(self) -> None:
+        """End the server and all its sessions; do nothing if that was done already."""
+        for stream in (self._guardian.stdin, self._guardian.stdout):
+            if stream is not None:
+                stream.close()
+        self._guardian.wait(_STOP_SECONDS)
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def start_on_port(command: t.Sequence[str], log: Path, port: int) -> Guarded:
+    """Start a server that listens on ``port`` and return when it greets; raise RuntimeError with its log if not."""
+    server = Guarded(command, log)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while server.running and time.monotonic() < deadline:
+            if _greets(port):
+                return server
+            time.sleep(0.02)
+        raise RuntimeError(f"{command[0]} does not answer on port {port}:\n{_tail(log)}")
+    except BaseException:
+        server.stop()
+        raise
+
+
+def start_on_free_port(configure: t.Callable[[int], t.Sequence[str]], log: Path) -> tuple[Guarded, int]:
+    """Start a server on a free port: ``configure`` gets the port and returns the command.
+
+    Between finding a port and listening on it another program may take it, so this tries again with another one.
+    """
+    for _attempt in range(_PORT_ATTEMPTS):
+        port = free_port()
+        try:
+            return start_on_port(configure(port), log, port), port
+        except RuntimeError:
+            if "in use" not in _tail(log).lower():
+                raise
+    raise RuntimeError(f"no free port in {_PORT_ATTEMPTS} attempts:\n{_tail(log)}")
+
+
+def _greets(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=5.0) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.exists() else "(no log)"

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every server of the lab offers, whatever program it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Credentials, Endpoint, Trust
+
+from . import guardian
+from .processes import HOST, Guarded, start_on_free_port, start_on_port
+
+AnyPath = t.Union[str, bytes, "os.PathLike[str]"]
+
+
+class Unavailable(Exception):
+    """This server cannot run here; the text says why."""
+
+
+@dataclass(frozen=True)
+class ClientKey:
+    """A private key that a server accepts: its path, and its text as it would stand in a vault."""
+
+    path: Path
+    public_line: str
+
+    @property
+    def text(self) -> str:
+        """The private key itself."""
+        return self.path.read_text(encoding="ascii")
+
+
+@dataclass
+class Server:
+    """A running SFTP server.
+
+    ``root`` is the local folder for the account's files. The account sees it as ``visible_root``, which differs from
+    it in a chroot. ``log`` is what the server wrote.
+    """
+
+    kind: str
+    user: str
+    client_key: ClientKey
+    host_keys: tuple[str, ...]
+    folder: Path
+    root: Path
+    visible_root: bytes
+    configure: t.Callable[[int], t.Sequence[str]] = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+    host: str = HOST
+    port: int = 0
+    _process: Guarded | None = field(default=None, repr=False)
+
+    @property
+    def log(self) -> Path:
+        """The file with the server's messages."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the listening server."""
+        return self._running.pid
+
+    @property
+    def _running(self) -> Guarded:
+        if self._process is None:
+            raise RuntimeError("the server is stopped")
+        return self._process
+
+    def start(self) -> None:
+        """Start the server; a second start uses the port of the first."""
+        if self._process is not None:
+            return
+        if self.port:
+            self._process = start_on_port(self.configure(self.port), self.log, self.port)
+        else:
+            self._process, self.port = start_on_free_port(self.configure, self.log)
+
+    def stop(self) -> None:
+        """End the server and every session; files and keys stay for another start."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.stop()
+
+    def known_hosts_line(self, *, key_type: str = "ssh-ed25519") -> str:
+        """Return the known_hosts line for the host key of this type."""
+        line = next(line for line in self.host_keys if line.startswith(f"{key_type} "))
+        return f"[{self.host}]:{self.port} {line}"
+
+    def known_hosts(self) -> str:
+        """Return known_hosts text with every host key of the server."""
+        return "".join(f"[{self.host}]:{self.port} {line}\n" for line in self.host_keys)
+
+    def remote_bytes(self, local: AnyPath) -> bytes:
+        """Return the path under which the account sees a local path below ``root``."""
+        inside = os.path.relpath(os.fsencode(local), os.fsencode(self.root))
+        if inside == b"..":
+            raise ValueError(f"{local!r} is not below {self.root}")
+        return self.visible_root if inside == b"." else os.path.join(self.visible_root, inside)
+
+    def remote_path(self, local: AnyPath) -> str:
+        """Return the same as text, for playbooks (bytes that are not UTF-8 as surrogates)."""
+        return os.fsdecode(self.remote_bytes(local))
+
+    def session_pids(self) -> list[int]:
+        """Return the processes of the sessions that are open, nearest to the server first (Linux)."""
+        return guardian.descendants(self.pid)
+
+    def pause_sessions(self) -> None:
+        """Stop every session in its tracks (SIGSTOP): the connection stays up and says nothing more."""
+        self._signal_sessions(signal.SIGSTOP)
+
+    def resume_sessions(self) -> None:
+        """Let paused sessions go on."""
+        self._signal_sessions(signal.SIGCONT)
+
+    def kill_sessions(self) -> None:
+        """Kill every session (SIGKILL); the server itself goes on."""
+        self._signal_sessions(signal.SIGKILL)
+
+    def _signal_sessions(self, number: signal.Signals) -> None:
+        for pid in self.session_pids():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def endpoint(self, role: str = "endpoint") -> Endpoint:
+        """Return this server as an endpoint of the collection: its host keys pinned, its client key as text."""
+        return Endpoint(
+            role=role,
+            host=self.host,
+            port=self.port,
+            trust=Trust(host_keys=self.host_keys),
+            credentials=Credentials(user=self.user, private_key=self.client_key.text, use_agent=False),
+        )
+
+
+@contextmanager
+def server_folder(parent: Path | None = None) -> t.Iterator[Path]:
+    """Make a folder for one server and remove it with all its content at the end.
+
+    Other accounts may pass through it, so that a server that changes its user can reach its files.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="backhaul-lab-", dir=parent))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(os.fsencode(folder), ignore_errors=True)
+
+
+@contextmanager
+def running(server: Server) -> t.Iterator[Server]:
+    """Run a server for the length of a ``with`` block."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run ansible-test on a copy of the checkout, in a home of its own.
+
+python ansible_test.py sanity [ARGUMENT ...]
+python ansible_test.py integration [ARGUMENT ...]
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import checkout
+import pythons
+
+# ansible-test downloads pip from a place that closed networks do not reach, though every Python carries one.
+PIP_SCRIPT = """\
+import glob, os, runpy, sys
+import ensurepip
+
+wheels = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+wheels += glob.glob("/usr/share/python-wheels/pip-*.whl")  # where Debian keeps it
+sys.path.insert(0, wheels[0])
+sys.argv[1:] = ["install"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+PIP_SCRIPT_NAMES = ("get_pip_24_2.py", "get_pip_25_2.py")  # of ansible-core 2.19; 2.20 and 2.21
+
+
+def main() -> None:
+    """Run the ansible-test command that the command line names."""
+    command, *arguments = sys.argv[1:]
+    root = checkout.BUILD / "ansible-test" / command
+    tree = checkout.copy_to(root)
+    # ansible-test asks git for its files. Without a repository here it would ask the checkout's, which ignores .build.
+    subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+    environment = _environment(root / "home")
+    # Without it ansible-test only warns that it skipped a test.
+    if shutil.which("shellcheck", path=environment["PATH"]) is None:
+        sys.exit("shellcheck is missing: run `make venv`")
+    program = pathlib.Path(sys.executable).with_name("ansible-test")
+    words = [sys.executable, str(program), command, *arguments]
+    sys.exit(subprocess.run(words, cwd=tree, env=environment, check=False).returncode)
+
+
+def _environment(home: pathlib.Path) -> dict[str, str]:
+    cache = home / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for name in PIP_SCRIPT_NAMES:
+        (cache / name).write_text(PIP_SCRIPT, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+    tools = str(pathlib.Path(sys.executable).parent)
+    return {**kept, "HOME": str(home), "PATH": os.pathsep.join([tools, pythons.clean_path()])}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One meeting of a client and a server: what ssh makes of it, and what we do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.known_hosts import KnownHosts
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.revoked_host_keys import RevokedHostKeys
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import TrustStore, Verdict
+
+from . import oracle
+from .generator import Target
+from .material import Certificate, Key, verify_signature
+
+
+@dataclass(frozen=True)
+class Case:
+    """A server, what a client believes about it, and which of its keys it is made to show (``""``: ssh's choice)."""
+
+    target: Target
+    known_hosts: list[Path]
+    revoked: Path | None
+    keys: list[Key]
+    certificates: list[Certificate]
+    algorithms: str
+
+    def store(self) -> TrustStore:
+        """What we believe about the server."""
+        files = [KnownHosts.parse(path.read_bytes(), origin=str(path)) for path in self.known_hosts]
+        return TrustStore.build(
+            host=self.target.host,
+            port=self.target.port,
+            host_key_alias=self.target.alias,
+            host_keys=[],
+            known_hosts=files,
+            revoked_host_keys=[] if self.revoked is None else [_revoked(self.revoked)],
+        )
+
+    def presented(self, store: TrustStore) -> bytes | None:
+        """The blob that the server shows to us, or ``None`` where nothing that it has could be verified."""
+        shown = {algorithm(key.blob): key.blob for key in self.keys}
+        shown.update({algorithm(certificate.blob): certificate.blob for certificate in self.certificates})
+        offered = (self.algorithms,) if self.algorithms else store.preferred_key_types()
+        return next((shown[name] for name in offered if name in shown), None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A case on which ssh and we disagree, with everything that may explain it."""
+
+    case: Case
+    store: TrustStore
+    transcript: str
+    ours: Verdict | TrustError
+
+    @property
+    def code(self) -> str:
+        """Our error code, or nothing where we accept."""
+        return self.ours.code if isinstance(self.ours, TrustError) else ""
+
+    @property
+    def place(self) -> str:
+        """The line of known_hosts that made us refuse, as it is in the file."""
+        origin = str(self.ours.details.get("origin", "")) if isinstance(self.ours, TrustError) else ""
+        path, _colon, rest = origin.partition(":")
+        number = rest.partition(":")[0]
+        if not number.isdigit():
+            return ""
+        return Path(path).read_text("latin-1").split("\n")[int(number) - 1].lstrip(" \t")
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate that the server has."""
+        return next(iter(self.case.certificates), None)
+
+    def is_under_name_without_port(self) -> bool:
+        """Whether what decided is listed under the host alone, although there is a port."""
+        return self.store.fallback != self.store.primary and self.case.target.port != 22 and not self.case.target.alias
+
+
+def meet_by_ssh(case: Case) -> oracle.Handshake:
+    return oracle.handshake(
+        host=case.target.host,
+        port=case.target.port,
+        alias=case.target.alias,
+        known_hosts=case.known_hosts,
+        revoked=case.revoked,
+        host_keys=[key.path for key in case.keys],
+        certificates=[certificate.path for certificate in case.certificates],
+        algorithms=case.algorithms,
+    )
+
+
+def meet_by_us(case: Case, store: TrustStore) -> Verdict | TrustError:
+    presented = case.presented(store)
+    try:
+        if presented is None:
+            raise store.nothing_known()
+        return store.judge(presented, now=int(time.time()), verify_signature=verify_signature)
+    except TrustError as exc:
+        return exc
+
+
+def _revoked(path: Path) -> RevokedHostKeys:
+    if not path.exists():
+        return RevokedHostKeys.missing(origin=str(path), fault="there is no such file")
+    return RevokedHostKeys.parse(path.read_bytes(), origin=str(path))
+
+
+def algorithm(blob: bytes) -> str:
+    name = blob[4 : 4 + blob[3]].decode("ascii")
+    return name.replace("ssh-rsa", "rsa-sha2-512")
+
+
+def described(seed: int, difference: Difference) -> str:
+    case = difference.case
+    known = "\n".join(f"{path}:\n{path.read_bytes()!r}" for path in case.known_hosts)
+    options = [certificate.options for certificate in case.certificates]
+    return (
+        f"seed {seed}: unexplained: {case.target} {case.algorithms} keys {[key.line for key in case.keys]} "
+        f"certificates {options} revoked {case.revoked}\nwe: {difference.ours}\n{known}\nssh:\n{difference.transcript}"
+    )

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way in which our verdict may differ from ssh's, each named once; any other difference is a bug of ours."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
+
+from .cases import Difference, meet_by_ssh
+
+# Where TRUST is stricter than ssh: ssh accepts, we refuse. Each is one class, and every class is met in a long run.
+STRICTER: dict[str, t.Callable[[Difference], bool]] = {
+    "a plain key known for the host alone does not stand in for [host]:port": lambda d: (
+        d.code in ("host_key_unknown", "host_key_mismatch")
+        and "found matching key w/out port" in d.transcript
+        and d.is_under_name_without_port()
+    ),
+    "a revocation under the host alone applies to [host]:port": lambda d: (
+        d.code == "host_key_revoked"
+        and d.place.startswith("@revoked ")
+        and d.is_under_name_without_port()
+        and "cannot be read" not in str(d.ours)
+    ),
+    "a revocation with a tab behind its marker counts": lambda d: (
+        d.code == "host_key_revoked" and d.place.startswith("@revoked\t") and "cannot be read" not in str(d.ours)
+    ),
+    "a @revoked line that cannot be read, or an unknown marker, refuses": lambda d: (
+        d.code == "host_key_revoked" and "cannot be read" in str(d.ours) and d.place.startswith("@")
+    ),
+    "an invalid certificate of a trusted authority is not excused by a known plain key": lambda d: (
+        d.code == "host_certificate_invalid"
+        and any(text in d.transcript for text in ("Certificate invalid", "unsupported", "disallowed", "not allowed"))
+    ),
+    "a certificate without principals is for nobody (as in OpenSSH 10.3)": lambda d: (
+        d.code == "host_certificate_invalid" and d.certificate is not None and not d.certificate.options["principals"]
+    ),
+    "an authority's RSA key has at least 2048 bits": lambda d: (
+        d.code == "host_certificate_invalid" and d.certificate is not None and d.certificate.authority.kind == "rsa1024"
+    ),
+    "a host's RSA key has at least 2048 bits": lambda d: (
+        d.code == "algorithm_mismatch" and any(key.kind == "rsa1024" for key in d.case.keys)
+    ),
+    "of several keys another one is asked for first, and with that order ssh refuses too": lambda d: (
+        not d.case.algorithms and bool(d.store.preferred_key_types()) and not _asked_as_we_ask(d)
+    ),
+}
+
+# We accept, ssh refuses: either today's OpenSSH accepts and that of the test machine may be older, or ssh refuses a key
+# that it need not have asked for.
+WIDER: dict[str, t.Callable[[Difference], bool]] = {
+    "a principal may hold wildcards (as in OpenSSH 10.3)": lambda d: (
+        isinstance(d.ours, Verdict)
+        and d.ours.trusted_by == "certificate"
+        and "name is not a listed principal" in d.transcript
+        and d.certificate is not None
+        and "*" in d.certificate.options["principals"]
+    ),
+    "of several keys only those that could be verified are asked for, and with that offer ssh accepts too": lambda d: (
+        isinstance(d.ours, Verdict) and not d.case.algorithms and _asked_as_we_ask(d)
+    ),
+}
+
+
+def _asked_as_we_ask(difference: Difference) -> bool:
+    """Whether ssh accepts the server when it offers the host key algorithms that we offer, in our order."""
+    return meet_by_ssh(replace(difference.case, algorithms=",".join(difference.store.preferred_key_types()))).accepted
+
+
+def explanations(difference: Difference) -> list[str]:
+    """Return the names of the differences that explain this one."""
+    table = WIDER if isinstance(difference.ours, Verdict) else STRICTER
+    return [name for name, explains in table.items() if explains(difference)]

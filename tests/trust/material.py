@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys and certificates for the tests, made by ssh-keygen."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.ssh_wire import WireReader
+
+from .oracle import ssh_keygen
+
+# What a test may call a key, and what ssh-keygen needs for it.
+KINDS: dict[str, tuple[str, ...]] = {
+    "ed25519": ("ed25519",),
+    "ecdsa256": ("ecdsa", "-b", "256"),
+    "ecdsa384": ("ecdsa", "-b", "384"),
+    "ecdsa521": ("ecdsa", "-b", "521"),
+    "rsa2048": ("rsa", "-b", "2048"),
+    "rsa1024": ("rsa", "-b", "1024"),
+    "dsa": ("dsa",),
+}
+HASHES = {"nistp256": hashes.SHA256(), "nistp384": hashes.SHA384(), "nistp521": hashes.SHA512()}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key pair on disk, and its public half."""
+
+    kind: str
+    path: Path
+    key_type: str
+    encoded: str
+
+    @property
+    def blob(self) -> bytes:
+        """The public key as SSH encodes it."""
+        return base64.b64decode(self.encoded)
+
+    @property
+    def line(self) -> str:
+        """Type and base64, as in known_hosts."""
+        return f"{self.key_type} {self.encoded}"
+
+    @property
+    def public_path(self) -> Path:
+        """Where the public half is."""
+        return Path(f"{self.path}.pub")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A host certificate on disk, with what it was made of."""
+
+    key: Key
+    authority: Key
+    path: Path
+    blob: bytes
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """Type and base64."""
+        return " ".join(self.path.read_text(encoding="ascii").split()[:2])
+
+
+class Workshop:
+    """Makes keys and certificates in one folder; every key is made once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._keys: dict[str, Key] = {}
+        self._certificates: dict[tuple[str, ...], Certificate] = {}
+
+    def key(self, kind: str, name: str) -> Key:
+        """Return the key of this kind with this name."""
+        label = f"{kind}-{name}"
+        if label not in self._keys:
+            self._keys[label] = _read(kind, self._make(label, KINDS[kind]))
+        return self._keys[label]
+
+    def _make(self, label: str, kind: t.Sequence[str]) -> Path:
+        path = self.folder / label
+        made = ssh_keygen("-q", "-t", kind[0], *kind[1:], "-N", "", "-C", label, "-f", path)
+        assert made.returncode == 0, made.stderr
+        return path
+
+    def certificate(
+        self, key: Key, authority: Key, *arguments: str, options: dict[str, str] | None = None
+    ) -> Certificate:
+        """Let the authority sign the key with these arguments of ssh-keygen; ``-h`` is among them or not."""
+        label = (key.path.name, authority.path.name, *arguments)
+        if label not in self._certificates:
+            self._certificates[label] = self._sign(key, authority, arguments, options or {})
+        return self._certificates[label]
+
+    def _sign(self, key: Key, authority: Key, arguments: t.Sequence[str], options: dict[str, str]) -> Certificate:
+        signed = ssh_keygen("-q", "-s", authority.path, *arguments, key.public_path)
+        assert signed.returncode == 0, signed.stderr
+        written = self.folder / f"{key.path.name}-cert.pub"
+        path = self.folder / f"certificate-{len(self._certificates)}-cert.pub"
+        written.rename(path)
+        blob = base64.b64decode(path.read_text(encoding="ascii").split()[1])
+        return Certificate(key, authority, path, blob, options)
+
+
+def _read(kind: str, path: Path) -> Key:
+    key_type, encoded = Path(f"{path}.pub").read_text(encoding="ascii").split()[:2]
+    return Key(kind, path, key_type, encoded)
+
+
+def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Verify an SSH signature with the ``cryptography`` package, as the rules want it passed in."""
+    reader = WireReader(signature)
+    algorithm, raw = reader.string().decode("ascii"), reader.string()
+    key_type = WireReader(public_key).string()
+    try:
+        key = load_ssh_public_key(key_type + b" " + base64.b64encode(public_key))
+        _verify(key, algorithm, raw, data)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def _verify(key: t.Any, algorithm: str, raw: bytes, data: bytes) -> None:
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        key.verify(raw, data)
+    elif isinstance(key, rsa.RSAPublicKey):
+        digest = hashes.SHA512() if algorithm == "rsa-sha2-512" else hashes.SHA256()
+        key.verify(raw, data, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        reader = WireReader(raw)
+        encoded = utils.encode_dss_signature(reader.integer(), reader.integer())
+        key.verify(encoded, data, ec.ECDSA(HASHES[algorithm.rsplit("-", 1)[1]]))
+    else:
+        raise UnsupportedAlgorithm(algorithm)

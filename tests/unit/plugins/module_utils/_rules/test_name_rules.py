@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Patterns, excludes, hidden and temporary names."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.name_rules import NameRules
+
+
+def reason(rules: NameRules, name: bytes) -> str:
+    refusal = rules.refusal(name)
+    return refusal[0] if refusal else ""
+
+
+def test_without_patterns_every_plain_name_is_taken() -> None:
+    assert reason(NameRules(), b"anything") == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "taken"),
+    [
+        ("*.tar", b"a.tar", True),
+        ("*.tar", b"a.tar.part", False),
+        ("*.tar", b"a.TAR", False),
+        ("db-?.tar", b"db-1.tar", True),
+        ("db-?.tar", "db-\u00fc.tar".encode(), True),
+        ("db-?.tar", b"db-\xff.tar", True),
+        ("db-[12].tar", b"db-2.tar", True),
+        ("db-[!12].tar", b"db-2.tar", False),
+        ("*", b"with\nnewline", True),
+        ("a*z", b"a\n\x1bz", True),
+        ("f\u00fcr*", "f\u00fcr-1".encode(), True),
+    ],
+)
+def test_globs_match_the_whole_name_by_characters_and_case(pattern: str, name: bytes, taken: bool) -> None:
+    assert (reason(NameRules(patterns=[pattern]), name) == "") is taken
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "taken"),
+    [
+        (r"db-\d+\.tar", b"db-12.tar", True),
+        (r"db-\d+\.tar", b"db-12.tar.gz", False),
+        (r"db-\d+\.tar", b"olddb-12.tar", False),
+        (r"db-\d+\.tar$", b"db-12.tar\n", False),
+        (r"a|ab", b"ab", True),
+        (r"(?i)DB.*", b"db-1", True),
+    ],
+)
+def test_expressions_match_the_whole_name(pattern: str, name: bytes, taken: bool) -> None:
+    assert (reason(NameRules(patterns=[pattern], use_regex=True), name) == "") is taken
+
+
+@pytest.mark.parametrize("option", ["patterns", "excludes"])
+def test_a_broken_expression_names_the_option(option: str) -> None:
+    with pytest.raises(InputError, match=option) as caught:
+        NameRules(**{option: ["("]}, use_regex=True)  # type: ignore[arg-type]
+    assert caught.value.code == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"a\\b.tar", "suspicious_name"),
+        (b"x.sql", "not_matched"),
+        (b".x.sql", "not_matched"),
+        (b"old.tar", "excluded"),
+        (b".tar~", "not_matched"),
+        (b".hidden.tar", "hidden"),
+        (b"a.tar", ""),
+    ],
+)
+def test_each_refusal_has_its_code(name: bytes, expected: str) -> None:
+    assert reason(NameRules(patterns=["*.tar", "*b.tar"], excludes=["old*"]), name) == expected
+
+
+def test_temporary_comes_before_hidden_and_each_can_be_allowed() -> None:
+    ours = b".backhaul-12345678-x.tar.part"
+    assert reason(NameRules(), ours) == "temporary"
+    assert reason(NameRules(ignore_temporary=False), ours) == "hidden"
+    assert reason(NameRules(ignore_temporary=False, hidden=True), ours) == ""
+    assert reason(NameRules(ignore_temporary=False), b"x.tar.part") == ""
+    assert reason(NameRules(hidden=True), b".x.tar") == ""
+
+
+@given(st.text("ab*?[]!-.", max_size=8), st.text("ab-.!", min_size=1, max_size=8))
+def test_globs_mean_what_they_mean_to_python(pattern: str, name: str) -> None:
+    rules = NameRules(patterns=[pattern], hidden=True)
+    if name not in (".", ".."):
+        assert (reason(rules, name.encode()) == "") is fnmatch.fnmatchcase(name, pattern)

@@ -1,0 +1,217 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold every import below plugins/ to the direction that ARCHITECTURE.md draws."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import sys
+import typing as t
+
+import pytest
+
+PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "plugins"
+
+BELOW = {"_errors", "_model", "_rules"}
+PORT = BELOW | {"_filesystem"}
+MODULE_UTILS = PORT | {"_sftp", "_ssh", "_local", "_engine", "_options", "_module"}
+
+# Each room, and the rooms that it may import. A room that is not listed here does not exist.
+DIRECTION: dict[str, set[str]] = {
+    "_errors": set(),
+    "_model": set(),
+    "_rules": BELOW,
+    "_filesystem": BELOW,
+    "_sftp": PORT | {"_sftp"},
+    "_local": PORT | {"_local"},
+    "_ssh": PORT | {"_sftp", "_ssh"},
+    "_engine": PORT | {"_engine"},
+    "_options": BELOW | {"_options"},
+    "_module": MODULE_UTILS,
+    "modules": {"_module"},
+    "doc_fragments": set(),
+    "plugin_utils": MODULE_UTILS | {"plugin_utils"},
+    "action": MODULE_UTILS | {"plugin_utils"},
+}
+
+# What a room may import from outside the collection besides the standard library.
+OUTSIDE: dict[str, set[str]] = {
+    "_ssh": {"paramiko", "cryptography"},
+    "_module": {"ansible.module_utils"},
+    "plugin_utils": {"ansible"},
+    "action": {"ansible"},
+}
+
+# Pure decisions: no input or output, no clock, no randomness. Times and random numbers are passed in.
+IMPURE = {
+    "asyncio", "concurrent", "glob", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "secrets",
+    "select", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",
+}  # fmt: skip
+CLOCKS_AND_FILES = {"now", "utcnow", "today", "open", "input", "print", "eval", "exec"}
+# They would let an arrow through that this test cannot see.
+HIDDEN_IMPORTS = {"importlib", "runpy", "pkgutil"}
+
+
+class Import(t.NamedTuple):
+    """One imported name: the dotted path below plugins/ if it is inside the collection, else the full name."""
+
+    line: int
+    inside: bool
+    parts: tuple[str, ...]
+
+
+def wrong_arrows(path: str, source: str) -> list[str]:
+    """Return one line for each import in ``source`` that the file at ``path`` (below plugins/) may not have."""
+    place = tuple(path[: -len(".py")].split("/"))
+    room = room_of(place)
+    if room not in DIRECTION:
+        return [f"{path}: {room!r} is not a room of ARCHITECTURE.md"]
+    tree = ast.parse(source)
+    complaints = [(found.line, complaint(room, found)) for found in imports(place, tree)]
+    complaints += [(line, f"calls {name}()") for line, name in impure_calls(room, tree)]
+    return [f"{path}:{line}: {room} {text}" for line, text in complaints if text]
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    """Return the room that a dotted path below plugins/ lies in."""
+    return parts[1] if parts[0] == "module_utils" and len(parts) > 1 else parts[0]
+
+
+def imports(place: tuple[str, ...], tree: ast.Module) -> t.Iterator[Import]:
+    """Yield what a file imports anywhere: at the top, in functions, and for type checkers alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(node.lineno, False, tuple(alias.name.split(".")))
+        elif isinstance(node, ast.ImportFrom):
+            base = place[: -node.level] if node.level else ()
+            module = tuple(node.module.split(".")) if node.module else ()
+            for alias in node.names:
+                yield Import(node.lineno, bool(node.level), (*base, *module, alias.name))
+
+
+def complaint(room: str, found: Import) -> str:
+    """Return what is wrong with an import, or nothing."""
+    name = ".".join(found.parts)
+    if found.inside:
+        return "" if room_of(found.parts) in DIRECTION[room] else f"must not import {name}"
+    if found.parts[0] == "ansible_collections":
+        return f"must import {name} relatively"
+    if found.parts[0] in HIDDEN_IMPORTS or (room == "_rules" and found.parts[0] in IMPURE):
+        return f"must not import {name}"
+    if found.parts[0] in sys.stdlib_module_names:
+        return ""
+    allowed = OUTSIDE.get(room, set())
+    return (
+        "" if any(name == prefix or name.startswith(f"{prefix}.") for prefix in allowed) else f"must not import {name}"
+    )
+
+
+def impure_calls(room: str, tree: ast.Module) -> t.Iterator[tuple[int, str]]:
+    """Yield calls that hide an import, and in the rules those that read a clock or a file."""
+    forbidden = {"__import__"} | (CLOCKS_AND_FILES if room == "_rules" else set())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in forbidden:
+                yield node.lineno, name
+
+
+def plugin_files() -> list[str]:
+    """Return the Python files below plugins/, relative to it."""
+    return sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", plugin_files())
+def test_file_imports_only_what_lies_in_its_direction(path: str) -> None:
+    assert wrong_arrows(path, (PLUGINS / path).read_text(encoding="utf-8")) == []
+
+
+def test_there_are_files_to_look_at() -> None:
+    assert "module_utils/_errors.py" in plugin_files()
+
+
+def test_rules_import_each_other_downward_only() -> None:
+    arrows: dict[str, set[str]] = {}
+    for path in (PLUGINS / "module_utils" / "_rules").glob("*.py"):
+        found = imports(("module_utils", "_rules", path.stem), ast.parse(path.read_text(encoding="utf-8")))
+        arrows[path.stem] = {one.parts[2] for one in found if one.inside and one.parts[1] == "_rules"}
+    assert circle(arrows) == []
+
+
+def circle(arrows: t.Mapping[str, t.Collection[str]]) -> list[str]:
+    """Return the names that import each other in a circle, or import one that does."""
+    left = {name: set(targets) & set(arrows) for name, targets in arrows.items()}
+    while True:
+        bottom = {name for name, targets in left.items() if not targets}
+        if not bottom:
+            return sorted(left)
+        left = {name: targets - bottom for name, targets in left.items() if name not in bottom}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("module_utils/_errors.py", "from ._model import Endpoint"),
+        ("module_utils/_errors.py", "from . import _model"),
+        ("module_utils/_rules/plan.py", "from .._filesystem import FileSystem"),
+        ("module_utils/_rules/plan.py", "import time"),
+        ("module_utils/_rules/plan.py", "import os.path"),
+        ("module_utils/_rules/plan.py", "from random import random"),
+        ("module_utils/_rules/plan.py", "import datetime\ndef now():\n    return datetime.datetime.now()"),
+        ("module_utils/_rules/plan.py", "text = open('x').read()"),
+        ("module_utils/_filesystem.py", "from ._sftp.session import Session"),
+        ("module_utils/_sftp/session.py", "from .._ssh import connect"),
+        ("module_utils/_sftp/session.py", "import paramiko"),
+        ("module_utils/_sftp/session.py", "import typing as t\nif t.TYPE_CHECKING:\n    from paramiko import Channel"),
+        ("module_utils/_engine/copy.py", "from .._sftp.reader import Reader"),
+        ("module_utils/_engine/copy.py", "def late():\n    from .. import _ssh"),
+        ("module_utils/_engine/copy.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("module_utils/_engine/copy.py", "__import__('paramiko')"),
+        ("module_utils/_engine/copy.py", "import importlib"),
+        ("module_utils/_local/filesystem.py", "from .._engine.copy import copy"),
+        ("module_utils/_ssh/connect.py", "from ansible.module_utils.basic import env_fallback"),
+        ("module_utils/_ssh/connect.py", "from .._engine.copy import copy"),
+        ("module_utils/_options.py", "from ansible.module_utils.basic import env_fallback"),
+        ("module_utils/_module/sftp_find.py", "from ansible.errors import AnsibleError"),
+        ("module_utils/_module/sftp_find.py", "import ansible"),
+        ("module_utils/_module/sftp_find.py", "import ansible.module_utils_of_others"),
+        ("module_utils/_module/sftp_find.py", "import paramiko"),
+        ("module_utils/_module/sftp_find.py", "from ...plugin_utils._action import run"),
+        ("module_utils/_errors.py", "import ansible_collections.backhaul.sftp.plugins.module_utils._model"),
+        ("module_utils/_helpers.py", "import stat"),
+        ("modules/sftp_find.py", "from ..module_utils._engine.copy import copy"),
+        ("modules/sftp_find.py", "from ..plugin_utils._action import run"),
+        ("doc_fragments/_endpoint.py", "from ..module_utils import _errors"),
+        ("plugin_utils/_action.py", "from ..action.sftp_find import ActionModule"),
+        ("plugin_utils/_action.py", "import yaml"),
+        ("action/sftp_find.py", "from .sftp_relay import ActionModule"),
+        ("lookup/latest.py", "import stat"),
+    ],
+)  # fmt: skip
+def test_a_wrong_arrow_is_caught(path: str, source: str) -> None:
+    assert len(wrong_arrows(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("module_utils/_rules/plan.py", "from .._errors import InputError\nfrom . import names\nimport datetime"),
+        ("module_utils/_sftp/session.py", "from . import wire\nfrom .._filesystem import Buffer\nimport time"),
+        ("module_utils/_ssh/dependency.py", "try:\n    import paramiko.message\nexcept Exception:\n    pass"),
+        ("module_utils/_ssh/connect.py", "from .._sftp.session import Session\nfrom cryptography import x509"),
+        ("module_utils/_module/boundary.py", "import ansible.module_utils.basic\nfrom .._ssh import connect"),
+        ("modules/sftp_find.py", "from ..module_utils._module.sftp_find import main"),
+        ("modules/sftp_find.py", "from ..module_utils._module import sftp_find"),
+        ("action/sftp_find.py", "from ..plugin_utils._action import Base\nimport ansible.utils.display"),
+    ],
+)  # fmt: skip
+def test_a_right_arrow_passes(path: str, source: str) -> None:
+    assert wrong_arrows(path, source) == []
+
+
+def test_a_circle_is_caught() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
