@@ -11,6 +11,20 @@ class ModuleDocFragment:
     """Where modules run, what they need, and how they behave in check and diff mode."""
 
     DOCUMENTATION = r"""
+options:
+  log_file:
+    description:
+      - A file on the controller to which a record of every connection is appended, who was reached as whom, and how the
+        server's host key was trusted. It is created readable for its owner alone, and holds no secret.
+    type: path
+  log_level:
+    description:
+      - How much is recorded in O(log_file); V(debug) adds what the SSH library tells of the protocol.
+    type: str
+    choices:
+      - debug
+      - info
+    default: info
 requirements:
   - paramiko 3.5 or newer, on the controller
 attributes:

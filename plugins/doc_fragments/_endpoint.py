@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options that name a server; their twin is ``endpoint_suboptions`` in ``module_utils/_options.py``."""
+"""The options that name a server; their twins are ``endpoint_suboptions`` and ``hop_suboptions`` in ``_options.py``."""
 
 from __future__ import annotations
 
 import textwrap
 
-_SUBOPTIONS = r"""
+_HOP = r"""
 inventory_host:
   description:
     - The name of a host in the inventory. Address, port, user, password, private key and known-hosts settings are
@@ -44,6 +44,10 @@ private_key_file:
 private_key_passphrase:
   description:
     - The passphrase of the private key.
+  type: str
+certificate:
+  description:
+    - A user certificate for the private key, as text or as the path of a C(-cert.pub) file on the controller.
   type: str
 use_agent:
   description:
@@ -87,18 +91,26 @@ host_key_alias:
   description:
     - The name to look up in known hosts instead of the server's address.
   type: str
-remote_checksum:
+revoked_host_keys:
   description:
-    - How the server may be asked to hash a file, which spares reading it over the network.
-    - V(extension) is the SFTP extension C(check-file); V(command) is C(sha256sum) through a constant command line,
-      which needs a POSIX shell and gets the path on its standard input; V(auto) tries both in this order.
+    - Host keys that must not be trusted whatever else vouches for them, as lines of public keys, or as the path of a
+      file on the controller with such lines or with a key revocation list (see C(ssh-keygen -k)).
+    - When it cannot be read, no server is trusted.
+  type: str
+algorithms:
+  description:
+    - Which SSH algorithms are offered.
+    - V(default) offers what is sound today, AES-GCM first.
+    - V(legacy) offers, behind everything else, what appliances need that see no updates any more. The result names what
+      was agreed on, and warns of a host key that is proven by SHA-1.
+    - V(post_quantum) insists on a key exchange that withstands quantum computers, which needs paramiko 5.1 and a server
+      that has C(mlkem768x25519-sha256).
   type: str
   choices:
-    - auto
-    - command
-    - extension
-    - never
-  default: auto
+    - default
+    - legacy
+    - post_quantum
+  default: default
 connect_timeout:
   description:
     - The seconds within which everything up to the login must be done.
@@ -124,11 +136,40 @@ compression:
     - Whether to compress the connection. Backups are mostly compressed already.
   type: bool
   default: false
+"""
+
+_ENDPOINT_ONLY = r"""
+remote_checksum:
+  description:
+    - How the server may be asked to hash a file, which spares reading it over the network.
+    - V(extension) is the SFTP extension C(check-file); V(command) is C(sha256sum) through a constant command line,
+      which needs a POSIX shell and gets the path on its standard input; V(auto) tries both in this order.
+  type: str
+  choices:
+    - auto
+    - command
+    - extension
+    - never
+  default: auto
+server_command:
+  description:
+    - The command that starts the SFTP server, in place of the SSH subsystem, such as
+      V(sudo -n /usr/lib/openssh/sftp-server). It comes from the playbook alone; no file name is ever part of it.
+  type: str
 local:
   description:
     - Use the file system of the machine that runs the module instead of a server.
   type: bool
   default: false
+jump:
+  description:
+    - The servers to go through, the first one nearest to the controller. Each is verified and logged in to with its own
+      settings, which are those of an endpoint.
+    - Without it, what C(ProxyJump) in the inventory's SSH arguments says.
+  type: list
+  elements: dict
+  default: []
+  suboptions:
 """
 
 _PATH = r"""
@@ -138,6 +179,9 @@ path:
   type: str
   required: true
 """
+
+
+_SUBOPTIONS = _HOP + _ENDPOINT_ONLY + textwrap.indent(_HOP, " " * 4)
 
 
 def _option(head: str, suboptions: str) -> str:

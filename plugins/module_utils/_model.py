@@ -19,13 +19,15 @@ class Trust:
 
     ``host_keys`` are pins (public key lines or ``SHA256:`` fingerprints); when there are any, nothing else is
     trusted. ``known_hosts_files`` are local paths in the order in which ssh would read them; ``None`` means the
-    files that ssh reads by default.
+    files that ssh reads by default. ``revoked_host_keys`` is a list of public keys as text, or the path of a file with
+    such a list or with a KRL.
     """
 
     host_keys: tuple[str, ...] = ()
     known_hosts: str = ""
     known_hosts_files: tuple[str, ...] | None = None
     host_key_alias: str = ""
+    revoked_host_keys: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Credentials:
     private_key: str | None = field(default=None, repr=False)
     private_key_file: str = ""
     private_key_passphrase: str | None = field(default=None, repr=False)
+    certificate: str = ""
     use_agent: bool = True
     authentications: tuple[str, ...] = KNOWN_AUTHENTICATIONS
 
@@ -57,7 +60,11 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One end of a transfer: a server, or with ``local`` this machine's own file system."""
+    """One end of a transfer: a server, or with ``local`` this machine's own file system.
+
+    ``jump`` are the servers to go through, the first one nearest to this machine. ``server_command`` starts the SFTP
+    server in place of the subsystem. ``algorithms`` is ``default``, ``legacy`` or ``post_quantum``.
+    """
 
     role: str
     host: str = ""
@@ -69,6 +76,9 @@ class Endpoint:
     timeouts: Timeouts = Timeouts()
     remote_checksum: str = "auto"
     compression: bool = False
+    algorithms: str = "default"
+    server_command: str = ""
+    jump: tuple[Endpoint, ...] = ()
 
     @property
     def label(self) -> str:
@@ -177,6 +187,7 @@ class ConnectionReport:
     address: str
     server_version: str
     host_key_type: str
+    host_key_algorithm: str
     host_key_fingerprint: str
     trusted_by: str
     trust_origin: str
@@ -185,6 +196,7 @@ class ConnectionReport:
     mac: str
     strict_kex: bool
     authenticated_by: str
+    jumps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

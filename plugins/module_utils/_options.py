@@ -10,6 +10,7 @@ import datetime
 import time
 import typing as t
 import zoneinfo
+from dataclasses import replace
 
 from ._errors import InputError
 from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Timeouts, Trust
@@ -25,6 +26,21 @@ Params = t.Mapping[str, t.Any]
 def endpoint_suboptions() -> Spec:
     """Spec of an endpoint (documentation: the fragment ``_endpoint``)."""
     return {
+        **hop_suboptions(),
+        "jump": {"type": "list", "elements": "dict", "default": [], "options": hop_suboptions()},
+        "remote_checksum": {
+            "type": "str",
+            "choices": ["auto", "extension", "command", "never"],
+            "default": "auto",
+        },
+        "server_command": {"type": "str"},
+        "local": {"type": "bool", "default": False},
+    }
+
+
+def hop_suboptions() -> Spec:
+    """Spec of how one server is reached, trusted and logged in to: an endpoint, or a jump on the way to one."""
+    return {
         "inventory_host": {"type": "str"},
         "host": {"type": "str"},
         "port": {"type": "int"},
@@ -33,6 +49,7 @@ def endpoint_suboptions() -> Spec:
         "private_key": {"type": "str", "no_log": True},
         "private_key_file": {"type": "path", "no_log": False},
         "private_key_passphrase": {"type": "str", "no_log": True},
+        "certificate": {"type": "str"},
         "use_agent": {"type": "bool", "default": True},
         "authentications": {
             "type": "list",
@@ -44,17 +61,21 @@ def endpoint_suboptions() -> Spec:
         "known_hosts_files": {"type": "list", "elements": "path"},
         "host_keys": {"type": "list", "elements": "str", "no_log": False},
         "host_key_alias": {"type": "str", "no_log": False},
-        "remote_checksum": {
-            "type": "str",
-            "choices": ["auto", "extension", "command", "never"],
-            "default": "auto",
-        },
+        "revoked_host_keys": {"type": "str", "no_log": False},
+        "algorithms": {"type": "str", "choices": ["default", "legacy", "post_quantum"], "default": "default"},
         "connect_timeout": {"type": "float", "default": 20},
         "operation_timeout": {"type": "float", "default": 60},
         "stall_timeout": {"type": "float", "default": 60},
         "keepalive": {"type": "float", "default": 15},
         "compression": {"type": "bool", "default": False},
-        "local": {"type": "bool", "default": False},
+    }
+
+
+def log_spec() -> Spec:
+    """Spec of the audit record (documentation: the fragment ``_attributes``)."""
+    return {
+        "log_file": {"type": "path"},
+        "log_level": {"type": "str", "choices": ["info", "debug"], "default": "info"},
     }
 
 
@@ -130,6 +151,15 @@ def read_endpoint(params: Params, *, role: str) -> Endpoint:
     """Return the endpoint that suboptions describe; blanks mean "not given" (AWX fills fields left empty with them)."""
     if params["local"]:
         return Endpoint(role=role, local=True, name="localhost")
+    return replace(
+        _read_hop(params, role=role),
+        remote_checksum=params["remote_checksum"],
+        server_command=_given(params["server_command"]) or "",
+        jump=tuple(_read_hop(hop, role=role) for hop in params["jump"]),
+    )
+
+
+def _read_hop(params: Params, *, role: str) -> Endpoint:
     host = _given(params["host"])
     if host is None:
         raise InputError(
@@ -146,8 +176,8 @@ def read_endpoint(params: Params, *, role: str) -> Endpoint:
         trust=_trust(params),
         credentials=_credentials(params),
         timeouts=_timeouts(params, role),
-        remote_checksum=params["remote_checksum"],
         compression=params["compression"],
+        algorithms=params["algorithms"],
     )
 
 
@@ -158,6 +188,7 @@ def _trust(params: Params) -> Trust:
         known_hosts=_given(params["known_hosts"]) or "",
         known_hosts_files=None if files is None else tuple(str(name) for name in files if _given(name)),
         host_key_alias=_given(params["host_key_alias"]) or "",
+        revoked_host_keys=_given(params["revoked_host_keys"]) or "",
     )
 
 
@@ -168,6 +199,7 @@ def _credentials(params: Params) -> Credentials:
         private_key=_given(params["private_key"]),
         private_key_file=_given(params["private_key_file"]) or "",
         private_key_passphrase=_given(params["private_key_passphrase"]),
+        certificate=_given(params["certificate"]) or "",
         use_agent=params["use_agent"],
         authentications=tuple(params["authentications"]),
     )

@@ -16,7 +16,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import connection_loader
 
 from ..module_utils._errors import InputError
-from ._secrets import read_private_key
+from ._jumps import Hop
+from ._secrets import read_controller_file
 from ._ssh_arguments import SshArguments, read_ssh_arguments
 
 Params = t.Dict[str, t.Any]
@@ -55,8 +56,28 @@ class EndpointResolver:
             params = self._filled_in(params, named, role)
         if not _is_true(params.get("local")):
             params["user"] = _text(params.get("user")) or getpass.getuser()
-            self._read_key(params, role)
+            self._read_secrets(params, role)
+            if isinstance(params.get("jump"), list):
+                params["jump"] = [self._resolved_jump(hop, role) for hop in params["jump"]]
         return params
+
+    def _resolved_jump(self, given: object, role: str) -> object:
+        if isinstance(given, t.Mapping) and not _text(given.get("inventory_host")) and not _text(given.get("host")):
+            raise InputError(
+                "invalid_input",
+                "an entry of jump names no server",
+                remedy="Give 'inventory_host' or 'host' for each of them.",
+                role=role,
+            )
+        resolved = self.resolve(given, role=role)
+        if isinstance(resolved, dict) and resolved.pop("jump", None):
+            raise InputError(
+                "invalid_input",
+                "a jump has jumps of its own",
+                remedy="List all of them in the endpoint's 'jump', the one nearest to the controller first.",
+                role=role,
+            )
+        return resolved
 
     def _filled_in(self, params: Params, named: str, role: str) -> Params:
         options = self._options_of(named, role)
@@ -78,7 +99,22 @@ class EndpointResolver:
             if not _is_given(params.get(name)) and _is_given(value):
                 params[name] = value
         self._refuse_detours(arguments, params["inventory_host"], role)
+        if arguments.jumps and not params.get("jump"):
+            params["jump"] = [self._jump_through(hop, params) for hop in arguments.jumps]
         return params
+
+    def _jump_through(self, hop: Hop, target: Params) -> Params:
+        """Return the endpoint of a hop that the inventory's SSH arguments name.
+
+        A name that the inventory knows has that host's own settings. Any other gets the target's key and known hosts,
+        and never its password.
+        """
+        stated = {"port": hop.port, "user": hop.user or None}
+        if hop.host in (self.variables.get("hostvars") or {}):
+            return {"inventory_host": hop.host, **{name: value for name, value in stated.items() if value}}
+        shared = ("private_key", "private_key_file", "private_key_passphrase", "certificate", "use_agent")
+        trust = ("known_hosts", "known_hosts_files")
+        return {"host": hop.host, **stated, **{name: target[name] for name in (*shared, *trust) if name in target}}
 
     @staticmethod
     def _inherited_key(params: Params, options: t.Any, arguments: SshArguments) -> Params:  # noqa: ANN401
@@ -149,10 +185,14 @@ class EndpointResolver:
         )
         return plugin
 
-    def _read_key(self, params: Params, role: str) -> None:
+    def _read_secrets(self, params: Params, role: str) -> None:
+        """Turn paths on the controller into what is in those files, so that the module needs no file of ours."""
         path = _text(params.pop("private_key_file", None))
         if path and not _text(params.get("private_key")):
-            params["private_key"] = read_private_key(self.loader, path, role=role)
+            params["private_key"] = read_controller_file(self.loader, path, what="private key", role=role)
+        certificate = _text(params.get("certificate"))
+        if certificate and len(certificate.split()) == 1:
+            params["certificate"] = read_controller_file(self.loader, certificate, what="certificate", role=role)
 
 
 def _inherited_trust(params: Params, arguments: SshArguments) -> Params:

@@ -12,8 +12,8 @@ import typing as t
 from ..module_utils._errors import InputError
 
 
-def read_private_key(loader: t.Any, path: str, *, role: str) -> str:  # noqa: ANN401 - Ansible's DataLoader
-    """Return the text of a private key file, decrypted if Ansible Vault encrypted it; empty for an empty file.
+def read_controller_file(loader: t.Any, path: str, *, what: str, role: str) -> str:  # noqa: ANN401 - a DataLoader
+    """Return the text of a file on the controller, decrypted if Ansible Vault encrypted it; empty for an empty file.
 
     AWX hands over empty files for credential fields that were left blank. ``invalid_input`` when it cannot be read.
     """
@@ -22,16 +22,16 @@ def read_private_key(loader: t.Any, path: str, *, role: str) -> str:  # noqa: AN
         content, _show = loader._get_file_contents(expanded)
         text = t.cast(bytes, content).decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise _unreadable(expanded, "it is not text", role) from exc
+        raise _unreadable(what, expanded, "it is not text", role) from exc
     except Exception as exc:  # whatever Ansible's loader raises for a missing file or vault password
-        raise _unreadable(expanded, str(exc).split("\n", 1)[0], role) from exc
+        raise _unreadable(what, expanded, str(exc).split("\n", 1)[0], role) from exc
     return text if text.strip() else ""
 
 
-def _unreadable(path: str, why: str, role: str) -> InputError:
+def _unreadable(what: str, path: str, why: str, role: str) -> InputError:
     return InputError(
         "invalid_input",
-        f"the private key file {path} cannot be read: {why}",
-        remedy="Name a private key on the controller that the account running Ansible may read.",
+        f"the {what} file {path} cannot be read: {why}",
+        remedy=f"Name a {what} file on the controller that the account running Ansible may read.",
         role=role,
     )

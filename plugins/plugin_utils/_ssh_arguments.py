@@ -11,15 +11,24 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ..module_utils._errors import InputError
+from ._jumps import Hop, read_proxy_command, read_proxy_jump
 
 _FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
-_DETOURS = {"proxyjump": "ProxyJump", "proxycommand": "ProxyCommand", "hostname": "HostName"}
-_SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "W": "proxycommand"}
+_UNFOLLOWED = {"hostname": "HostName", "configfile": "a configuration file (-F)", "proxyusefdpass": "ProxyUseFdpass"}
+_SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "F": "configfile"}
+# The first of the two that is given counts (ssh_config(5), ProxyJump).
+_JUMP_READERS = {
+    "proxyjump": ("ProxyJump", read_proxy_jump),
+    "proxycommand": ("ProxyCommand", read_proxy_command),
+}
 
 
 @dataclass(frozen=True)
 class SshArguments:
-    """The settings among ssh's arguments that matter here; ``detour`` names one that leads through another host.
+    """The settings among ssh's arguments that matter here.
+
+    ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere in a way that
+    cannot be followed.
 
     ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
     """
@@ -30,6 +39,7 @@ class SshArguments:
     host_key_alias: str = ""
     user_known_hosts_files: tuple[str, ...] | None = None
     global_known_hosts_files: tuple[str, ...] | None = None
+    jumps: tuple[Hop, ...] = ()
     detour: str = ""
 
     @property
@@ -81,8 +91,12 @@ def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
 
 
 def _with(found: SshArguments, name: str, value: str) -> SshArguments:
-    if name in _DETOURS and value.lower() != "none":
-        return replace(found, detour=f"{_DETOURS[name]} {value}")
+    if name in _UNFOLLOWED:
+        return replace(found, detour=f"{_UNFOLLOWED[name]} {value}")
+    if name in _JUMP_READERS and value.lower() != "none" and not found.jumps:
+        spelling, read = _JUMP_READERS[name]
+        hops = read(value)
+        return replace(found, detour=f"{spelling} {value}") if hops is None else replace(found, jumps=hops)
     if name == "port":
         return replace(found, port=int(value) if value.isdigit() else None)
     if name == "user":

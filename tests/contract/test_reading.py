@@ -140,10 +140,10 @@ def test_attributes_are_those_of_what_is_open_not_of_the_path(subject: Subject) 
 
 
 def test_an_error_in_the_block_is_not_replaced_by_one_from_closing(subject: Subject) -> None:
-    with pytest.raises(ZeroDivisionError):
-        with subject.files.open_reader(subject.put(b"file", os.urandom(2_000_000))) as reader:
-            next(iter(reader.blocks()))
-            raise ZeroDivisionError
+    path = subject.put(b"file", os.urandom(2_000_000))
+    with pytest.raises(ZeroDivisionError), subject.files.open_reader(path) as reader:
+        next(iter(reader.blocks()))
+        raise ZeroDivisionError
 
 
 def test_a_missing_file_is_not_found_and_the_error_carries_the_path(subject: Subject) -> None:

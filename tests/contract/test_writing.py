@@ -149,10 +149,10 @@ def test_leaving_closes_the_file_that_was_written(subject: Subject) -> None:
 
 
 def test_an_error_in_the_block_is_not_replaced_by_one_from_closing(subject: Subject) -> None:
-    with pytest.raises(ZeroDivisionError):
-        with subject.files.create(subject.path(b"file"), mode=0o600) as writer:
-            writer.write(0, bytes(1_000_000))
-            raise ZeroDivisionError
+    path = subject.path(b"file")
+    with pytest.raises(ZeroDivisionError), subject.files.create(path, mode=0o600) as writer:
+        writer.write(0, bytes(1_000_000))
+        raise ZeroDivisionError
 
 
 def test_mode_and_times_of_the_open_file_can_be_set(subject: Subject) -> None:

@@ -6,8 +6,8 @@
     with start_openssh() as server, Proxy(server) as proxy:
         ...
 
-Every ``start_*`` raises :class:`Unavailable`, with the reason, where it cannot run. Standard library only, except that
-``start_asyncssh`` needs asyncssh in the running Python.
+Every ``start_*`` raises :class:`UnavailableError`, with the reason, where it cannot run. Standard library only, except
+that ``start_asyncssh`` needs asyncssh in the running Python.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from .asyncssh_server import start_asyncssh
 from .openssh import start_openssh
 from .proftpd import start_proftpd
 from .proxy import Proxy
-from .server import ClientKey, Server, Unavailable
+from .server import ClientKey, Server, UnavailableError
 from .shared import SharedLab
 
-__all__ = ["ClientKey", "Proxy", "Server", "SharedLab", "Unavailable", "start_asyncssh", "start_openssh", "start_proftpd"]
+__all__ = [
+    "ClientKey",
+    "Proxy",
+    "Server",
+    "SharedLab",
+    "UnavailableError",
+    "start_asyncssh",
+    "start_openssh",
+    "start_proftpd",
+]

@@ -49,7 +49,9 @@ class _Login(asyncssh.SSHServer):
     def kbdint_auth_supported(self) -> bool:
         return self._allows("keyboard-interactive")
 
-    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> tuple[str, str, str, list[tuple[str, bool]]]:
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
         return "", "", "", [("Password: ", False)]
 
     def validate_kbdint_response(self, username: str, responses: t.Sequence[str]) -> bool:

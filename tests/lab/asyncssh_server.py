@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .keys import make_host_keys, make_key, new_password
 from .processes import HOST
-from .server import ClientKey, Server, Unavailable, running, server_folder
+from .server import ClientKey, Server, UnavailableError, running, server_folder
 
 _PROGRAM = Path(__file__).with_name("asyncssh_program.py")
 AUTHENTICATIONS = ("publickey", "password", "keyboard-interactive")
@@ -38,7 +38,7 @@ def start_asyncssh(
     ``options`` as its class attribute of that name.
     """
     if importlib.util.find_spec("asyncssh") is None:
-        raise Unavailable("the Python package asyncssh is not installed")
+        raise UnavailableError("the Python package asyncssh is not installed")
     if not set(authentications) <= set(AUTHENTICATIONS):
         raise ValueError(f"{authentications!r} are not all of {AUTHENTICATIONS}")
     with server_folder() as folder:

@@ -11,6 +11,7 @@ that end, and the server goes too. A server's sessions leave its process group, 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -36,10 +37,8 @@ def main() -> int:
 
 
 def _adopt_orphans() -> None:
-    try:
+    with contextlib.suppress(AttributeError):  # not Linux: the process group is all that we can end there
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    except AttributeError:  # not Linux: the process group is all that we can end there
-        pass
 
 
 def _start(command: list[str], log: str) -> int:
@@ -89,10 +88,8 @@ def _end_descendants(pid: int) -> None:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def descendants(ancestor: int) -> list[int]:

@@ -12,7 +12,7 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from .server import Unavailable
+from .server import UnavailableError
 
 HOST_KEY_TYPES = ("ed25519", "ecdsa", "rsa")
 _RSA_BITS = 2048
@@ -53,7 +53,7 @@ def _by_cryptography(path: Path, key_type: str, *, pem: bool, passphrase: str) -
     try:
         from cryptography.hazmat.primitives import serialization
     except ImportError as exc:
-        raise Unavailable("neither ssh-keygen nor the Python package cryptography is installed") from exc
+        raise UnavailableError("neither ssh-keygen nor the Python package cryptography is installed") from exc
     key = _new_private_key(key_type)
     hidden: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .keys import make_host_keys, make_key
 from .processes import HOST
-from .server import ClientKey, Server, Unavailable, running, server_folder
+from .server import ClientKey, Server, UnavailableError, running, server_folder
 
 VARIANTS = ("normal", "internal", "chroot", "readonly")
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin:/opt/homebrew/sbin"
@@ -49,14 +49,18 @@ def start_openssh(
     program = _sshd()
     user = _user(account)
     if variant == "chroot" and os.geteuid() != 0:
-        raise Unavailable("sshd can only chroot its sessions when it runs as root")
+        raise UnavailableError("sshd can only chroot its sessions when it runs as root")
     with ExitStack() as stack:
         folder = stack.enter_context(server_folder())
         root, visible_root = _root(stack, folder, variant, user)
         host_keys = make_host_keys(folder)
         client_key = ClientKey(folder / "client_key", make_key(folder / "client_key", "ed25519"))
         (folder / "authorized_keys").write_text(f"{client_key.public_line}\n", encoding="ascii")
-        lines = [*extra, *_common_lines(folder, host_keys, user), *_sftp_lines(variant, [*_refusals(variant, denied), *sftp_options], root)]
+        lines = [
+            *extra,
+            *_common_lines(folder, host_keys, user),
+            *_sftp_lines(variant, [*_refusals(variant, denied), *sftp_options], root),
+        ]
 
         def configure(port: int) -> list[str]:
             config = folder / "sshd_config"
@@ -79,7 +83,7 @@ def start_openssh(
 def _sshd() -> str:
     program = shutil.which("sshd") or shutil.which("sshd", path=_SBIN)
     if not program:
-        raise Unavailable("OpenSSH's sshd is not installed (Debian: openssh-server)")
+        raise UnavailableError("OpenSSH's sshd is not installed (Debian: openssh-server)")
     if os.geteuid() == 0:
         _make_privilege_separation_folder()
     return str(Path(program).absolute())
@@ -91,18 +95,18 @@ def _make_privilege_separation_folder() -> None:
     try:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     except OSError as exc:
-        raise Unavailable(f"sshd needs the folder /run/sshd when it runs as root: {exc}") from exc
+        raise UnavailableError(f"sshd needs the folder /run/sshd when it runs as root: {exc}") from exc
 
 
 def _user(account: str) -> pwd.struct_passwd:
     if not account:
         return pwd.getpwuid(os.geteuid())
     if os.geteuid() != 0:
-        raise Unavailable("sshd can only let another account in when it runs as root")
+        raise UnavailableError("sshd can only let another account in when it runs as root")
     try:
         return pwd.getpwnam(account)
     except KeyError:
-        raise Unavailable(f"there is no account {account!r} on this machine") from None
+        raise UnavailableError(f"there is no account {account!r} on this machine") from None
 
 
 def _root(stack: ExitStack, folder: Path, variant: str, user: pwd.struct_passwd) -> tuple[Path, bytes]:
@@ -122,7 +126,7 @@ def _chroot_parent() -> Path:
     for parent in map(Path, _CHROOT_PARENTS):
         if parent.is_dir() and all(_is_safe(component) for component in (parent, *parent.parents)):
             return parent
-    raise Unavailable(f"none of {', '.join(_CHROOT_PARENTS)} is a folder that only root can write, for the chroot")
+    raise UnavailableError(f"none of {', '.join(_CHROOT_PARENTS)} is a folder that only root can write, for the chroot")
 
 
 def _is_safe(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .keys import make_host_keys, make_key, new_password, rfc4716
 from .processes import HOST
-from .server import ClientKey, Server, Unavailable, running, server_folder
+from .server import ClientKey, Server, UnavailableError, running, server_folder
 
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 _MODULE_FOLDERS = ("/usr/lib/proftpd", "/usr/libexec/proftpd", "/usr/lib64/proftpd", "/usr/local/libexec")
@@ -33,9 +33,9 @@ def start_proftpd(*, chroot: bool = False, extra: t.Sequence[str] = ()) -> t.Ite
     """
     program = shutil.which("proftpd") or shutil.which("proftpd", path=_SBIN)
     if not program:
-        raise Unavailable("ProFTPD is not installed (Debian: proftpd-core)")
+        raise UnavailableError("ProFTPD is not installed (Debian: proftpd-core)")
     if chroot and os.geteuid() != 0:
-        raise Unavailable("ProFTPD can only chroot its sessions when it runs as root")
+        raise UnavailableError("ProFTPD can only chroot its sessions when it runs as root")
     modules = _module_folder()
     password = new_password()
     crypted = _crypt(password)
@@ -74,20 +74,20 @@ def _module_folder() -> Path:
     for folder in map(Path, _MODULE_FOLDERS):
         if (folder / "mod_sftp.so").exists():
             return folder
-    raise Unavailable("ProFTPD's mod_sftp is not installed (Debian: proftpd-mod-crypto)")
+    raise UnavailableError("ProFTPD's mod_sftp is not installed (Debian: proftpd-mod-crypto)")
 
 
 def _crypt(password: str) -> str:
     # Python's own crypt module is gone since 3.13; this is the library function that ProFTPD itself calls.
     library = ctypes.util.find_library("crypt")
     if library is None:
-        raise Unavailable("the library libcrypt is not installed")
+        raise UnavailableError("the library libcrypt is not installed")
     function = ctypes.CDLL(library).crypt
     function.restype = ctypes.c_char_p
     salt = b"$6$" + os.urandom(8).hex().encode("ascii") + b"$"
     crypted: bytes | None = function(password.encode("ascii"), salt)
     if not crypted or not crypted.startswith(b"$6$"):
-        raise Unavailable("libcrypt knows no SHA-512 passwords")
+        raise UnavailableError("libcrypt knows no SHA-512 passwords")
     return crypted.decode("ascii")
 
 

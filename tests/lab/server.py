@@ -22,7 +22,7 @@ from .processes import HOST, Guarded, start_on_free_port, start_on_port
 AnyPath = t.Union[str, bytes, "os.PathLike[str]"]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """This server cannot run here; the text says why."""
 
 

@@ -11,7 +11,7 @@ import typing as t
 from .asyncssh_server import start_asyncssh
 from .openssh import start_openssh
 from .proftpd import start_proftpd
-from .server import Server, Unavailable
+from .server import Server, UnavailableError
 
 
 class SharedLab:
@@ -48,6 +48,6 @@ class SharedLab:
         if name not in self._servers:
             try:
                 self._servers[name] = self._closing.enter_context(start(**knobs))
-            except Unavailable as exc:
+            except UnavailableError as exc:
                 self._on_unavailable(str(exc))
         return self._servers[name]

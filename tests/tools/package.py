@@ -44,7 +44,8 @@ def _inspect(tarball: pathlib.Path) -> None:
 
 
 def _install(what: str, root: pathlib.Path) -> pathlib.Path:
-    _galaxy("install", "--offline", "--collections-path", str(root), what)
+    # Without --force nothing is installed, because the checkout counts as an installation of the same version.
+    _galaxy("install", "--force", "--offline", "--collections-path", str(root), what)
     return root
 
 
@@ -53,12 +54,13 @@ def _try_out(root: pathlib.Path) -> None:
     installed = root / "ansible_collections" / "backhaul" / "sftp"
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root), "ANSIBLE_LOCALHOST_WARNING": "false"}
     names = [f"backhaul.sftp.{path.stem}" for path in sorted(installed.glob("plugins/modules/*.py"))]
-    if names:
-        answer = _run("ansible-doc", "--json", "--type", "module", *names, environment=environment)
-        for name, entry in json.loads(answer).items():
-            # The checkout has the same full name in this environment: the answer must come from what was installed.
-            if not entry["doc"]["filename"].startswith(str(installed)):
-                sys.exit(f"{name} was read from {entry['doc']['filename']}, not from {installed}")
+    if not names:
+        sys.exit(f"no modules were installed in {installed}")
+    answer = _run("ansible-doc", "--json", "--type", "module", *names, environment=environment)
+    for name, entry in json.loads(answer).items():
+        # The checkout has the same full name in this environment: the answer must come from what was installed.
+        if not entry["doc"]["filename"].startswith(str(installed)):
+            sys.exit(f"{name} was read from {entry['doc']['filename']}, not from {installed}")
     if (installed / "playbooks" / f"{PLAYBOOK}.yml").exists():
         _run("ansible-playbook", "--syntax-check", f"backhaul.sftp.{PLAYBOOK}", environment=environment)
     print(f"{root.name}: {len(names)} modules documented")

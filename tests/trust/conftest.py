@@ -32,6 +32,17 @@ def seed() -> int:
     return _seed()
 
 
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> t.Callable[[str], None]:
+    """Return what prints a line that is always seen: what a run has covered belongs to its result."""
+
+    def print_uncaptured(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", end="")
+
+    return print_uncaptured
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Workshop]:
     """Make keys and certificates in a folder that the whole run shares."""

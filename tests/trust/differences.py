@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
 
+from . import oracle
 from .cases import Difference, meet_by_ssh
 
-# Where TRUST is stricter than ssh: ssh accepts, we refuse. Each is one class, and every class is met in a long run.
+# Where we are stricter than ssh: ssh accepts, we refuse.
 STRICTER: dict[str, t.Callable[[Difference], bool]] = {
     "a plain key known for the host alone does not stand in for [host]:port": lambda d: (
         d.code in ("host_key_unknown", "host_key_mismatch")
@@ -68,6 +69,11 @@ WIDER: dict[str, t.Callable[[Difference], bool]] = {
 def _asked_as_we_ask(difference: Difference) -> bool:
     """Whether ssh accepts the server when it offers the host key algorithms that we offer, in our order."""
     return meet_by_ssh(replace(difference.case, algorithms=",".join(difference.store.preferred_key_types()))).accepted
+
+
+def is_of_the_past(name: str) -> bool:
+    """Whether this difference is gone with the ssh that is installed, because OpenSSH changed its mind."""
+    return name.endswith("(as in OpenSSH 10.3)") and oracle.version() >= (10, 3)
 
 
 def explanations(difference: Difference) -> list[str]:

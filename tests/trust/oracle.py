@@ -116,6 +116,19 @@ def _verdict(transcript: str) -> Handshake:
     return Handshake(accepted, transcript)
 
 
+def version() -> tuple[int, int]:
+    """Return the version of ssh, as in OpenSSH 9.2."""
+    shown = subprocess.run([program("ssh"), "-V"], capture_output=True, timeout=_PATIENCE_SECONDS, check=True).stderr
+    found = re.search(rb"OpenSSH_(\d+)\.(\d+)", shown)
+    assert found is not None, shown
+    return int(found[1]), int(found[2])
+
+
+def has_dsa() -> bool:
+    """Whether this ssh still knows DSA keys; OpenSSH 10 dropped them."""
+    return version() < (10, 0)
+
+
 def ready() -> None:
     """Make sshd's privilege separation folder where it is missing: sshd as root does not start without it."""
     if os.geteuid() == 0:

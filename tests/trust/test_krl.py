@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import typing as t
 from pathlib import Path
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.host_certificate import read_certificate
@@ -21,7 +22,9 @@ LISTS = int(os.environ.get("BACKHAUL_TRUST_KRLS", "80"))
 _SERIALS = (0, 1, 2, 3, 5, 7, 8, 9, 30, 64, 1000, 1001, 2**32, 2**63, 2**64 - 1)
 
 
-def test_we_revoke_what_ssh_keygen_revokes(workshop: Workshop, seed: int, tmp_path: Path) -> None:
+def test_we_revoke_what_ssh_keygen_revokes(
+    workshop: Workshop, seed: int, tmp_path: Path, say: t.Callable[[str], None]
+) -> None:
     rng = random.Random(f"krl {seed}")
     keys, authorities, certificates = _cast(workshop, rng)
     asked: list[Key | Certificate] = [*keys, *authorities, *certificates]
@@ -33,7 +36,7 @@ def test_we_revoke_what_ssh_keygen_revokes(workshop: Workshop, seed: int, tmp_pa
         ours = {_path(one): _is_revoked(listed, one) for one in asked}
         assert ours == theirs, f"seed {seed}: {krl.with_suffix('.txt').read_text(encoding='ascii')}"
         revoked += sum(theirs.values())
-    print(f"seed {seed}: {LISTS} lists, {LISTS * len(asked)} questions, {revoked} times revoked")
+    say(f"seed {seed}: {LISTS} lists, {LISTS * len(asked)} questions, {revoked} times revoked")
     assert LISTS < revoked < LISTS * len(asked) - LISTS
 
 

@@ -105,7 +105,7 @@ class LocalFileSystem:
         name is linked and the old one removed, as OpenSSH's sftp-server does it. A crash in between leaves the file
         under both names. What cannot be linked is renamed after a look, with that race.
         """
-        with refusals(f"rename to {shown(target)} from", source):
+        with refusals("rename", source, target=target):
             try:
                 os.link(source, target, follow_symlinks=False)
             except OSError as exc:
@@ -117,7 +117,7 @@ class LocalFileSystem:
 
     def replace(self, source: bytes, target: bytes) -> None:
         """Rename over whatever file is at ``target`` in one step."""
-        with refusals(f"rename to {shown(target)} from", source):
+        with refusals("rename", source, target=target):
             os.replace(source, target)
 
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest:

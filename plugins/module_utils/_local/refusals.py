@@ -10,7 +10,7 @@ import errno
 import typing as t
 from contextlib import contextmanager
 
-from .._errors import BackhaulError, InputError, RemoteError, shown
+from .._errors import InputError, RemoteError, shown
 
 # The groups are those of OpenSSH's sftp-server (errno_to_portable), so that a local end and a server say the same,
 # and finer where SFTP version 3 only knows "failure".
@@ -36,30 +36,31 @@ _REMEDIES = {
 
 
 @contextmanager
-def refusals(action: str, path: bytes) -> t.Iterator[None]:
-    """Turn an ``OSError`` into a ``RemoteError`` that says what was attempted on which path."""
+def refusals(action: str, path: bytes, *, target: bytes | None = None) -> t.Iterator[None]:
+    """Turn an ``OSError`` into a ``RemoteError`` that says what was attempted on which path, or pair of paths."""
+    where = shown(path) if target is None else f"{shown(path)} to {shown(target)}"
     try:
         yield
     except OSError as exc:
-        raise refusal(action, path, exc) from exc
+        raise refusal(f"{action} {where}", path, exc) from exc
     except ValueError as exc:  # os functions refuse a NUL byte before the kernel sees the path
-        if b"\0" not in path:
+        if b"\0" not in path + (target or b""):
             raise
         raise InputError(
             "unsafe_path",
-            f"cannot {action} {shown(path)}: a path cannot contain a NUL byte",
+            f"cannot {action} {where}: a path cannot contain a NUL byte",
             remedy="Correct the path.",
             path=path,
         ) from exc
 
 
-def refusal(action: str, path: bytes, exc: OSError) -> BackhaulError:
+def refusal(attempt: str, path: bytes, exc: OSError) -> RemoteError:
     """Return the error for one refused system call."""
     code = _CODES.get(exc.errno or 0, "remote_failure")
     reason = exc.strerror or type(exc).__name__
     return RemoteError(
         code,
-        f"cannot {action} {shown(path)}: {reason}",
+        f"cannot {attempt}: {reason}",
         remedy=_REMEDIES.get(code, ""),
         path=path,
         details={"errno": errno.errorcode.get(exc.errno or 0, "")},

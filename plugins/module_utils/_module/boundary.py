@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import BackhaulError, LinkError
+from .._options import log_spec
+from .._ssh.audit import recording
 from .progress import announce_process, time_limit_seconds
 
 Result = t.Dict[str, t.Any]
@@ -33,7 +35,7 @@ class Request:
 class Answer:
     """What a module found or did; with an ``error`` it fails, and still returns the ``result``.
 
-    ``result`` has no ``path`` or ``dest`` at its top: Ansible would add what the controller's file system says about it.
+    ``result`` has no ``path`` or ``dest`` at its top: Ansible would add what the controller's file system says of it.
     """
 
     result: Result
@@ -47,12 +49,12 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
     Every BackhaulError becomes ``fail_json``; anything else is a mistake of ours and keeps its traceback. A job that is
     cancelled (SIGTERM) leaves through the context managers, so that nothing half-done stays behind.
     """
-    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**argument_spec, **log_spec()}, supports_check_mode=True)
     signal.signal(signal.SIGTERM, _leave)
     announce_process()
     request = Request(params=module.params, check_mode=module.check_mode, diff_mode=bool(module._diff))
     try:
-        with _limited(time_limit_seconds()):
+        with recording(module.params["log_file"] or "", module.params["log_level"]), _limited(time_limit_seconds()):
             answer = body(request)
     except BackhaulError as exc:
         answer = Answer({"changed": False}, error=exc)

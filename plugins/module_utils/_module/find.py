@@ -50,7 +50,8 @@ def find(request: Request) -> Answer:
             "latest": chosen[0] if chosen else None,
             "connection": connections[0] if connections else None,
             **results.selected_fields(selected),
-        }
+        },
+        warnings=results.connection_warnings(ends.reports),
     )
 
 

@@ -41,7 +41,8 @@ def info(request: Request) -> Answer:
         raise InputError("invalid_input", "endpoint is local, and sftp_info is about servers", remedy="Name a server.")
     result: results.Json = {"changed": False, "host_keys": [_key_fields(key) for key in scan_host_keys(endpoint)]}
     if request.params["login"]:
-        result.update(_inside(endpoint, path))
+        inside, warnings = _inside(endpoint, path)
+        return Answer({**result, **inside}, warnings=warnings)
     return Answer(result)
 
 
@@ -58,13 +59,13 @@ def _key_fields(scanned: ScannedKey) -> results.Json:
     }
 
 
-def _inside(endpoint: Endpoint, path: bytes) -> results.Json:
+def _inside(endpoint: Endpoint, path: bytes) -> tuple[results.Json, tuple[str, ...]]:
     with Ends() as ends, at(endpoint):
         files = ends.file_system(endpoint)
         features = files.features()
         space = _asked(lambda: files.space(path))
         method, tested_on = _hash_method(files, path)
-        return {
+        fields = {
             "connection": results.connection_fields(ends.reports[0]),
             **results.path_fields(files.canonical(path), key="canonical_path"),
             "extensions": dict(features.extensions),
@@ -80,6 +81,7 @@ def _inside(endpoint: Endpoint, path: bytes) -> results.Json:
             "remote_checksum_tested_on": tested_on,
             "space": space and {"free_bytes": space.free_bytes, "total_bytes": space.total_bytes},
         }
+        return fields, results.connection_warnings(ends.reports)
 
 
 _ValueT = t.TypeVar("_ValueT")

@@ -75,7 +75,7 @@ def relay(request: Request) -> Answer:
     }
     if request.diff_mode:
         result["diff"] = [report.diff for report in reports if report.diff]
-    return _answer(result, reports, needed)
+    return _answer(result, reports, needed, results.connection_warnings(ends.reports))
 
 
 def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination]:
@@ -182,9 +182,10 @@ def _source_fields(source: Source, job: Relay) -> results.Json:
     }
 
 
-def _answer(result: results.Json, reports: t.Sequence[Report], needed: int) -> Answer:
+def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: tuple[str, ...]) -> Answer:
     errors = [report.error for report in reports if report.error is not None]
-    warnings = [
+    warnings = [*warned]
+    warnings += [
         f"{report.entry['host']}: the server did not accept: {', '.join(report.entry['not_applied'])}"
         for report in reports
         if set(report.entry["not_applied"]) - {"fsync"}

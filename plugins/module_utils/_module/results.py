@@ -72,7 +72,11 @@ def connection_fields(report: ConnectionReport) -> Json:
         "address": report.address,
         "user": report.user,
         "server_version": report.server_version,
-        "host_key": {"type": report.host_key_type, "fingerprint": report.host_key_fingerprint},
+        "host_key": {
+            "type": report.host_key_type,
+            "fingerprint": report.host_key_fingerprint,
+            "algorithm": report.host_key_algorithm,
+        },
         "trusted_by": report.trusted_by,
         "trust_origin": report.trust_origin,
         "authenticated_by": report.authenticated_by,
@@ -82,7 +86,18 @@ def connection_fields(report: ConnectionReport) -> Json:
             "mac": report.mac,
             "strict_kex": report.strict_kex,
         },
+        "jumps": list(report.jumps),
     }
+
+
+def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...]:
+    """Return what must not stay silent about connections that were made: host keys proven by SHA-1 signatures."""
+    return tuple(
+        f"{report.name} proved its host key with SHA-1 (ssh-rsa), which 'algorithms: legacy' allows and which can be"
+        " forged with enough effort"
+        for report in reports
+        if report.host_key_algorithm == "ssh-rsa"
+    )
 
 
 def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:

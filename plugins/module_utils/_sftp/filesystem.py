@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
-from .._errors import BackhaulError, RemoteError, shown
+from .._errors import RemoteError, shown
 from .._model import Attributes, Digest, DirectoryEntry, Features, Space, Timeouts
 from . import wire
 from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space
 from .reader import SftpReader, closing_quietly
-from .session import Reply, Session
+from .session import Reply, Session, about
 from .writer import SftpWriter
 
 READDIRS_IN_FLIGHT = 4
@@ -55,21 +54,21 @@ class SftpFileSystem:
 
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH)."""
-        with _about(path):
+        with about(path):
             names = self._session.expect_names(self._session.call(wire.REALPATH, wire.string(path)))
             if names is None or len(names) != 1 or not names[0][0].startswith(b"/"):
-                raise wire.violation("it does not answer REALPATH with one absolute path")
+                self._session.violated("it does not answer REALPATH with one absolute path")
             return names[0][0]
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path`` (STAT or LSTAT)."""
-        with _about(path):
+        with about(path):
             kind = wire.STAT if follow else wire.LSTAT
             return self._session.expect_attributes(self._session.call(kind, wire.string(path)))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries, asking for the next packets while the last one is looked at."""
-        with _about(path):
+        with about(path):
             handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, wire.string(path))))
             try:
                 yield from self._listing(handle)
@@ -89,7 +88,7 @@ class SftpFileSystem:
                 asked.append(self._session.request(wire.READDIR, handle))
             count += len(names) or 1  # empty packets without end are a listing without end, too
             if count > MAX_ENTRIES:
-                raise wire.violation(f"a listing of more than {MAX_ENTRIES} entries")
+                self._session.violated(f"a listing of more than {MAX_ENTRIES} entries")
             for name, attributes in names:
                 if name not in (b".", b".."):
                     yield DirectoryEntry(name, attributes)
@@ -99,7 +98,7 @@ class SftpFileSystem:
         """After the end, the requests that were sent ahead must say the same."""
         for reply in asked:
             if self._session.expect_names(self._session.wait(reply)) is not None:
-                raise wire.violation("a listing that goes on after its end")
+                self._session.violated("a listing that goes on after its end")
 
     def open_reader(self, path: bytes) -> SftpReader:
         """Open a file for reading."""
@@ -107,6 +106,7 @@ class SftpFileSystem:
         return SftpReader(
             self._session,
             handle,
+            path,
             block_bytes=self._features.limits.read_bytes,
             stall_seconds=self._timeouts.stall_seconds,
         )
@@ -121,13 +121,14 @@ class SftpFileSystem:
         return SftpWriter(
             self._session,
             handle,
+            path,
             block_bytes=self._features.limits.write_bytes,
             stall_seconds=self._timeouts.stall_seconds,
             can_sync=self._features.can_sync,
         )
 
     def _open(self, path: bytes, flags: int, wanted: Attributes) -> bytes:
-        with _about(path):
+        with about(path):
             body = (wire.string(path), wire.uint32(flags), wire.attributes(wanted))
             return self._session.expect_handle(self._session.call(wire.OPEN, *body))
 
@@ -180,14 +181,14 @@ class SftpFileSystem:
         self._change(source, wire.EXTENDED, name, wire.string(source), wire.string(target))
 
     def _change(self, path: bytes, kind: int, *parts: bytes) -> None:
-        with _about(path):
+        with about(path):
             self._session.expect_ok(self._session.call(kind, *parts))
 
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
         """Return a digest that the server computed; None when it cannot."""
         if not self._digests.methods():
             return None
-        with _about(path):
+        with about(path):
             absolute = path if path.startswith(b"/") else self.canonical(path)
             size = self.attributes(absolute, follow=True).size or 0
             wanted = size if length is None else min(size, length)
@@ -195,14 +196,5 @@ class SftpFileSystem:
 
     def space(self, path: bytes) -> Space | None:
         """Return the space under ``path`` (statvfs@openssh.com)."""
-        with _about(path):
+        with about(path):
             return ask_space(self._session, path)
-
-
-@contextlib.contextmanager
-def _about(path: bytes) -> t.Iterator[None]:
-    try:
-        yield
-    except BackhaulError as exc:
-        exc.located(path=path)
-        raise

@@ -12,7 +12,7 @@ import typing as t
 from .._errors import BackhaulError
 from .._model import Attributes
 from . import wire
-from .session import Reply, Session
+from .session import Reply, Session, about
 
 # How many READs may be under way: 64 of 255 KiB fill a LAN and bound the memory at 16 MiB.
 MAX_IN_FLIGHT = 64
@@ -21,9 +21,10 @@ MAX_IN_FLIGHT = 64
 class SftpReader:
     """A handle that is open for reading (the port's ``Reader``)."""
 
-    def __init__(self, session: Session, handle: bytes, *, block_bytes: int, stall_seconds: float) -> None:
+    def __init__(self, session: Session, handle: bytes, path: bytes, *, block_bytes: int, stall_seconds: float) -> None:
         self._session = session
         self._handle = wire.string(handle)
+        self._path = path
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
 
@@ -31,17 +32,20 @@ class SftpReader:
         return self
 
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
-        closing_quietly(self._session, self._handle, failing=exc_type is not None)
+        with about(self._path):
+            closing_quietly(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
-        return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+        with about(self._path):
+            return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
 
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[memoryview]:
         """Yield the content in order; see the port."""
-        if length is None:
-            return self._read_ahead(offset, end=None, likely_end=self.attributes().size or 0)
-        return self._read_ahead(offset, end=offset + length, likely_end=offset + length)
+        end = None if length is None else offset + length
+        likely_end = (self.attributes().size or 0) if end is None else end
+        with about(self._path):
+            yield from self._read_ahead(offset, end=end, likely_end=likely_end)
 
     def _read_ahead(self, offset: int, *, end: int | None, likely_end: int) -> t.Iterator[memoryview]:
         """Ask ahead up to ``likely_end``, and beyond it one block at a time until the file or ``end`` is reached.

@@ -166,10 +166,11 @@ class Session:
                 return read(wire.Unpacker(reply.body))
         code, message = self.status(reply)
         if code in (wire.STATUS_OK, wire.STATUS_EOF):
-            self._violated(f"status {code} where a reply of type {expected} was due")
+            self.violated(f"status {code} where a reply of type {expected} was due")
         raise wire.status_error(code, message)
 
-    def _violated(self, what: str) -> t.NoReturn:
+    def violated(self, what: str) -> t.NoReturn:
+        """End the session, since the server broke the protocol as ``what`` says."""
         with self._ending_on_error():
             raise wire.violation(what)
 
@@ -195,7 +196,7 @@ class Session:
         """Return the handle in the reply; at most 256 bytes (draft section 6.3)."""
         handle = self._read(reply, wire.HANDLE, wire.Unpacker.string)
         if len(handle) > 256:
-            self._violated(f"a handle of {len(handle)} bytes")
+            self.violated(f"a handle of {len(handle)} bytes")
         return handle
 
     def expect_attributes(self, reply: Reply) -> Attributes:
@@ -212,7 +213,7 @@ class Session:
             return None
         data = self._read(reply, wire.DATA, wire.Unpacker.view)
         if not 0 < len(data) <= at_most:
-            self._violated(f"{len(data)} bytes of data where 1 to {at_most} were asked for")
+            self.violated(f"{len(data)} bytes of data where 1 to {at_most} were asked for")
         return data
 
     def expect_extended(self, reply: Reply, read: t.Callable[[wire.Unpacker], _ValueT]) -> _ValueT:
@@ -221,6 +222,16 @@ class Session:
 
     def _is_end(self, reply: Reply) -> bool:
         return reply.kind == wire.STATUS and self.status(reply)[0] == wire.STATUS_EOF
+
+
+@contextlib.contextmanager
+def about(path: bytes) -> t.Iterator[None]:
+    """Say of every error which path it is about, unless it says so already."""
+    try:
+        yield
+    except BackhaulError as exc:
+        exc.located(path=path)
+        raise
 
 
 def _names(fields: wire.Unpacker) -> list[tuple[bytes, Attributes]]:

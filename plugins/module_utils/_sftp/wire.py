@@ -120,6 +120,12 @@ def _pair(parts: list[bytes], flag: int, first: int | None, second: int | None) 
         return 0
     if first is None or second is None:
         raise ValueError("SFTP sets owner and group, and access and modification time, only together")
+    if not (0 <= first < 2**32 and 0 <= second < 2**32):
+        raise RemoteError(
+            "unsupported",
+            "SFTP version 3 has 32 bits for a time, an owner or a group, and no sign",
+            remedy="Times before 1970 and from 2106 on cannot be set over it.",
+        )
     parts.append(_UINT32.pack(first) + _UINT32.pack(second))
     return flag
 
@@ -263,12 +269,12 @@ class Framer:
             (self._need,) = _UINT32.unpack(head)
             self._parts, self._have = [], 0
             if not 0 < self._need <= self.limit_bytes:
-                raise _bad_length(self._need, head)
+                raise _bad_length(self._need, head + rest[len(taken) : 200])
         return rest[len(taken) :]
 
 
 def _bad_length(length: int, head: bytes) -> RemoteError:
-    if all(32 <= byte < 127 or byte in b"\t\r\n\x1b" for byte in head):
+    if head[0] in b"\t\r\n\x1b" or 32 <= head[0] < 127 or 0xC2 <= head[0] < 0xF5:  # the last: text in UTF-8
         return RemoteError(
             "protocol_violation",
             f"the server sent text where SFTP packets were expected; it begins with {shown(head)!r}",

@@ -13,7 +13,7 @@ from .._filesystem import Buffer
 from .._model import Attributes
 from . import wire
 from .reader import closing_quietly
-from .session import Reply, Session
+from .session import Reply, Session, about
 
 # How many WRITEs may wait for their acknowledgement: 64 of 255 KiB fill a LAN and bound the memory at 16 MiB.
 MAX_IN_FLIGHT = 64
@@ -25,10 +25,18 @@ class SftpWriter:
     """A handle that was created and is open for writing (the port's ``Writer``)."""
 
     def __init__(
-        self, session: Session, handle: bytes, *, block_bytes: int, stall_seconds: float, can_sync: bool
+        self,
+        session: Session,
+        handle: bytes,
+        path: bytes,
+        *,
+        block_bytes: int,
+        stall_seconds: float,
+        can_sync: bool,
     ) -> None:
         self._session = session
         self._handle = wire.string(handle)
+        self._path = path
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
         self._can_sync = can_sync
@@ -40,9 +48,13 @@ class SftpWriter:
         return self
 
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
-        if not self._closed:
-            self._closed = True
-            closing_quietly(self._session, self._handle, failing=exc_type is not None)
+        try:
+            if exc_type is None and not self._closed:
+                self.close()
+        finally:
+            if not self._closed:
+                self._closed = True
+                closing_quietly(self._session, self._handle, failing=True)
 
     def write(self, offset: int, block: Buffer) -> None:
         """Write ``block`` at ``offset``; see the port."""
@@ -52,13 +64,15 @@ class SftpWriter:
             if len(self._under_way) >= MAX_IN_FLIGHT:
                 self._acknowledge_oldest()
             where = wire.uint64(offset + start)
-            request = self._session.request(wire.WRITE, self._handle, where, wire.uint32(len(piece)), piece)
+            with about(self._path):
+                request = self._session.request(wire.WRITE, self._handle, where, wire.uint32(len(piece)), piece)
             self._under_way.append(request)
         self._written_bytes += len(view)
 
     def _acknowledge_oldest(self) -> None:
         oldest = self._under_way.popleft()
-        self._session.expect_ok(self._session.wait(oldest, timeout_seconds=self._stall_seconds))
+        with about(self._path):
+            self._session.expect_ok(self._session.wait(oldest, timeout_seconds=self._stall_seconds))
 
     def flush(self) -> None:
         """Wait for every acknowledgement; raise the first refusal after all answers are in."""
@@ -77,20 +91,26 @@ class SftpWriter:
         if not self._can_sync:
             return False
         patience = self._stall_seconds + self._written_bytes / SLOWEST_BYTES_PER_SECOND
-        body = (wire.string(b"fsync@openssh.com"), self._handle)
-        self._session.expect_ok(self._session.call(wire.EXTENDED, *body, timeout_seconds=patience))
+        self._ask(wire.EXTENDED, wire.string(b"fsync@openssh.com"), self._handle, timeout_seconds=patience)
         return True
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
-        return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+        with about(self._path):
+            return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set what is not None on the open file (FSETSTAT)."""
-        self._session.expect_ok(self._session.call(wire.FSETSTAT, self._handle, wire.attributes(wanted)))
+        with about(self._path):
+            encoded = wire.attributes(wanted)
+        self._ask(wire.FSETSTAT, self._handle, encoded)
 
     def close(self) -> None:
         """Flush, close, and check that both were accepted."""
         self.flush()
         self._closed = True
-        self._session.expect_ok(self._session.call(wire.CLOSE, self._handle, timeout_seconds=self._stall_seconds))
+        self._ask(wire.CLOSE, self._handle, timeout_seconds=self._stall_seconds)
+
+    def _ask(self, kind: int, *parts: bytes, timeout_seconds: float | None = None) -> None:
+        with about(self._path):
+            self._session.expect_ok(self._session.call(kind, *parts, timeout_seconds=timeout_seconds))

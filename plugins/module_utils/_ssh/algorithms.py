@@ -7,43 +7,110 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, replace
 
-# AES-GCM first: it costs a third less than AES-CTR with HMAC. No CBC, no 3DES.
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-# For AES-CTR: encrypt-then-MAC first. No SHA-1, no MD5.
-MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-KEXES = (
-    "mlkem768x25519-sha256",
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha256",
+from .._errors import InputError
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is offered for each part of a key exchange (RFC 4253 section 7.1), the preferred first."""
+
+    kexes: tuple[str, ...]
+    host_keys: tuple[str, ...]
+    ciphers: tuple[str, ...]
+    macs: tuple[str, ...]
+
+
+DEFAULT = Suite(
+    kexes=(
+        "mlkem768x25519-sha256",
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group-exchange-sha256",
+        "diffie-hellman-group14-sha256",
+    ),
+    host_keys=(
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+    ),
+    # AES-GCM first: it costs a third less than AES-CTR with HMAC. No CBC, no 3DES.
+    ciphers=("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"),
+    # For AES-CTR: encrypt-then-MAC first. No SHA-1, no MD5.
+    macs=("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"),
 )
-HOST_KEYS = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
+# Behind everything else: what appliances of the years before 2013 have. MD5 and DSA stay out.
+LEGACY = Suite(
+    kexes=(
+        *DEFAULT.kexes,
+        "diffie-hellman-group-exchange-sha1",
+        "diffie-hellman-group14-sha1",
+        "diffie-hellman-group1-sha1",
+    ),
+    host_keys=(*DEFAULT.host_keys, "ssh-rsa"),
+    ciphers=(*DEFAULT.ciphers, "aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc"),
+    macs=(*DEFAULT.macs, "hmac-sha1"),
 )
+SUITES = {
+    "default": DEFAULT,
+    "legacy": LEGACY,
+    "post_quantum": replace(DEFAULT, kexes=("mlkem768x25519-sha256",)),
+}
+HOST_KEYS = DEFAULT.host_keys
 # SHA-1 signatures, for which older paramiko still falls back when a server sends no server-sig-algs (RFC 8308).
 REFUSED_PUBKEYS = ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com", "ssh-dss", "ssh-dss-cert-v01@openssh.com")
 
 
-def known_first(known: t.Sequence[str]) -> tuple[str, ...]:
-    """Return the host key algorithms with the known ones first.
+class Installed(t.Protocol):
+    """The tables in which paramiko keeps what it has."""
 
+    _kex_info: t.Mapping[str, object]
+    _key_info: t.Mapping[str, object]
+    _cipher_info: t.Mapping[str, object]
+    _mac_info: t.Mapping[str, object]
+
+
+def offered(name: str, known: t.Sequence[str], installed: Installed, *, without: t.Container[str] = ()) -> Suite:
+    """Return what to offer: those algorithms of the suite that are installed, host keys that are known first.
+
+    ``name`` is one of SUITES, or a single host key algorithm, to ask a server for that key and no other.
     A server with several keys then shows one that can be verified; one without any of them still shows a key, which
-    the refusal can name.
+    the refusal can name. Host key algorithms in ``without`` are left out. ``dependency_missing`` when nothing is left
+    for one of the parts.
     """
-    return tuple(dict.fromkeys((*known, *HOST_KEYS)))
+    suite = SUITES[name] if name in SUITES else replace(LEGACY, host_keys=(name,))
+    result = Suite(
+        kexes=_available(suite.kexes, installed._kex_info),
+        host_keys=_available(_once((*known, *suite.host_keys), without), installed._key_info),
+        ciphers=_available(suite.ciphers, installed._cipher_info),
+        macs=_available(suite.macs, installed._mac_info),
+    )
+    if not (result.kexes and result.host_keys and result.ciphers and result.macs):
+        raise InputError(
+            "dependency_missing",
+            f"the installed paramiko has nothing of what algorithms: {name} asks for",
+            remedy="A newer paramiko may have it: ML-KEM came with 5.1.",
+        )
+    return result
 
 
-def available(wanted: t.Sequence[str], installed: t.Container[str]) -> tuple[str, ...]:
-    """Return those of ``wanted`` that the installed paramiko has, in our order."""
+def of_key_types(key_types: t.Iterable[str]) -> frozenset[str]:
+    """Return the host key algorithms that show keys of these types."""
+    rsa = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+    return frozenset(name for key_type in key_types for name in (rsa if key_type == "ssh-rsa" else (key_type,)))
+
+
+def _once(names: t.Iterable[str], without: t.Container[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name not in without))
+
+
+def _available(wanted: t.Sequence[str], installed: t.Container[str]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name in installed)

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from .._errors import InputError, TrustError
 from .._model import Credentials
 from .boundary import translated
-from .dependency import paramiko
-from .keys import load_private_key
+from .dependency import SSHException, paramiko
+from .keys import load_private_key, with_certificate
 from .transport import VerifiedTransport
+
+# Rounds of questions in keyboard-interactive authentication; PAM asks two or three.
+MAX_QUESTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def _try(transport: VerifiedTransport, user: str, attempt: Attempt) -> t.Sequenc
 
 def _attempts(credentials: Credentials) -> t.Iterator[Attempt]:
     makers: dict[str, t.Callable[[Credentials], t.Iterator[Attempt]]] = {
+        "certificate": _certificate,
         "key": _key,
         "agent": _agent,
         "password": _password,
@@ -83,13 +87,31 @@ def _attempts(credentials: Credentials) -> t.Iterator[Attempt]:
             yield from makers[name](credentials)
 
 
+def _certificate(credentials: Credentials) -> t.Iterator[Attempt]:
+    """A user certificate goes with its private key (OpenSSH PROTOCOL.certkeys)."""
+    if not credentials.certificate:
+        return
+    key = _private_key(credentials)
+    if key is None:
+        raise InputError(
+            "invalid_input",
+            "a certificate was given, and no private key that it certifies",
+            remedy="Give private_key or private_key_file, too.",
+        )
+    yield _public_key(f"certificate of key {key.fingerprint}", with_certificate(key, credentials.certificate))
+
+
 def _key(credentials: Credentials) -> t.Iterator[Attempt]:
+    key = _private_key(credentials)
+    if key is not None:
+        yield _public_key(f"key {key.fingerprint}", key)
+
+
+def _private_key(credentials: Credentials) -> t.Any:
     text = credentials.private_key
     if not text and credentials.private_key_file:
         text = _read_key_file(credentials.private_key_file)
-    if text:
-        key = load_private_key(text, credentials.private_key_passphrase)
-        yield _public_key(f"key {key.fingerprint}", key)
+    return load_private_key(text, credentials.private_key_passphrase) if text else None
 
 
 def _read_key_file(path: str) -> str:
@@ -124,13 +146,21 @@ def _password(credentials: Credentials) -> t.Iterator[Attempt]:
 
 
 def _keyboard_interactive(credentials: Credentials) -> t.Iterator[Attempt]:
-    """RFC 4256: the password answers one hidden prompt; any other question gets no answer."""
+    """RFC 4256: the password, or the one-time code in its place, answers one hidden prompt, once.
+
+    Whatever else is asked gets no answer: a server that goes on asking, or wants to see what is typed, is refused.
+    """
     password = credentials.password
     if not password:
         return
+    rounds = 0
 
     def answer(_title: str, _instructions: str, prompts: t.Sequence[tuple[str, bool]]) -> list[str]:
-        if len(prompts) == 1 and not prompts[0][1]:
+        nonlocal rounds
+        rounds += bool(prompts)
+        if rounds > MAX_QUESTIONS:
+            raise SSHException("the server does not stop asking")
+        if rounds == 1 and len(prompts) == 1 and not prompts[0][1]:
             return [password]
         return [""] * len(prompts)
 

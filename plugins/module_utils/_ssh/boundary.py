@@ -11,7 +11,7 @@ import socket
 import threading
 import typing as t
 
-from .._errors import BackhaulError, LinkError, RemoteError, TrustError, shown
+from .._errors import BackhaulError, LinkError, RemoteError, shown
 from .dependency import SSHException, paramiko
 
 
@@ -37,12 +37,6 @@ def translated(what: str) -> t.Iterator[None]:
 
 
 def _ours(exc: BaseException, what: str) -> BackhaulError:
-    if isinstance(exc, paramiko.ssh_exception.IncompatiblePeer):
-        return TrustError(
-            "algorithm_mismatch",
-            f"no algorithm in common with the server while {what}: {_text(exc)}",
-            remedy="The server offers only what this collection does not. Update its SSH software or its settings.",
-        )
     if isinstance(exc, paramiko.ChannelException):
         return _channel_refused(exc, what)
     if isinstance(exc, socket.timeout):
@@ -54,10 +48,16 @@ def _ours(exc: BaseException, what: str) -> BackhaulError:
 
 
 def _channel_refused(exc: t.Any, what: str) -> BackhaulError:
-    """RFC 4254 section 5.1: code 1 is a prohibition; 4, and OpenSSH's 2 at MaxSessions, a shortage."""
+    """RFC 4254 section 5.1: 1 is a prohibition, 2 a failed connection, 4 a shortage.
+
+    OpenSSH says 2 for sessions beyond MaxSessions, too, and then nothing of a connection.
+    """
+    said = _text(exc)
     if exc.code == 1:
-        return RemoteError("permission_denied", f"the server prohibits the channel while {what}: {_text(exc)}")
-    return LinkError("server_busy", f"the server opens no more channels while {what}: {_text(exc)}")
+        return RemoteError("permission_denied", f"the server prohibits the channel while {what}: {said}")
+    if exc.code == 2 and what.startswith("asking the jump host"):
+        return LinkError("connect_failed", f"no connection while {what}: {said}")
+    return LinkError("server_busy", f"the server opens no more channels while {what}: {said}")
 
 
 def _text(exc: BaseException) -> str:

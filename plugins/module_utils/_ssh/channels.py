@@ -14,7 +14,8 @@ import typing as t
 from .._errors import BackhaulError, LinkError, RemoteError
 from .._filesystem import Buffer
 from .boundary import closing_after, translated
-from .transport import VerifiedTransport
+from .dependency import SSHException
+from .transport import RawSocket, VerifiedTransport
 
 # What a server may send ahead of being read: holds 64 replies of 255 KiB, and bounds what is kept.
 WINDOW_BYTES = 16 * 1024 * 1024
@@ -64,22 +65,36 @@ class ChannelDuplex:
             self._channel.close()
 
 
-def open_subsystem(transport: VerifiedTransport, *, seconds: float) -> ChannelDuplex:
-    """Open a session channel and start the SFTP subsystem on it (RFC 4254 section 6.5)."""
-    phase = "opening the SFTP subsystem"
+def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float) -> ChannelDuplex:
+    """Open a session channel and start SFTP on it: the subsystem, or ``command`` (RFC 4254 section 6.5)."""
+    phase = "starting the SFTP server"
     with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
         channel = transport.open_session(window_size=WINDOW_BYTES, timeout=seconds)
         try:
-            channel.invoke_subsystem("sftp")
-        except Exception as exc:
+            if command:
+                channel.exec_command(command)
+            else:
+                channel.invoke_subsystem("sftp")
+        except SSHException as exc:
             if not transport.is_active():
                 raise
             raise RemoteError(
                 "unsupported",
-                "the server does not start its SFTP subsystem for this account",
+                f"the server does not start {command or 'its SFTP subsystem'} for this account",
                 remedy="Check the server's 'Subsystem sftp' setting and what this account may use.",
             ) from exc
     return ChannelDuplex(transport, channel)
+
+
+def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: float) -> RawSocket:
+    """Open a channel to another server through this one (direct-tcpip, RFC 4254 section 7.2)."""
+    with translated(f"asking the jump host for a way to {host} port {port}"):
+        return t.cast(
+            RawSocket,
+            transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), window_size=WINDOW_BYTES, timeout=seconds
+            ),
+        )
 
 
 def run_command(

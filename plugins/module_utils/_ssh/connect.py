@@ -10,16 +10,17 @@ import contextlib
 import time
 import typing as t
 
-from .._errors import BackhaulError, LinkError, shown
+from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
 from .._model import ConnectionReport, Endpoint
+from .._rules.public_key import read_public_key
 from .._sftp.filesystem import SftpFileSystem
 from .._sftp.session import Duplex, Session
-from . import algorithms, channels
+from . import algorithms, audit, channels
 from .authenticate import authenticate
 from .boundary import closing_after, translated
 from .dependency import require_paramiko
 from .dial import dial
-from .transport import GuardedSocket, Judge, VerifiedTransport
+from .transport import GuardedSocket, Judge, RawSocket, VerifiedTransport
 from .trust import HostTrust, load_trust
 
 
@@ -29,19 +30,26 @@ class Connection:
     def __init__(self, endpoint: Endpoint, transport: VerifiedTransport, report: ConnectionReport) -> None:
         self.endpoint = endpoint
         self.report = report
-        self._transport = transport
+        self.transport = transport
+        self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        close_transport(self._transport)
+        self._closing.close()
+
+    def closes(self, closing: contextlib.ExitStack) -> None:
+        """Take over what must be closed with this connection: itself, and the jumps below it."""
+        self._closing = closing
 
     @contextlib.contextmanager
     def file_system(self) -> t.Iterator[SftpFileSystem]:
         """Open an SFTP session and yield the port on it."""
         timeouts = self.endpoint.timeouts
-        duplex: Duplex = channels.open_subsystem(self._transport, seconds=timeouts.connect_seconds)
+        duplex: Duplex = channels.open_sftp(
+            self.transport, command=self.endpoint.server_command, seconds=timeouts.connect_seconds
+        )
         session = Session(duplex, timeouts=timeouts)
         try:
             session.open()
@@ -57,46 +65,92 @@ class Connection:
     def run_command(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
         """Run a constant command (the SFTP layer's ``CommandRunner``)."""
         return channels.run_command(
-            self._transport, command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes
+            self.transport, command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes
         )
 
 
 def connect(endpoint: Endpoint) -> Connection:
     """Return a connection whose server was verified before it saw a credential, and that is logged in.
 
-    Everything up to the login shares ``connect_seconds``. Errors: LinkError, TrustError, and InputError for
-    credentials or trust that cannot be used; each says which end it was.
+    Everything up to the login shares ``connect_seconds``; each jump has its own. Errors: LinkError, TrustError, and
+    InputError for credentials or trust that cannot be used; each says which end it was.
     """
     try:
         require_paramiko()
-        trust = load_trust(endpoint)
-        deadline = time.monotonic() + endpoint.timeouts.connect_seconds
-        transport = open_transport(
-            endpoint,
-            judge=trust.judge,
-            host_key_algorithms=algorithms.known_first(trust.known_algorithms()),
-            deadline=deadline,
-        )
         with contextlib.ExitStack() as undo:
-            undo.callback(close_transport, transport)
-            left = deadline - time.monotonic()
-            with closing_after(left, transport.sock.close, phase="logging in"):
-                method = authenticate(transport, endpoint.credentials)
-            transport.set_keepalive(int(endpoint.timeouts.keepalive_seconds))
-            undo.pop_all()
-        return Connection(endpoint, transport, _report(endpoint, transport, trust, method))
+            last = reach(endpoint, undo)
+            connection = _log_in(endpoint, last, undo)
+            connection.closes(undo.pop_all())
+            return connection
     except BackhaulError as exc:
-        exc.located(role=endpoint.role, host=endpoint.label)
+        audit.refused(exc.located(role=endpoint.role, host=endpoint.label))
         raise
 
 
+def reach(endpoint: Endpoint, closing: contextlib.ExitStack) -> Connection | None:
+    """Connect to the jumps on the way, each through the one before, and return the last; None without jumps.
+
+    Every hop is verified and logged in to with its own trust and credentials (ssh_config(5), ProxyJump).
+    """
+    last: Connection | None = None
+    for hop in endpoint.jump:
+        try:
+            last = _log_in(hop, last, closing)
+        except BackhaulError as exc:
+            exc.located(role=endpoint.role, host=f"{endpoint.label} (jump {hop.label})")
+            raise
+    return last
+
+
+def _log_in(endpoint: Endpoint, through: Connection | None, closing: contextlib.ExitStack) -> Connection:
+    trust = load_trust(endpoint)
+    deadline = time.monotonic() + endpoint.timeouts.connect_seconds
+    transport = _verified(endpoint, through, trust, deadline)
+    closing.callback(close_transport, transport)
+    with closing_after(deadline - time.monotonic(), transport.sock.close, phase="logging in"):
+        method = authenticate(transport, endpoint.credentials)
+    transport.set_keepalive(int(endpoint.timeouts.keepalive_seconds))
+    report = _report(endpoint, transport, trust, method)
+    audit.connected(report)
+    return Connection(endpoint, transport, report)
+
+
+def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, deadline: float) -> VerifiedTransport:
+    """Return a transport whose host key is trusted; where only a fingerprint is pinned, each type gets its chance.
+
+    The refusal that counts is the first: what follows it can only be a better match.
+    """
+    refused: TrustError | None = None
+    while True:
+        shown_types = algorithms.of_key_types(read_public_key(blob).key_type for blob in trust.shown)
+        try:
+            return open_transport(
+                endpoint,
+                through=through,
+                judge=trust.judge,
+                known_algorithms=trust.known_algorithms() if refused is None else (),
+                without=shown_types,
+                deadline=deadline,
+            )
+        except (TrustError, InputError) as exc:
+            if refused is not None and exc.code in ("algorithm_mismatch", "dependency_missing"):
+                raise refused from None
+            if not (isinstance(exc, TrustError) and exc.code == "host_key_mismatch" and trust.may_know_another):
+                raise
+            refused = refused or exc
+
+
 def open_transport(
-    endpoint: Endpoint, *, judge: Judge, host_key_algorithms: t.Sequence[str], deadline: float
+    endpoint: Endpoint,
+    *,
+    through: Connection | None,
+    judge: Judge,
+    known_algorithms: t.Sequence[str],
+    deadline: float,
+    without: t.Container[str] = (),
 ) -> VerifiedTransport:
     """Return a transport after its first key exchange, with the host key judged; nobody is logged in yet."""
-    stall_seconds = endpoint.timeouts.stall_seconds
-    raw = dial(endpoint.host, endpoint.port, deadline=deadline, stall_seconds=stall_seconds)
-    guarded = GuardedSocket(raw, stall_seconds=stall_seconds)
+    guarded = GuardedSocket(_raw(endpoint, through, deadline), stall_seconds=endpoint.timeouts.stall_seconds)
     seconds = deadline - time.monotonic()
     phase = "exchanging keys with the SSH server"
     with contextlib.ExitStack() as undo:
@@ -105,14 +159,23 @@ def open_transport(
             transport = VerifiedTransport(
                 guarded,
                 judge=judge,
-                host_key_algorithms=host_key_algorithms,
+                suite=endpoint.algorithms,
+                known_algorithms=known_algorithms,
+                without=without,
                 compression=endpoint.compression,
             )
             undo.callback(close_transport, transport)
+            # closing_after is the deadline; paramiko's own, which start from other moments, only must not come first.
             transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = max(seconds, 1) * 2
             transport.start_client()
         undo.pop_all()
         return transport
+
+
+def _raw(endpoint: Endpoint, through: Connection | None, deadline: float) -> RawSocket:
+    if through is None:
+        return dial(endpoint.host, endpoint.port, deadline=deadline, stall_seconds=endpoint.timeouts.stall_seconds)
+    return channels.open_tunnel(through.transport, endpoint.host, endpoint.port, seconds=deadline - time.monotonic())
 
 
 def close_transport(transport: VerifiedTransport) -> None:
@@ -134,6 +197,7 @@ def _report(endpoint: Endpoint, transport: VerifiedTransport, trust: HostTrust, 
         address=transport.sock.peer,
         server_version=shown(transport.remote_version.encode("utf-8", "surrogateescape"), limit=255),
         host_key_type=verdict.key.key_type,
+        host_key_algorithm=transport.host_key_type,
         host_key_fingerprint=verdict.key.fingerprint,
         trusted_by=verdict.trusted_by,
         trust_origin=verdict.origin,
@@ -142,4 +206,5 @@ def _report(endpoint: Endpoint, transport: VerifiedTransport, trust: HostTrust, 
         mac="" if "gcm" in transport.remote_cipher else transport.remote_mac,
         strict_kex=bool(transport.agreed_on_strict_kex),
         authenticated_by=method,
+        jumps=tuple(hop.label for hop in endpoint.jump),
     )

@@ -31,8 +31,30 @@ except Exception:  # noqa: BLE001 - a broken cryptography raises more than Impor
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 OLDEST = (3, 5)
-# Overridden on purpose; without them trust could not be decided inside the key exchange.
-OVERRIDDEN = ("_verify_key", "ensure_session", "get_auth_handler", "_parse_service_accept", "preferred_keys")
+# Every name of paramiko's that its documentation does not promise and that we rely on, with the reason. Without one of
+# the first kind trust or liveness could not be kept, and the module refuses to start.
+REQUIRED = {
+    "_verify_key": "to decide trust inside every key exchange",
+    "_parse_kex_init": "to name both sides' algorithms when they have none in common",
+    "_key_info": "to parse host keys, certificates included",
+    "_kex_info": "to know what is installed, and which was agreed on",
+    "_cipher_info": "to know what is installed",
+    "_mac_info": "to know what is installed",
+    "_send_message": "to ask for the authentication service, and to authenticate without losing the answer",
+    "_parse_service_accept": "to wait for that service without polling for ever",
+    "ensure_session": "for the same",
+    "get_auth_handler": "to authenticate without losing the answer",
+    "preferred_keys": "to offer certificates before plain keys",
+}
+# Without one of these the public path is taken, and what is lost is said.
+OPTIONAL = {
+    "_channel_handler_table": "to end a connection whose peer ignores the channel window (else memory is unbounded)",
+}
+
+
+def has_optional(name: str) -> bool:
+    """Say whether the installed paramiko has one of the OPTIONAL names."""
+    return name in OPTIONAL and hasattr(TransportBase, name)
 
 
 def require_paramiko() -> None:
@@ -44,7 +66,7 @@ def require_paramiko() -> None:
             remedy="Install it for the Python that runs this module (python -m pip install 'paramiko>=3.5').",
         )
     installed = tuple(int(part) for part in paramiko.__version__.split(".")[:2] if part.isdigit())
-    missing = [name for name in OVERRIDDEN if not hasattr(TransportBase, name)]
+    missing = [name for name in REQUIRED if not hasattr(TransportBase, name)]
     if installed < OLDEST or missing:
         lacks = f" (it lacks {', '.join(missing)})" if missing else ""
         raise InputError(

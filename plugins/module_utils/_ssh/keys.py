@@ -69,3 +69,19 @@ def _paramiko_key(plain_openssh: str) -> t.Any:
         except SSHException:
             continue
     raise _unusable("only Ed25519, ECDSA and RSA keys are supported")
+
+
+def with_certificate(key: t.Any, certificate: str) -> t.Any:
+    """Return the key with its user certificate loaded, so that authenticating shows the certificate.
+
+    ``invalid_input`` when the text is no certificate, or is one of another key.
+    """
+    try:
+        key.load_certificate(certificate.strip())
+    except (SSHException, ValueError, IndexError, TypeError) as exc:
+        raise InputError(
+            "invalid_input",
+            "the certificate cannot be used: it is damaged, or belongs to another private key",
+            remedy="Give the one line of the -cert.pub file that was signed for this key.",
+        ) from exc
+    return key

@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import LinkError, TrustError
 from .._model import Endpoint
 from .._rules.public_key import PublicKey, read_public_key
 from .._rules.trust_store import Verdict
 from . import algorithms
-from .connect import close_transport, open_transport
+from .connect import Connection, close_transport, open_transport, reach
 from .dependency import require_paramiko
 from .trust import HostTrust, load_trust
 
@@ -36,23 +37,27 @@ def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
     require_paramiko()
     trust = load_trust(endpoint)
     found: dict[bytes, ScannedKey] = {}
-    for key_type in algorithms.HOST_KEYS:
-        blob = _shown_key(endpoint, key_type)
-        if blob is not None and blob not in found:
-            found[blob] = _judged(blob, trust)
+    with contextlib.ExitStack() as closing:
+        through = reach(endpoint, closing)
+        for key_type in algorithms.HOST_KEYS:
+            blob = _shown_key(endpoint, through, key_type)
+            if blob is not None and blob not in found:
+                found[blob] = _judged(blob, trust)
     return list(found.values())
 
 
-def _shown_key(endpoint: Endpoint, key_type: str) -> bytes | None:
+def _shown_key(endpoint: Endpoint, through: Connection | None, key_type: str) -> bytes | None:
     shown: list[bytes] = []
 
     def remember(blob: bytes) -> None:
         shown.append(blob)
         raise LinkError("link_lost", "the host key is known, and nothing more was wanted")
 
+    only = replace(endpoint, algorithms=key_type)
     deadline = time.monotonic() + endpoint.timeouts.connect_seconds
     try:
-        close_transport(open_transport(endpoint, judge=remember, host_key_algorithms=(key_type,), deadline=deadline))
+        transport = open_transport(only, through=through, judge=remember, known_algorithms=(), deadline=deadline)
+        close_transport(transport)
     except (LinkError, TrustError) as exc:
         if not shown and exc.code != "algorithm_mismatch":
             raise exc.located(role=endpoint.role, host=endpoint.label) from None

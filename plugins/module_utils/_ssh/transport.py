@@ -16,7 +16,7 @@ import typing as t
 from .._errors import BackhaulError, TrustError, shown
 from . import algorithms
 from .boundary import Refusal
-from .dependency import AuthHandlerBase, PacketizerBase, SSHException, TransportBase, paramiko
+from .dependency import AuthHandlerBase, PacketizerBase, SSHException, TransportBase, has_optional, paramiko
 
 # RFC 4253 section 6.1 demands 35,000 bytes; no sane peer exceeds OpenSSH's 256 KiB.
 MAX_PACKET_BYTES = 256 * 1024
@@ -26,13 +26,29 @@ MAX_BANNER_BYTES = 64 * 1024
 Judge = t.Callable[[bytes], None]
 
 
+class RawSocket(t.Protocol):
+    """What a connection runs on: a TCP socket, or a channel through another server, which behaves like one."""
+
+    def settimeout(self, timeout: float | None, /) -> None: ...
+
+    def recv(self, count: int, /) -> bytes: ...
+
+    def send(self, data: bytes, /) -> int: ...
+
+    def shutdown(self, how: int, /) -> None: ...
+
+    def close(self) -> None: ...
+
+    def getpeername(self) -> t.Any: ...
+
+
 class GuardedSocket:
     """A socket whose ``send`` fails when the peer takes nothing for ``stall_seconds``.
 
     paramiko sets a short timeout and retries for ever; without this, a peer that stops reading holds the sender.
     """
 
-    def __init__(self, raw: socket.socket, *, stall_seconds: float) -> None:
+    def __init__(self, raw: RawSocket, *, stall_seconds: float) -> None:
         self._raw = raw
         self._stall_seconds = stall_seconds
         self._blocked_since: float | None = None
@@ -65,9 +81,10 @@ class GuardedSocket:
 
     def close(self) -> None:
         """Shut both directions down and close; never raises."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):
             self._raw.shutdown(socket.SHUT_RDWR)
-        self._raw.close()
+        with contextlib.suppress(OSError, EOFError):
+            self._raw.close()
 
 
 class BoundedPacketizer(PacketizerBase):  # type: ignore[misc]
@@ -118,18 +135,28 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     """A client transport that asks ``judge`` about the host key at every key exchange.
 
     ``judge`` gets the key as the server sent it, after its signature over the exchange was verified and before
-    anything else happens; it raises a BackhaulError to refuse. ``host_key_algorithms`` are offered in that order.
+    anything else happens; it raises a BackhaulError to refuse. ``suite`` names one of ``algorithms.SUITES``;
+    ``known_algorithms`` are the host key algorithms that could be verified, which are offered first, and those in
+    ``without`` are not offered.
     """
 
     def __init__(
-        self, sock: GuardedSocket, *, judge: Judge, host_key_algorithms: t.Sequence[str], compression: bool
+        self,
+        sock: GuardedSocket,
+        *,
+        judge: Judge,
+        suite: str,
+        known_algorithms: t.Sequence[str],
+        without: t.Container[str] = (),
+        compression: bool = False,
     ) -> None:
         self._judge = judge
         self._judged_blob: bytes | None = None
-        self._host_key_algorithms = algorithms.available(host_key_algorithms, self._key_info)
+        self._offered = algorithms.offered(suite, known_algorithms, self, without=without)
         self.agreed_kex = ""
         self._service_accepted = threading.Event()
         self.auth_handler: t.Any = None
+        self._channel_handler_table: dict[int, t.Any]
         super().__init__(
             sock,
             disabled_algorithms={"pubkeys": list(algorithms.REFUSED_PUBKEYS)},
@@ -137,15 +164,24 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         )
         self.daemon = True
         options = self.get_security_options()
-        options.ciphers = algorithms.available(algorithms.CIPHERS, self._cipher_info)
-        options.digests = algorithms.available(algorithms.MACS, self._mac_info)
-        options.kex = algorithms.available(algorithms.KEXES, self._kex_info)
+        options.ciphers, options.digests = self._offered.ciphers, self._offered.macs
+        options.kex = self._offered.kexes
         self.use_compression(compression)
+        if has_optional("_channel_handler_table"):
+            self._channel_handler_table = _window_enforced(self._channel_handler_table)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
         """The host key algorithms to offer; paramiko's own would put certificates last, where they are never chosen."""
-        return self._host_key_algorithms
+        return self._offered.host_keys
+
+    def _parse_kex_init(self, m: t.Any) -> None:
+        """Agree on algorithms (RFC 4253 section 7.1), or say what either side has."""
+        theirs = m.asbytes()
+        try:
+            super()._parse_kex_init(m)
+        except paramiko.ssh_exception.IncompatiblePeer as exc:
+            raise Refusal(_nothing_in_common(self._offered, theirs)) from exc
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         """Verify the signature, then whose key it is (called inside every key exchange, RFC 4253 section 8)."""
@@ -162,7 +198,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         except BackhaulError as exc:
             raise Refusal(exc) from exc
         self._judged_blob = host_key
-        self.agreed_kex = next((name for name in algorithms.KEXES if self._is_agreed(name)), "")
+        self.agreed_kex = next((name for name in self._offered.kexes if self._is_agreed(name)), "")
 
     def _is_agreed(self, kex: str) -> bool:
         return self._kex_info.get(kex) is type(self.kex_engine)
@@ -213,3 +249,44 @@ def _check_signature_algorithm(signature: bytes, negotiated: str) -> None:
             f"the server signed with {shown(used, limit=100)} though {negotiated} was agreed",
             remedy="The server breaks the SSH protocol, or somebody in between does.",
         )
+
+
+_KEX_INIT_PARTS = ("key exchange", "host key", "cipher", None, "MAC")
+
+
+def _nothing_in_common(ours: algorithms.Suite, kex_init: bytes) -> TrustError:
+    """Name the parts of KEXINIT for which the two sides share nothing, with both lists (RFC 4253 section 7.1)."""
+    message = paramiko.Message(kex_init)
+    message.get_bytes(16)  # cookie
+    offers = (ours.kexes, ours.host_keys, ours.ciphers, (), ours.macs)
+    details, texts = {}, []
+    for part, our_list in zip(_KEX_INIT_PARTS, offers):
+        their_list = [shown(name.encode("utf-8", "surrogateescape"), limit=100) for name in message.get_list()][:100]
+        if part and not set(our_list) & set(their_list):
+            details[part] = {"ours": list(our_list), "theirs": their_list}
+            texts.append(f"{part}: the server has {', '.join(their_list)}; we have {', '.join(our_list)}")
+    return TrustError(
+        "algorithm_mismatch",
+        "no algorithm in common with the server. " + ". ".join(texts),
+        remedy="Update the server's SSH software or its settings. For an old appliance that has no update there is"
+        " 'algorithms: legacy'.",
+        details=details,
+    )
+
+
+def _window_enforced(table: t.Mapping[int, t.Any]) -> dict[int, t.Any]:
+    """Return paramiko's table of channel messages, with data beyond the window refused (RFC 4254 section 5.2).
+
+    paramiko trusts the peer to stop; one that does not would fill the memory.
+    """
+
+    def bounded(take: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        def check_and_take(channel: t.Any, message: t.Any) -> None:
+            take(channel, message)
+            if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size:
+                raise SSHException("the peer sent more than the channel's window allows")
+
+        return check_and_take
+
+    kinds = (paramiko.common.MSG_CHANNEL_DATA, paramiko.common.MSG_CHANNEL_EXTENDED_DATA)
+    return {kind: bounded(take) if kind in kinds else take for kind, take in table.items()}

@@ -14,6 +14,7 @@ import time
 from .._errors import InputError
 from .._model import Endpoint
 from .._rules.known_hosts import KnownHosts
+from .._rules.revoked_host_keys import RevokedHostKeys
 from .._rules.trust_store import TrustStore, Verdict
 from .dependency import SSHException, paramiko
 
@@ -29,9 +30,16 @@ class HostTrust:
     def __init__(self, store: TrustStore) -> None:
         self._store = store
         self.verdict: Verdict | None = None
+        self.shown: list[bytes] = []
+
+    @property
+    def may_know_another(self) -> bool:
+        """Whether a key of another type might be the right one: a pinned fingerprint does not tell its key's type."""
+        return any(pin.key is None for pin in self._store.pins)
 
     def judge(self, presented: bytes) -> None:
         """Accept the presented host key or raise TrustError; runs inside the key exchange."""
+        self.shown.append(presented)
         now = int(time.time())  # certificates have dates
         self.verdict = self._store.judge(presented, now=now, verify_signature=verify_signature)
 
@@ -44,9 +52,9 @@ def load_trust(endpoint: Endpoint) -> HostTrust:
     """Read what the endpoint declares to be trustworthy; ``invalid_input`` or ``unsafe_path`` when it cannot be."""
     trust = endpoint.trust
     texts = [KnownHosts.parse(trust.known_hosts, origin="known_hosts")] if trust.known_hosts else []
-    if not trust.host_keys:
-        files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
-        texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
+    # With pins, too: nothing else can vouch for the host then, but its key may be revoked there.
+    files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
+    texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
     return HostTrust(
         TrustStore.build(
             host=endpoint.host,
@@ -54,9 +62,24 @@ def load_trust(endpoint: Endpoint) -> HostTrust:
             host_key_alias=trust.host_key_alias,
             host_keys=trust.host_keys,
             known_hosts=texts,
-            revoked_host_keys=(),
+            revoked_host_keys=_revocations(trust.revoked_host_keys),
         )
     )
+
+
+def _revocations(given: str) -> tuple[RevokedHostKeys, ...]:
+    """Return the revocations: from a text of public keys, or from the file whose path it is.
+
+    What cannot be read becomes a fault that refuses every host (sshd_config(5) treats its RevokedKeys the same way).
+    """
+    if not given:
+        return ()
+    if len(given.split()) > 1:
+        return (RevokedHostKeys.parse(given, origin="revoked_host_keys"),)
+    try:
+        return (RevokedHostKeys.parse(_read(given, must_exist=True), origin=given),)
+    except InputError as exc:
+        return (RevokedHostKeys.missing(origin=given, fault=exc.cause),)
 
 
 def default_files() -> tuple[str, ...]:
@@ -65,20 +88,28 @@ def default_files() -> tuple[str, ...]:
     return (*(os.path.join(home, name) for name in USER_FILES), *SYSTEM_FILES)
 
 
-def _read(path: str) -> bytes:
-    """Return the content of a known-hosts file; one that does not exist is empty, as for ssh."""
+def _read(path: str, *, must_exist: bool = False) -> bytes:
+    """Return the content of a known-hosts file; one that does not exist is empty, as for ssh, unless it must."""
     try:
         with open(os.path.expanduser(path), "rb") as file:
             _require_private(path, os.fstat(file.fileno()))
-            return file.read(MAX_FILE_BYTES)
-    except FileNotFoundError:
-        return b""
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
+        if isinstance(exc, FileNotFoundError) and not must_exist:
+            return b""
         raise InputError(
             "invalid_input",
-            f"the known-hosts file {path} cannot be read: {exc.strerror}",
+            f"the file {path} cannot be read: {exc.strerror}",
             remedy="Without it nothing can be said about the host key. Make it readable, or name another file.",
         ) from exc
+
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(
+            "invalid_input",
+            f"the file {path} is larger than {MAX_FILE_BYTES} bytes",
+            remedy="Half of it could lack the line that matters. Name a smaller file.",
+        )
+    return content
 
 
 def _require_private(path: str, found: os.stat_result) -> None:
@@ -86,22 +117,22 @@ def _require_private(path: str, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode) and found.st_mode & 0o022:
         raise InputError(
             "unsafe_path",
-            f"the known-hosts file {path} can be written by others (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"the file {path} can be written by others (mode {stat.S_IMODE(found.st_mode):04o})",
             remedy=f"Check its content, then: chmod go-w {path}",
         )
     if stat.S_ISREG(found.st_mode) and found.st_uid not in (0, os.getuid()):
         raise InputError(
             "unsafe_path",
-            f"the known-hosts file {path} belongs to another user (uid {found.st_uid})",
+            f"the file {path} belongs to another user (uid {found.st_uid})",
             remedy="Use a file that belongs to the account running Ansible, or to root.",
         )
 
 
 def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Say whether ``signature`` over ``data`` was made with ``public_key``; all three as SSH encodes them."""
-    algorithm = paramiko.Message(signature).get_text()
-    key_type = paramiko.Message(public_key).get_text()
     try:
+        algorithm = paramiko.Message(signature).get_text()
+        key_type = paramiko.Message(public_key).get_text()
         key = paramiko.Transport._key_info[key_type](paramiko.Message(public_key))
         return algorithm != "ssh-rsa" and bool(key.verify_ssh_sig(data, paramiko.Message(signature)))
     except (SSHException, KeyError, ValueError):

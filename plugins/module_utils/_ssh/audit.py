@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The record of who was reached, when, and why the server was believed: on standard loggers, and on nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import typing as t
+
+from .._errors import BackhaulError, InputError, shown
+from .._model import ConnectionReport
+
+LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
+_LOG = logging.getLogger("backhaul.sftp")
+_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+
+
+def connected(report: ConnectionReport) -> None:
+    """Record a connection that was verified and logged in to."""
+    _LOG.info(
+        "connected to %s (%s port %d, %s) as %s by %s; host key %s %s trusted by %s (%s); %s, %s%s, strict kex %s%s",
+        report.name,
+        report.host,
+        report.port,
+        report.server_version,
+        report.user,
+        report.authenticated_by,
+        report.host_key_algorithm,
+        report.host_key_fingerprint,
+        report.trusted_by,
+        report.trust_origin,
+        report.kex,
+        report.cipher,
+        f" with {report.mac}" if report.mac else "",
+        "yes" if report.strict_kex else "no",
+        f"; through {', '.join(report.jumps)}" if report.jumps else "",
+    )
+
+
+def refused(error: BackhaulError) -> None:
+    """Record a connection that was not made, or did not last."""
+    _LOG.warning("%s: %s", error.code, error.message.replace("\n", " "))
+
+
+@contextlib.contextmanager
+def recording(file_name: str, level: str) -> t.Iterator[None]:
+    """Append our own and paramiko's records to a file for as long as the block runs; without a name, to nothing.
+
+    The file is created readable for its owner alone. No record holds a secret: paramiko logs none, and neither do we.
+    """
+    if not file_name:
+        yield
+        return
+    handler = _file_handler(file_name)
+    handler.setFormatter(_InertLines(_FORMAT))
+    loggers = (_LOG, logging.getLogger("paramiko"))
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(LEVELS[level])
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.stream.close()
+
+
+def _file_handler(file_name: str) -> logging.StreamHandler[t.TextIO]:
+    try:
+        descriptor = os.open(os.path.expanduser(file_name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise InputError(
+            "invalid_input",
+            f"log_file {file_name} cannot be written: {exc.strerror}",
+            remedy="Name a file in a directory that exists and that the account running Ansible may write.",
+        ) from exc
+    return logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace"))
+
+
+class _InertLines(logging.Formatter):
+    """Keeps a record on one line, with whatever a server said in it made inert."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return shown(super().format(record).encode("utf-8", "surrogateescape"))
+
+
+_LOG.addHandler(logging.NullHandler())

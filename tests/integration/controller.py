@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller for one test: an inventory, and runs of the real ``ansible-playbook`` with it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.tests.lab import Server
+
+Vars = t.Dict[str, t.Any]
+_HERE = Path(__file__).parent
+_LONGEST_RUN_SECONDS = 150
+_folder_numbers = itertools.count()
+
+
+def relay(name: str, *, source: Vars, destinations: t.Sequence[Vars], **options: t.Any) -> Vars:
+    """Return a task that relays; a failure of it does not end the play."""
+    return _task(name, "sftp_relay", {"source": source, "destinations": list(destinations), **options})
+
+
+def find(name: str, **options: t.Any) -> Vars:
+    """Return a task that finds; a failure of it does not end the play."""
+    return _task(name, "sftp_find", options)
+
+
+def info(name: str, **options: t.Any) -> Vars:
+    """Return a task that asks about a server; a failure of it does not end the play."""
+    return _task(name, "sftp_info", options)
+
+
+def _task(name: str, module: str, options: Vars) -> Vars:
+    return {"name": name, f"backhaul.sftp.{module}": options, "ignore_errors": True}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An inventory host's server, and a folder of its own there for one test, seen from both sides."""
+
+    name: str
+    server: Server
+    folder: Path
+
+    def path(self, name: str | bytes = b"") -> str:
+        """Return the path of a name in the folder as the server knows it, or the folder's with a slash at its end."""
+        return self.server.remote_path(self.folder) + "/" + os.fsdecode(name)
+
+    def end(self, name: str | bytes = b"", **suboptions: t.Any) -> Vars:
+        """Return suboptions for this host and a path there."""
+        return {"inventory_host": self.name, "path": self.path(name), **suboptions}
+
+    def local(self, name: str | bytes) -> Path:
+        """Return the path of a name in the folder as this machine knows it."""
+        return self.folder / os.fsdecode(name)
+
+    def put(self, name: str | bytes, content: bytes, *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
+        """Make a file behind the server's back; return its path as the server knows it."""
+        self.local(name).write_bytes(content)
+        self.local(name).chmod(mode)
+        os.utime(self.local(name), (mtime, mtime))
+        return self.path(name)
+
+    def content(self, name: str | bytes) -> bytes:
+        """Read a file behind the server's back."""
+        return self.local(name).read_bytes()
+
+    def names(self) -> set[str]:
+        """List the folder behind the server's back, hidden files included."""
+        return set(os.listdir(self.folder))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a playbook run showed and returned."""
+
+    status: int
+    output: str
+    records: t.Sequence[Vars]
+
+    def __getitem__(self, task: str) -> Vars:
+        """Return the result of a task that ran once."""
+        return self.on(None, task)
+
+    def on(self, host: str | None, task: str) -> Vars:
+        """Return the result of a task on one host."""
+        found = [entry for entry in self.records if entry["task"] == task and host in (None, entry["host"])]
+        assert len(found) == 1, f"{task!r} has {len(found)} results:\n{self.output}"
+        return t.cast(Vars, found[0]["result"])
+
+    def succeeded(self, task: str) -> Vars:
+        """Return the result of a task that must have succeeded."""
+        result = self[task]
+        assert not result.get("failed"), f"{task}: {result.get('msg')}\n{self.output}"
+        return result
+
+    def failure(self, task: str) -> Vars:
+        """Return the ``error`` of a task that must have failed in a way that the collection knows."""
+        result = self[task]
+        assert result.get("failed"), f"{task} succeeded:\n{self.output}"
+        assert "error" in result, f"{task}: {result.get('msg')}\n{self.output}"
+        return t.cast(Vars, result["error"])
+
+    def states(self, task: str) -> list[str]:
+        """Return what became of each destination of a relay."""
+        result = self[task]
+        assert "destinations" in result, f"{task}: {result.get('msg')}\n{self.output}"
+        return [entry["state"] for entry in result["destinations"]]
+
+
+@dataclass
+class Site:
+    """The folder of one test on the controller; ``hosts`` and ``groups`` become its inventory."""
+
+    folder: Path
+    hosts: dict[str, Vars] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """The home of whoever runs Ansible here."""
+        return self.folder / "home"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The known-hosts file that the inventory names."""
+        return self.folder / "known_hosts"
+
+    def add(self, name: str, server: Server, **variables: t.Any) -> Place:
+        """Add a server under an inventory name; a variable of None leaves out what it would have by default."""
+        self.trust(server)
+        usual = {
+            "ansible_host": server.host,
+            "ansible_port": server.port,
+            "ansible_user": server.user,
+            "ansible_ssh_private_key_file": str(server.client_key.path),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={self.known_hosts}",
+        }
+        given = {**usual, **variables}
+        self.hosts[name] = {key: value for key, value in given.items() if value is not None}
+        folder = server.root / f"test-{os.getpid()}-{next(_folder_numbers)}"
+        folder.mkdir()
+        os.chown(folder, server.root.stat().st_uid, server.root.stat().st_gid)
+        return Place(name, server, folder)
+
+    def trust(self, server: Server) -> None:
+        """Add a server's host keys to the known-hosts file."""
+        with self.known_hosts.open("a", encoding="ascii") as file:
+            file.write(server.known_hosts())
+        self.known_hosts.chmod(0o600)  # one that others can write is refused
+
+    def play(
+        self, *tasks: Vars, hosts: str = "localhost", arguments: t.Sequence[str] = (), env: Vars | None = None, **play: t.Any
+    ) -> Run:
+        """Run the tasks and return when the run is over; ``play`` are more keywords of the play."""
+        with self.playing(*tasks, hosts=hosts, arguments=arguments, env=env, **play) as running:
+            running.communicate(_LONGEST_RUN_SECONDS)
+        return running.run()
+
+    @contextmanager
+    def playing(
+        self, *tasks: Vars, hosts: str = "localhost", arguments: t.Sequence[str] = (), env: Vars | None = None, **play: t.Any
+    ) -> t.Iterator[Playing]:
+        """Run the tasks beside the block; its end ends the run."""
+        number = next(_folder_numbers)
+        book = self.folder / f"play-{number}.json"
+        content = [{"name": "Test", "hosts": hosts, "gather_facts": False, "tasks": list(tasks), **play}]
+        book.write_text(json.dumps(content), encoding="utf-8")
+        results = self.folder / f"results-{number}"
+        results.touch()
+        program = Path(sys.executable).with_name("ansible-playbook")
+        with (self.folder / f"output-{number}").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(program), "-i", str(self._inventory()), *arguments, str(book)],
+                cwd=self.folder,
+                env={**self._environment(results), **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        running = Playing(process, Path(output.name), results)
+        try:
+            yield running
+        finally:
+            running.end()
+
+    def _inventory(self) -> Path:
+        path = self.folder / "inventory.json"
+        groups = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in self.groups.items()}
+        path.write_text(json.dumps({"all": {"hosts": self.hosts, "children": groups}}), encoding="utf-8")
+        return path
+
+    def _environment(self, results: Path) -> dict[str, str]:
+        """Nothing that the caller's environment says about Ansible or SSH gets through."""
+        self.home.mkdir(exist_ok=True)
+        settings = self.folder / "ansible.cfg"
+        settings.touch()
+        hidden = ("ANSIBLE_", "SSH_", "PYTHON")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(settings),
+            "ANSIBLE_HOME": str(self.home / ".ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.home / "collections"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "results_file",
+            "ANSIBLE_NOCOLOR": "1",
+            "RESULTS_FILE": str(results),
+        }
+
+
+@dataclass
+class Playing:
+    """A playbook run that goes on."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    results: Path
+
+    @property
+    def text(self) -> str:
+        """What it has shown so far."""
+        return self.output.read_text(encoding="utf-8", errors="surrogateescape")
+
+    def communicate(self, seconds: float) -> None:
+        """Wait for the end of the run."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the run does not end:\n{self.text}") from None
+
+    def end(self) -> None:
+        """Kill whatever of the run is still there."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def run(self) -> Run:
+        """Return what came of it, when it is over."""
+        lines = self.results.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        assert self.process.returncode is not None
+        return Run(self.process.returncode, self.text, [json.loads(line) for line in lines])

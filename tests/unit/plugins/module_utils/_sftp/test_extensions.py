@@ -1,0 +1,222 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What servers say about limits, space and digests, and what is made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Digest, Space, Timeouts
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import extensions
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
+from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
+from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+    EXTENDED,
+    EXTENDED_REPLY,
+    FakeSftp,
+    MemoryDuplex,
+    Request,
+    packet,
+    status,
+    text,
+    u32,
+    u64,
+)
+
+SHA256 = hashlib.sha256(b"content").hexdigest()
+Run = t.Callable[..., t.Tuple[int, bytes]]
+
+
+def opened(server: FakeSftp) -> Session:
+    session = Session(MemoryDuplex(server), timeouts=Timeouts())
+    session.open()
+    return session
+
+
+@pytest.mark.parametrize(
+    ("announced", "used"),
+    [(0, 32_768), (1, 1024), (1023, 1024), (32_768, 32_768), (261_120, 261_120), (2**20, 261_120), (2**64 - 1, 261_120)],
+)
+def test_limits_are_kept_between_a_floor_and_a_ceiling(announced: int, used: int) -> None:
+    limits = extensions.ask_limits(opened(FakeSftp(limits=(262_144, announced, announced, 0))))
+    assert (limits.read_bytes, limits.write_bytes) == (used, used)
+
+
+def test_without_the_extension_nothing_is_asked_and_the_least_is_assumed() -> None:
+    server = FakeSftp(extensions={})
+    assert extensions.ask_limits(opened(server)) == extensions.BASE_LIMITS
+    assert server.requests == []
+
+
+def test_limits_that_are_announced_and_refused_are_the_least() -> None:
+    server = FakeSftp()
+    server.on(EXTENDED, lambda r, honest: [status(r.id, 8)])
+    assert extensions.ask_limits(opened(server)) == extensions.BASE_LIMITS
+
+
+def test_limits_of_less_than_four_numbers_are_a_violation() -> None:
+    server = FakeSftp()
+    server.on(EXTENDED, lambda r, honest: [packet(EXTENDED_REPLY, u32(r.id) + u64(1) * 3)])
+    with pytest.raises(RemoteError) as caught:
+        extensions.ask_limits(opened(server))
+    assert caught.value.code == "protocol_violation"
+
+
+def test_space_is_what_this_account_may_use_in_fragments() -> None:
+    assert extensions.ask_space(opened(FakeSftp()), b"/") == Space(free_bytes=5 * 1024, total_bytes=9 * 1024)
+
+
+def test_space_is_unknown_without_the_extension() -> None:
+    assert extensions.ask_space(opened(FakeSftp(extensions={})), b"/") is None
+
+
+def test_patience_grows_with_the_size() -> None:
+    assert extensions.patience_seconds(60, 0) == 60
+    assert extensions.patience_seconds(60, 10**9) == 160
+
+
+def digests(
+    answer: t.Callable[[Request], bytes] | None, run: Run | None = None, *, policy: str = "auto"
+) -> tuple[extensions.RemoteDigests, FakeSftp]:
+    server = FakeSftp()
+    if answer is not None:
+        said = answer
+        server.on(EXTENDED, lambda request, honest: [said(request)])
+    return (
+        extensions.RemoteDigests(opened(server), run, policy=policy, operation_seconds=5),
+        server,
+    )
+
+
+def ask(subject: extensions.RemoteDigests, length: int | None = None) -> Digest | None:
+    return subject.digest(b"/a b", algorithm="sha256", length=length, size_bytes=7)
+
+
+def check_file(algorithm: bytes = b"sha256", value: bytes = bytes.fromhex(SHA256)) -> t.Callable[[Request], bytes]:
+    return lambda request: packet(EXTENDED_REPLY, u32(request.id) + text(algorithm) + value)
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_check_file_is_asked_as_the_draft_has_it(length: int | None) -> None:
+    subject, server = digests(check_file())
+    assert ask(subject, length) == Digest("sha256", SHA256, "check-file")
+    (request,) = server.requests
+    assert [request.text(), request.text(), request.text(), request.u64(), request.u64(), request.u32()] == [
+        b"check-file-name", b"/a b", b"sha256", 0, length or 0, 0,
+    ]  # fmt: skip
+
+
+def test_the_first_zero_bytes_are_not_asked_of_check_file_where_zero_means_all() -> None:
+    subject, server = digests(check_file())
+    assert ask(subject, 0) is None
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        check_file(b"md5"), check_file(value=b""), check_file(value=b"x" * 31), check_file(value=b"x" * 64), check_file(b"\xff"),
+        lambda request: status(request.id, 4), lambda request: status(request.id, 3),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_the_digest_asked_for_is_none_at_all(answer: t.Callable[[Request], bytes]) -> None:
+    subject, _server = digests(answer)
+    assert ask(subject) is None
+    assert "check-file" in subject.methods()
+
+
+def test_check_file_is_not_asked_again_after_unsupported() -> None:
+    subject, server = digests(lambda request: status(request.id, 8))
+    assert ask(subject) is None
+    assert ask(subject) is None
+    assert len(server.requests) == 1
+    assert subject.methods() == ()
+
+
+@pytest.mark.parametrize("kind", [fake_sftp.HANDLE, fake_sftp.DATA])
+def test_a_violation_in_place_of_a_digest_is_raised(kind: int) -> None:
+    subject, _server = digests(lambda request: packet(kind, u32(request.id)))
+    with pytest.raises(RemoteError) as caught:
+        ask(subject)
+    assert caught.value.code == "protocol_violation"
+
+
+class Runner:
+    """Answers commands, and remembers them."""
+
+    def __init__(self, *answers: tuple[int, bytes] | BackhaulError) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, bytes]] = []
+
+    def __call__(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+        self.asked.append((command, stdin))
+        answer = self.answers.pop(0)
+        if isinstance(answer, BackhaulError):
+            raise answer
+        return answer
+
+
+LINE = SHA256.encode() + b" */a b\n"
+
+
+def test_the_command_is_constant_and_the_path_goes_to_its_input() -> None:
+    run = Runner((0, LINE), (0, SHA256.encode() + b" *-\n"))
+    subject, _server = digests(None, run, policy="command")
+    assert ask(subject) == Digest("sha256", SHA256, "command")
+    assert ask(subject, 5) == Digest("sha256", SHA256, "command")
+    assert [stdin for _command, stdin in run.asked] == [b"/a b\0", b"5\0/a b\0"]
+    assert not any("/a b" in command for command, _stdin in run.asked)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [LINE[:-1], LINE + b"x", LINE + LINE, b"\n" + LINE, b"motd\n" + LINE, LINE.upper(), LINE[1:], b"a" + LINE, b"", b"\xff" * 70,
+     SHA256.encode() + b"\n", hashlib.sha512(b"").hexdigest().encode() + b" *-\n"],
+)  # fmt: skip
+def test_an_answer_that_is_not_exactly_one_digest_line_is_refused_for_good(output: bytes) -> None:
+    subject, _server = digests(None, Runner((0, output)), policy="command")
+    assert ask(subject) is None
+    assert subject.methods() == ()
+
+
+def test_the_backslash_of_an_escaped_name_is_passed_over() -> None:
+    subject, _server = digests(None, Runner((0, b"\\" + SHA256.encode() + b" */a\\nb\n")), policy="command")
+    assert ask(subject) == Digest("sha256", SHA256, "command")
+
+
+@pytest.mark.parametrize(("exit_status", "asked_again"), [(1, False), (123, True), (126, False), (127, False), (255, False)])
+def test_a_command_that_failed_for_one_file_is_tried_for_the_next(exit_status: int, asked_again: bool) -> None:
+    subject, _server = digests(None, Runner((exit_status, LINE)), policy="command")
+    assert ask(subject) is None
+    assert bool(subject.methods()) is asked_again
+
+
+def test_no_command_may_be_run() -> None:
+    subject, _server = digests(None, Runner(RemoteError("unsupported", "no shell")), policy="command")
+    assert ask(subject) is None
+    assert subject.methods() == ()
+
+
+def test_a_lost_link_during_the_command_is_raised() -> None:
+    subject, _server = digests(None, Runner(LinkError("link_lost", "gone")), policy="command")
+    with pytest.raises(LinkError):
+        ask(subject)
+
+
+@pytest.mark.parametrize(
+    ("policy", "methods"),
+    [("auto", ("check-file", "command")), ("extension", ("check-file",)), ("command", ("command",)), ("never", ())],
+)
+def test_the_policy_decides_what_may_be_asked(policy: str, methods: tuple[str, ...]) -> None:
+    subject, _server = digests(None, Runner(), policy=policy)
+    assert subject.methods() == methods
+
+
+def test_the_command_stands_in_for_the_extension() -> None:
+    subject, _server = digests(lambda request: status(request.id, 8), Runner((0, LINE)))
+    assert ask(subject) == Digest("sha256", SHA256, "command")
