@@ -70,6 +70,12 @@ class BackhaulError(Exception):
         self.path = path if self.path is None else self.path
         return self
 
+    def again(self: ErrorT) -> ErrorT:
+        """Return the same failure for another request that met it: a new error, without the first one's path."""
+        return type(self)(
+            self.code, self.cause, remedy=self.remedy, role=self.role, host=self.host, details=dict(self.details)
+        )
+
     def __str__(self) -> str:
         return self.message
 

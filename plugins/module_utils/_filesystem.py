@@ -6,7 +6,8 @@
 
 Every implementation keeps these promises; ``tests/contract`` holds each of them to every promise.
 
-- Paths are absolute or relative as given, in bytes, and never interpreted: no globbing, no ``~``, no shell.
+- Paths are absolute or relative as given, in bytes, and never interpreted: no globbing, no ``~``, no shell. One that is
+  empty or has a NUL is ``unsafe_path``.
 - Every method raises only :class:`BackhaulError`: ``RemoteError`` when the other side says no, ``LinkError`` when it
   cannot be asked. The error carries the path.
 - Every wait ends within the endpoint's deadlines.
@@ -33,7 +34,6 @@ class Reader(t.Protocol):
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT), not of what the path names by now."""
-        ...
 
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[Buffer]:
         """Yield the content in order from ``offset``, to the end of the file or for ``length`` bytes.
@@ -42,7 +42,6 @@ class Reader(t.Protocol):
         gap; the iterator ends early only where the file itself ends. Memory is bounded, whatever the file's size.
         A block is valid until the next one is asked for.
         """
-        ...
 
 
 class Writer(t.Protocol):
@@ -58,27 +57,21 @@ class Writer(t.Protocol):
         A write that failed is raised by this or a later call, by ``flush`` at the latest. The block may be reused by
         the caller on return.
         """
-        ...
 
     def flush(self) -> None:
         """Return when every write was acknowledged; raise the first that failed."""
-        ...
 
     def sync(self) -> bool:
         """Bring the content to stable storage (fsync@openssh.com) after flushing; False when that is not on offer."""
-        ...
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
-        ...
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None; a size truncates or extends."""
-        ...
 
     def close(self) -> None:
-        """Flush and close, and raise if either was refused: only now is the file written."""
-        ...
+        """Flush and close, and raise if either was refused: only now is it written. Again, it does nothing."""
 
 
 class FileSystem(t.Protocol):
@@ -86,15 +79,12 @@ class FileSystem(t.Protocol):
 
     def features(self) -> Features:
         """Return what this file system can do; costs nothing after the session is open."""
-        ...
 
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH); the path of a directory must exist."""
-        ...
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path`` (STAT, or LSTAT without ``follow``); ``not_found`` when there is nothing."""
-        ...
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries in the server's order, without ``.`` and ``..``, in constant memory.
@@ -102,11 +92,9 @@ class FileSystem(t.Protocol):
         Names are passed on as sent: whoever joins them to a path must check them first. A listing that fails in the
         middle raises, and never just ends. ``not_found`` and ``permission_denied`` come with the first entry.
         """
-        ...
 
     def open_reader(self, path: bytes) -> Reader:
         """Open a file for reading."""
-        ...
 
     def create(self, path: bytes, *, mode: int) -> Writer:
         """Create a new file with exactly these permission bits or fewer, open for writing.
@@ -114,43 +102,34 @@ class FileSystem(t.Protocol):
         Whatever is there already, a dangling symlink included, is left alone and is an ``already_exists`` error
         (O_CREAT | O_EXCL).
         """
-        ...
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None, following links."""
-        ...
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory; ``already_exists`` when something is there."""
-        ...
 
     def remove_directory(self, path: bytes) -> None:
         """Remove an empty directory."""
-        ...
 
     def remove(self, path: bytes) -> None:
         """Remove a file or a symlink, never a directory."""
-        ...
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Rename, and refuse with ``already_exists`` when there is something at ``target``."""
-        ...
 
     def replace(self, source: bytes, target: bytes) -> None:
         """Rename over whatever file is at ``target`` in one step (posix-rename@openssh.com).
 
         ``unsupported`` where ``features().can_replace`` is false.
         """
-        ...
 
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
         """Return a digest that the other side computed without sending the content; None when it cannot.
 
-        ``algorithm`` is ``sha256`` or ``sha512``; ``length`` limits it to a prefix of the file. The local file system
-        reads the file itself.
+        ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix, and
+        one beyond the end means the whole file. The local file system reads the file itself.
         """
-        ...
 
     def space(self, path: bytes) -> Space | None:
         """Return the space of the file system that holds ``path``; None when it cannot be asked."""
-        ...

@@ -137,7 +137,8 @@ class Digest:
     """A digest of a file's content, and who computed it.
 
     ``method`` is ``check-file`` (the SFTP extension), ``command`` (the constant command on the server),
-    ``readback`` (read and hashed here), or ``stream`` (hashed here while it was copied).
+    ``readback`` (read and hashed here), ``stream`` (hashed here while it was copied), or ``local`` (the local file
+    system).
     """
 
     algorithm: str

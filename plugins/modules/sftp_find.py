@@ -147,7 +147,7 @@ examined:
   returned: success
   type: int
   sample: 9
-skipped:
+passed_over:
   description: Files that were not selected, at most a thousand of them. Those that match no pattern are only counted.
   returned: success
   type: list

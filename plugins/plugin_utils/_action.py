@@ -23,7 +23,7 @@ from ._heartbeat import Heartbeat
 Vars = t.Dict[str, t.Any]
 
 
-class EndpointAction(ActionBase):  # type: ignore[misc]
+class EndpointAction(ActionBase):
     """Runs ``module_name`` on the controller, whatever the connection of the play's host is.
 
     The options ``endpoint`` and ``source`` hold one endpoint each, ``destinations`` a list of them.
@@ -34,6 +34,7 @@ class EndpointAction(ActionBase):  # type: ignore[misc]
     _supports_diff = True
     _supports_async = True
     _requires_connection = False
+    _limit_seconds = 0  # outlives the first attempt of a task with 'until'
 
     def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
         """Return the module's result."""
@@ -65,11 +66,15 @@ class EndpointAction(ActionBase):  # type: ignore[misc]
         return arguments
 
     def _heartbeat_seconds(self) -> float:
-        return float(units.duration(self._task.args.get("heartbeat") or "10s", option="heartbeat"))
+        given = self._task.args.get("heartbeat")
+        return float(units.duration("10s" if given in (None, "") else given, option="heartbeat"))
 
     def _run_here(self, arguments: Vars, variables: Vars, heartbeat: Heartbeat) -> Vars:
         """Run the module with the local connection and this Python, in place of the host's."""
-        original = self._connection
+        original = self._connection, self._play_context
+        self._play_context = self._play_context.copy()
+        # And not what runs commands on the play's host.
+        self._play_context.shell, self._play_context.executable = "sh", "/bin/sh"
         self._connection = self._local_connection()
         try:
             if self._task.async_val and not self._task.poll:
@@ -77,7 +82,7 @@ class EndpointAction(ActionBase):  # type: ignore[misc]
             with heartbeat.following() as file_name, self._told(file_name):
                 return self._execute(arguments, variables, detached=False)
         finally:
-            self._connection = original
+            self._connection, self._play_context = original
 
     def _execute(self, arguments: Vars, variables: Vars, *, detached: bool) -> Vars:
         return t.cast(
@@ -107,8 +112,9 @@ class EndpointAction(ActionBase):  # type: ignore[misc]
         """
         told = {ENVIRONMENT_NAME: progress_file}
         if self._task.async_val:
-            told[TIME_LIMIT_NAME] = str(self._task.async_val)
-            self._task.async_val = 0
+            self._limit_seconds, self._task.async_val = self._task.async_val, 0
+        if self._limit_seconds:
+            told[TIME_LIMIT_NAME] = str(self._limit_seconds)
         before = {name: os.environ.get(name) for name in told}
         os.environ.update(told)
         try:

@@ -11,7 +11,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import connection_loader
 
@@ -21,6 +21,9 @@ from ._secrets import read_controller_file
 from ._ssh_arguments import SshArguments, read_ssh_arguments
 
 Params = t.Dict[str, t.Any]
+
+# Its attributes are made when it is imported.
+_constants: t.Any = constants
 
 LOCAL_CONNECTIONS = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
 _KNOWN_HOSTS_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
@@ -48,7 +51,7 @@ class EndpointResolver:
         """
         if given is not None and not isinstance(given, t.Mapping):
             return given
-        params = {str(key): value for key, value in (given or {}).items()}
+        params = {str(key): value for key, value in (given or {}).items() if key == "path" or not _is_blank(value)}
         if _is_true(params.get("local")):
             return params
         named, spelled_out = _text(params.get("inventory_host")), _text(params.get("host"))
@@ -88,7 +91,7 @@ class EndpointResolver:
         )
         inherited: Params = {
             "inventory_host": named or self._play_host(),
-            "host": _option(options, "host"),
+            "host": _option(options, "host") or _option(options, "remote_addr"),
             "port": _option(options, "port") or arguments.port,
             "user": _option(options, "remote_user") or arguments.user,
             "password": _option(options, "password"),
@@ -149,7 +152,7 @@ class EndpointResolver:
             if hasattr(self.connection, "get_option") and _option(self.connection, "host"):
                 return self.connection
         variables = self._variables_of(named, role)
-        kind = _text(variables.get("ansible_connection")) or C.DEFAULT_TRANSPORT
+        kind = _text(variables.get("ansible_connection")) or _constants.DEFAULT_TRANSPORT
         if kind in LOCAL_CONNECTIONS:
             return None
         return self._loaded(kind, variables)
@@ -174,16 +177,26 @@ class EndpointResolver:
         plugin = connection_loader.get(kind, self.play_context, os.devnull) if "ssh" in kind else None
         if plugin is None:
             plugin = connection_loader.get("ansible.builtin.ssh", self.play_context, os.devnull)
-        names = C.config.get_plugin_vars("connection", plugin._load_name)
+        names = _constants.config.get_plugin_vars("connection", plugin._load_name)
         task_keys = {**self.task.dump_attrs(), "timeout": self.play_context.timeout}
         task_keys.pop("retries", None)
-        if self.play_context.password:
-            task_keys["password"] = self.play_context.password
+        if self._typed_password():
+            task_keys["password"] = self._typed_password()
         plugin.set_options(
             task_keys=task_keys,
             var_options={name: self.templar.template(variables[name]) for name in names if name in variables},
         )
         return plugin
+
+    def _typed_password(self) -> str:
+        """Return the connection password of the command line.
+
+        It comes in the play context, where a variable of the play's host replaces it: that one is for its host alone.
+        """
+        own = self._variables_of("", "")
+        if any(name in own for name in _constants.MAGIC_VARIABLE_MAPPING["password"]):
+            return ""
+        return _text(self.play_context.password)
 
     def _read_secrets(self, params: Params, role: str) -> None:
         """Turn paths on the controller into what is in those files, so that the module needs no file of ours."""
@@ -208,6 +221,11 @@ def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
         return plugin.get_option(name)
     except (KeyError, AttributeError):
         return None
+
+
+def _is_blank(value: object) -> bool:
+    """AWX hands over empty text for whatever was left blank, lists and booleans included."""
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _is_given(value: object) -> bool:

@@ -15,8 +15,11 @@ import threading
 import time
 import typing as t
 
-from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible import constants
 from ansible.utils.display import Display
+
+# Its attributes are made when it is imported; asking the configuration instead would make one more folder each time.
+_constants: t.Any = constants
 
 _POLL_SECONDS = 0.25
 
@@ -36,7 +39,7 @@ class Heartbeat:
 
         When the block is left by an exception, such as the task's ``timeout``, the module is told to end, too.
         """
-        descriptor, file_name = tempfile.mkstemp(prefix="backhaul-progress-", dir=C.DEFAULT_LOCAL_TMP)
+        descriptor, file_name = tempfile.mkstemp(prefix="backhaul-progress-", dir=_constants.DEFAULT_LOCAL_TMP)
         os.close(descriptor)
         done = threading.Event()
         follower = threading.Thread(target=self._follow, args=(file_name, done), daemon=True)

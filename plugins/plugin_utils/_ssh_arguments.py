@@ -14,7 +14,11 @@ from ..module_utils._errors import InputError
 from ._jumps import Hop, read_proxy_command, read_proxy_jump
 
 _FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
-_UNFOLLOWED = {"hostname": "HostName", "configfile": "a configuration file (-F)", "proxyusefdpass": "ProxyUseFdpass"}
+_UNFOLLOWED = {
+    "hostname": "HostName",
+    "configfile": "a configuration file (-F)",
+    "proxyusefdpass": "ProxyUseFdpass",
+}
 _SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "F": "configfile"}
 # The first of the two that is given counts (ssh_config(5), ProxyJump).
 _JUMP_READERS = {
@@ -27,8 +31,8 @@ _JUMP_READERS = {
 class SshArguments:
     """The settings among ssh's arguments that matter here.
 
-    ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere in a way that
-    cannot be followed.
+    ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere in a way
+    that cannot be followed.
 
     ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
     """

@@ -92,8 +92,6 @@ def plain_subject(
 
 @contextlib.contextmanager
 def _subject(case: Case, lab: SharedLab, connections: _Connections, tmp_path: Path) -> t.Iterator[Subject]:
-    if case.needs_root and os.geteuid() != 0:
-        pytest.skip(f"{case.name} needs root, and without it is no different from the others")
     server = case.start(lab) if case.start else None
     root = server.root if server else tmp_path
     folder = root / f"test-{next(_folder_numbers)}"

@@ -30,7 +30,6 @@ class Case:
     start: t.Callable[[SharedLab], Server] | None
     digest_method: str | None
     denied: tuple[str, ...] = ()
-    needs_root: bool = False
     is_plain: bool = False
     resolves_links: bool = False
 
@@ -109,8 +108,8 @@ CASES = (
     # Without a umask of its own, so that modes are what was asked for and nothing less.
     Case("openssh", _openssh(sftp_options=("-u", "000")), "command", is_plain=True),
     Case("openssh-internal", _openssh(variant="internal"), None),
-    Case("openssh-chroot", _openssh(variant="chroot"), None, needs_root=True),
-    Case("openssh-other-account", _openssh(variant="internal", account="nobody"), None, needs_root=True),
+    Case("openssh-chroot", _openssh(variant="chroot"), None),
+    Case("openssh-other-account", _openssh(variant="internal", account="nobody"), None),
     _denying("posix-rename"),
     _denying("fsync"),
     _denying("setstat", "fsetstat"),
@@ -120,7 +119,7 @@ CASES = (
     Case("openssh-rekeying", _openssh(extra=("RekeyLimit 1M",)), "command"),
     Case("openssh-one-session", _openssh(extra=("MaxSessions 1",)), None),
     Case("proftpd", lambda lab: lab.proftpd(extra=("Umask 000",)), "check-file", is_plain=True, resolves_links=True),
-    Case("proftpd-chroot", lambda lab: lab.proftpd(chroot=True), "check-file", needs_root=True, resolves_links=True),
+    Case("proftpd-chroot", lambda lab: lab.proftpd(chroot=True), "check-file", resolves_links=True),
     Case("asyncssh", lambda lab: lab.asyncssh(shell=True), "command", is_plain=True),
     Case("asyncssh-chroot", lambda lab: lab.asyncssh(chroot=True), None),
 )

@@ -344,6 +344,15 @@ def test_a_session_that_stops_or_dies_is_a_link_error(lab: SharedLab, trouble: s
         assert _read_all(files, path) == 8_000_000
 
 
+def test_after_the_link_is_lost_every_error_carries_the_path_of_its_own_request(lab: SharedLab) -> None:
+    with Proxy(lab.openssh()) as proxy, open_file_system(_impatient(proxy)) as files:
+        proxy.cut()
+        for path in (b"/one", b"/two"):
+            with pytest.raises(LinkError) as caught:
+                files.attributes(path, follow=True)
+            assert caught.value.path == path
+
+
 def test_a_half_open_connection_is_noticed(lab: SharedLab) -> None:
     server = lab.openssh()
     path = _big_file(server)

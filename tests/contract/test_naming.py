@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.tests.contract.subjects import Subject
 
 AWKWARD_NAMES = {
@@ -61,6 +61,14 @@ def test_a_name_of_256_bytes_is_refused(subject: Subject) -> None:
     with pytest.raises(RemoteError):
         subject.files.create(subject.path(b"n" * 256), mode=0o600)
     assert subject.names() == set()
+
+
+def test_a_nul_byte_is_refused_and_the_session_goes_on(subject: Subject) -> None:
+    path = subject.put(b"file", b"12345")
+    with pytest.raises(BackhaulError) as caught:
+        subject.files.attributes(path + b"\0", follow=True)
+    assert not isinstance(caught.value, LinkError)
+    assert subject.files.attributes(path, follow=True).size == 5
 
 
 def test_a_listing_has_every_entry_once_without_the_dots(subject: Subject) -> None:

@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, RemoteError
 from ansible_collections.backhaul.sftp.tests.contract.subjects import Subject
 from ansible_collections.backhaul.sftp.tests.contract.test_naming import AWKWARD_NAMES
 
@@ -49,6 +49,11 @@ def test_a_digest_is_that_of_the_content_or_prefix_and_says_who_computed_it(
         return
     assert digest.hexdigest == hashlib.new(algorithm, CONTENT[:length]).hexdigest()
     assert (digest.algorithm, digest.method) == (algorithm, subject.case.digest_method)
+
+
+def test_a_digest_that_nobody_knows_is_the_authors_error(subject: Subject) -> None:
+    with pytest.raises(InputError):
+        subject.files.digest(subject.put(b"file"), algorithm="md5")
 
 
 def test_a_digest_of_an_empty_file_is_right_or_none(subject: Subject) -> None:

@@ -386,7 +386,7 @@ class MemoryDuplex:
         """Hand the bytes to the server."""
         self._said += self.server.feed(bytes(data))
 
-    def receive(self, *, timeout_seconds: float) -> bytes | None:
+    def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
         """Return the next piece; None for silence, empty bytes after the end."""
         piece = bytes(self._said[: self._piece_bytes])
         del self._said[: self._piece_bytes]

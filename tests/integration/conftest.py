@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.lab import SharedLab
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
 
 from .controller import Place, Site
 
@@ -45,3 +46,10 @@ def store(site: Site, lab: SharedLab) -> Place:
 def appliance(site: Site, lab: SharedLab) -> Place:
     """A server that takes passwords and hashes by the check-file extension, by its inventory name ``appliance``."""
     return site.add("appliance", lab.proftpd())
+
+
+@pytest.fixture
+def slow(site: Site, lab: SharedLab) -> t.Iterator[tuple[Place, Proxy]]:
+    """A server with SFTP and nothing else behind a proxy that can misbehave, by its inventory name ``slow``."""
+    with Proxy(lab.openssh(variant="internal")) as proxy:
+        yield site.add_behind("slow", lab.openssh(variant="internal"), proxy), proxy

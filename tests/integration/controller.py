@@ -11,16 +11,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.tests.lab import Server
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
 
 Vars = t.Dict[str, t.Any]
 _HERE = Path(__file__).parent
 _LONGEST_RUN_SECONDS = 150
+_LONGEST_WAIT_SECONDS = 60
 _folder_numbers = itertools.count()
 
 
@@ -41,6 +43,14 @@ def info(name: str, **options: t.Any) -> Vars:
 
 def _task(name: str, module: str, options: Vars) -> Vars:
     return {"name": name, f"backhaul.sftp.{module}": options, "ignore_errors": True}
+
+
+def eventually(true: t.Callable[[], object]) -> None:
+    """Wait until something becomes true, and fail when it never does."""
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True)
@@ -92,21 +102,21 @@ class Run:
         return self.on(None, task)
 
     def on(self, host: str | None, task: str) -> Vars:
-        """Return the result of a task on one host."""
+        """Return the result of a task on one host, and as ``status`` what became of the task."""
         found = [entry for entry in self.records if entry["task"] == task and host in (None, entry["host"])]
         assert len(found) == 1, f"{task!r} has {len(found)} results:\n{self.output}"
-        return t.cast(Vars, found[0]["result"])
+        return {**found[0]["result"], "status": found[0]["status"]}
 
     def succeeded(self, task: str) -> Vars:
         """Return the result of a task that must have succeeded."""
         result = self[task]
-        assert not result.get("failed"), f"{task}: {result.get('msg')}\n{self.output}"
+        assert result["status"] == "ok", f"{task}: {result['status']}: {result.get('msg')}\n{self.output}"
         return result
 
     def failure(self, task: str) -> Vars:
         """Return the ``error`` of a task that must have failed in a way that the collection knows."""
         result = self[task]
-        assert result.get("failed"), f"{task} succeeded:\n{self.output}"
+        assert result["status"] == "failed", f"{task}: {result['status']}:\n{self.output}"
         assert "error" in result, f"{task}: {result.get('msg')}\n{self.output}"
         return t.cast(Vars, result["error"])
 
@@ -152,10 +162,16 @@ class Site:
         os.chown(folder, server.root.stat().st_uid, server.root.stat().st_gid)
         return Place(name, server, folder)
 
-    def trust(self, server: Server) -> None:
-        """Add a server's host keys to the known-hosts file."""
+    def add_behind(self, name: str, server: Server, proxy: Proxy) -> Place:
+        """Add a server under an inventory name that leads through a proxy."""
+        place = self.add(name, server, ansible_host=proxy.host, ansible_port=proxy.port)
+        self.trust(server, port=proxy.port)
+        return place
+
+    def trust(self, server: Server, *, port: int = 0) -> None:
+        """Add a server's host keys to the known-hosts file, for its own port or for another."""
         with self.known_hosts.open("a", encoding="ascii") as file:
-            file.write(server.known_hosts())
+            file.writelines(f"[{server.host}]:{port or server.port} {line}\n" for line in server.host_keys)
         self.known_hosts.chmod(0o600)  # one that others can write is refused
 
     def play(
@@ -163,7 +179,7 @@ class Site:
     ) -> Run:
         """Run the tasks and return when the run is over; ``play`` are more keywords of the play."""
         with self.playing(*tasks, hosts=hosts, arguments=arguments, env=env, **play) as running:
-            running.communicate(_LONGEST_RUN_SECONDS)
+            running.wait()
         return running.run()
 
     @contextmanager
@@ -192,7 +208,27 @@ class Site:
         try:
             yield running
         finally:
-            running.end()
+            self._end_processes()
+            process.wait()
+
+    def processes(self) -> dict[int, bytes]:
+        """Return the processes that this site's runs have left, with their command lines (Linux)."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if command and f"HOME={self.home}".encode() in environment:
+                found[int(entry.name)] = command.replace(b"\0", b" ")
+        return found
+
+    def _end_processes(self) -> None:
+        """Kill what is left: Ansible's workers and modules are not in the process group of the run."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _inventory(self) -> Path:
         path = self.folder / "inventory.json"
@@ -216,7 +252,10 @@ class Site:
             "ANSIBLE_COLLECTIONS_PATH": str(self.home / "collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "results_file",
+            # Ansible's own idea of the home is that of the password file.
+            "ANSIBLE_ASYNC_DIR": str(self.home / ".ansible_async"),
             "ANSIBLE_NOCOLOR": "1",
+            "PYTHONUNBUFFERED": "1",  # as on a terminal: what is shown can be read at once
             "RESULTS_FILE": str(results),
         }
 
@@ -234,18 +273,16 @@ class Playing:
         """What it has shown so far."""
         return self.output.read_text(encoding="utf-8", errors="surrogateescape")
 
-    def communicate(self, seconds: float) -> None:
+    def interrupt(self) -> None:
+        """Do as a person does at the terminal with Ctrl-C: every process in the foreground gets the signal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def wait(self) -> None:
         """Wait for the end of the run."""
         try:
-            self.process.wait(seconds)
+            self.process.wait(_LONGEST_RUN_SECONDS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the run does not end:\n{self.text}") from None
-
-    def end(self) -> None:
-        """Kill whatever of the run is still there."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
 
     def run(self) -> Run:
         """Return what came of it, when it is over."""

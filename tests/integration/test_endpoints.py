@@ -156,8 +156,7 @@ def test_a_server_that_is_spelled_out_needs_no_inventory(site: Site, lab: Shared
     path = str(site.folder)
     known = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
     key_file = {"private_key_file": str(ssh.client_key.path)}
-    blanks = {"password": "", "private_key_passphrase": "", "host_key_alias": "", "known_hosts": "", "inventory_host": "", "certificate": ""}
-    blanks.pop("certificate")
+    blanks = dict.fromkeys(("password", "private_key_passphrase", "host_key_alias", "known_hosts", "inventory_host", "certificate"), "")
     empty = site.folder / "empty"
     empty.touch()
     site.add("named", ssh, ansible_user="nobody-here")
@@ -187,26 +186,42 @@ def test_a_server_that_is_spelled_out_needs_no_inventory(site: Site, lab: Shared
 
 
 def test_what_cannot_be_meant_is_refused_with_the_reason(site: Site, source: Place, lab: SharedLab) -> None:
-    ssh = lab.openssh()
     known = f"-o UserKnownHostsFile={site.known_hosts}"
-    site.add("jumped", ssh, ansible_ssh_common_args=f"{known} -o ProxyJump=bastion")
-    site.add("proxied", ssh, ansible_ssh_common_args=f"{known} -o 'ProxyCommand ssh -W %h:%p bastion'")
-    site.add("broken", ssh, ansible_ssh_common_args=f"{known} -o 'User=x")
+    told = {
+        "proxied": ("-o 'ProxyCommand nc %h %p'", "ProxyCommand"),
+        "configured": ("-F /etc/ssh/other", "configuration file"),
+        "renamed": ("-o HostName=elsewhere", "HostName"),
+        "broken": ("-o 'User=x", "quot"),
+    }
+    for name, (arguments, _text) in told.items():
+        site.add(name, lab.openssh(), ansible_ssh_common_args=f"{known} {arguments}")
     run = site.play(
-        *(find(name, endpoint={"inventory_host": name}, path="/") for name in ("nowhere", "jumped", "proxied", "broken")),
+        *(find(name, endpoint={"inventory_host": name}, path="/") for name in ("nowhere", *told)),
         relay("destination", source=source.end("x"), destinations=[source.end(), {"inventory_host": "nowhere", "path": "/"}]),
         relay("not a mapping", source="source:/x", destinations=[source.end()]),
         find("misspelt", endpoint={"hosst": "x"}, path="/"),
-    )
-    for name, text in {"nowhere": "not in the inventory", "jumped": "ProxyJump bastion", "proxied": "ProxyCommand", "broken": "quot"}.items():
+    )  # fmt: skip
+    for name, text in {"nowhere": "not in the inventory", **{name: text for name, (_arguments, text) in told.items()}}.items():
         error = run.failure(name)
-        assert (error["code"], error["role"]) == ("invalid_input", "endpoint" if name != "broken" else error["role"])
+        assert error["code"] == "invalid_input"
         assert text in error["message"]
         assert error["remedy"]
+    assert run.failure("nowhere")["host"] == "nowhere"
     assert run.failure("destination")["role"] == "destination"
-    assert "source" in run["not a mapping"]["msg"]
+    assert run["not a mapping"]["status"] == run["misspelt"]["status"] == "failed"
     assert "hosst" in run["misspelt"]["msg"]
     assert "Traceback" not in run.output
+
+
+def test_a_jump_of_the_inventory_is_taken_with_its_own_credential(site: Site, source: Place, lab: SharedLab) -> None:
+    known = f"-o UserKnownHostsFile={site.known_hosts}"
+    site.add("bastion", lab.openssh(extra=("MaxStartups 20",)))
+    inner = site.add("inner", lab.openssh(), ansible_ssh_common_args=f"{known} -o ProxyJump=bastion")
+    inner.put("a", b"behind the bastion")
+    run = site.play(find("find", endpoint={"inventory_host": "inner"}, path=inner.path()))
+    found = run.succeeded("find")
+    assert found["latest"]["name"] == "a"
+    assert len(found["connection"]["jumps"]) == 1
 
 
 def test_this_machine_is_an_endpoint_too(site: Site, source: Place) -> None:

@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run one server for as long as standard input stays open, then end it and everything that it started.
 
-Usage: guardian.py LOG PROGRAM [ARGUMENT...]
+Usage: guardian.py LOG FOLDERS PROGRAM [ARGUMENT...]
 
-The lab holds the other end of standard input. When the lab ends in whatever way, kill -9 included, the kernel closes
-that end, and the server goes too. A server's sessions leave its process group, so they are found as descendants.
+The lab holds the other end of standard input, and writes a byte to it to stop the server. When the lab ends in
+whatever other way, kill -9 included, the kernel closes that end: the server goes too, and then the folders (separated
+by colons), which nobody else will remove. A server's sessions leave its process group, so they are found as
+descendants.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -24,15 +27,19 @@ _PR_SET_CHILD_SUBREAPER = 36  # prctl(2): orphaned descendants become our childr
 
 def main() -> int:
     """Start the program, print its process id, wait, clean up."""
-    log, *command = sys.argv[1:]
+    log, folders, *command = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which then closes our standard input
     _adopt_orphans()
     pid = _start(command, log)
     print(pid, flush=True)
+    is_orphan = False
     try:
-        _wait_until_unneeded(pid)
+        is_orphan = _wait_until_unneeded(pid)
     finally:
         _end_descendants(pid)
+    if is_orphan:
+        for folder in filter(None, folders.split(":")):
+            shutil.rmtree(os.fsencode(folder), ignore_errors=True)
     return 0
 
 
@@ -56,10 +63,12 @@ def _start(command: list[str], log: str) -> int:
         os._exit(127)
 
 
-def _wait_until_unneeded(pid: int) -> None:
-    while not select.select([sys.stdin], [], [], 0.1)[0]:
+def _wait_until_unneeded(pid: int) -> bool:
+    """Wait for the server's or the lab's end; return whether the lab ended without a word."""
+    while not select.select([0], [], [], 0.1)[0]:
         if pid in _reap():
-            return
+            return False
+    return not os.read(0, 1)
 
 
 def _reap() -> list[int]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -20,11 +21,11 @@ _PORT_ATTEMPTS = 5
 
 
 class Guarded:
-    """A running server program; it ends with :meth:`stop`, or with this process."""
+    """A running server program; it ends with :meth:`stop`, or with this process, and then ``folders`` go, too."""
 
-    def __init__(self, command: t.Sequence[str], log: Path) -> None:
+    def __init__(self, command: t.Sequence[str], log: Path, *, folders: t.Sequence[Path] = ()) -> None:
         self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARDIAN), str(log), *command],
+            [sys.executable, "-I", "-S", str(_GUARDIAN), str(log), ":".join(map(str, folders)), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -38,9 +39,11 @@ class Guarded:
 
     def stop(self) -> None:
         """End the server and all its sessions; do nothing if that was done already."""
-        for stream in (self._guardian.stdin, self._guardian.stdout):
-            if stream is not None:
-                stream.close()
+        assert self._guardian.stdin is not None and self._guardian.stdout is not None
+        if not self._guardian.stdin.closed:
+            with contextlib.suppress(BrokenPipeError), self._guardian.stdin as stream:
+                stream.write(b".")
+        self._guardian.stdout.close()
         self._guardian.wait(_STOP_SECONDS)
 
 
@@ -51,9 +54,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_on_port(command: t.Sequence[str], log: Path, port: int) -> Guarded:
+def start_on_port(command: t.Sequence[str], log: Path, port: int, *, folders: t.Sequence[Path] = ()) -> Guarded:
     """Start a server that listens on ``port`` and return when it greets; raise RuntimeError with its log if not."""
-    server = Guarded(command, log)
+    server = Guarded(command, log, folders=folders)
     try:
         deadline = time.monotonic() + _START_SECONDS
         while server.running and time.monotonic() < deadline:
@@ -66,7 +69,9 @@ def start_on_port(command: t.Sequence[str], log: Path, port: int) -> Guarded:
         raise
 
 
-def start_on_free_port(configure: t.Callable[[int], t.Sequence[str]], log: Path) -> tuple[Guarded, int]:
+def start_on_free_port(
+    configure: t.Callable[[int], t.Sequence[str]], log: Path, *, folders: t.Sequence[Path] = ()
+) -> tuple[Guarded, int]:
     """Start a server on a free port: ``configure`` gets the port and returns the command.
 
     Between finding a port and listening on it another program may take it, so this tries again with another one.
@@ -74,7 +79,7 @@ def start_on_free_port(configure: t.Callable[[int], t.Sequence[str]], log: Path)
     for _attempt in range(_PORT_ATTEMPTS):
         port = free_port()
         try:
-            return start_on_port(configure(port), log, port), port
+            return start_on_port(configure(port), log, port, folders=folders), port
         except RuntimeError:
             if "in use" not in _tail(log).lower():
                 raise

@@ -172,13 +172,15 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
-            self._links.append(_Link(client, server, self.upstream, self.downstream))
+            link = _Link(client, server)
+            self._links.append(link)  # before it works, so that whoever has an answer can also cut it
+            link.start(self.upstream, self.downstream)
 
 
 class _Link:
     """One connection: two sockets, and a reading and a writing thread for each direction."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, up: Direction, down: Direction) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self._client, self._server = client, server
         self.closed = threading.Event()
         self.silent = False
@@ -187,8 +189,11 @@ class _Link:
         for end in (client, server):
             end.settimeout(None)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _Pump(self, up, client, server)
-        _Pump(self, down, server, client)
+
+    def start(self, upstream: Direction, downstream: Direction) -> None:
+        """Pass bytes in both directions from now on."""
+        _Pump(self, upstream, self._client, self._server)
+        _Pump(self, downstream, self._server, self._client)
 
     def reset(self) -> None:
         """Close both sides with a TCP reset."""

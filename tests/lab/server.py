@@ -71,6 +71,11 @@ class Server:
         return self._running.pid
 
     @property
+    def _folders(self) -> list[Path]:
+        """What is gone with the server: its folder, and that of its files where it is another (a chroot)."""
+        return [self.folder] if self.folder in self.root.parents else [self.folder, self.root.parent]
+
+    @property
     def _running(self) -> Guarded:
         if self._process is None:
             raise RuntimeError("the server is stopped")
@@ -81,9 +86,9 @@ class Server:
         if self._process is not None:
             return
         if self.port:
-            self._process = start_on_port(self.configure(self.port), self.log, self.port)
+            self._process = start_on_port(self.configure(self.port), self.log, self.port, folders=self._folders)
         else:
-            self._process, self.port = start_on_free_port(self.configure, self.log)
+            self._process, self.port = start_on_free_port(self.configure, self.log, folders=self._folders)
 
     def stop(self) -> None:
         """End the server and every session; files and keys stay for another start."""

@@ -43,15 +43,15 @@ def best_digest(
 class SourceDigest:
     """The digest of the source, computed at most once per task and only when somebody needs it."""
 
-    def __init__(self, files: t.Callable[[], FileSystem], path: bytes) -> None:
-        self._files = files
+    def __init__(self, compute: t.Callable[[], Digest], path: bytes) -> None:
+        self._compute = compute
         self._path = path
         self.known: Digest | None = None
 
     def get(self) -> Digest:
         """Return the digest, computing it on the first call."""
         if self.known is None:
-            self.known = best_digest(self._files(), self._path)
+            self.known = self._compute()
         return self.known
 
     def streamed(self, hexdigest: str) -> None:

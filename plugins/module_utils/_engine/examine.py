@@ -20,11 +20,12 @@ from .digest import SourceDigest, compare
 
 @contextlib.contextmanager
 def at(endpoint: Endpoint) -> t.Iterator[None]:
-    """Say of every error that it happened at this end, unless it says already where it did."""
+    """Say of every error that it happened at this end, unless it says already that it was the other."""
     try:
         yield
     except BackhaulError as exc:
-        exc.located(role=endpoint.role, host=endpoint.label)
+        if exc.role in ("", endpoint.role):
+            exc.located(role=endpoint.role, host=endpoint.label)
         raise
 
 

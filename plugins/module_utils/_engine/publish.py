@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
+from dataclasses import dataclass
 
 from .._errors import BackhaulError, IntegrityError, LinkError, RemoteError
 from .._filesystem import FileSystem, Writer
@@ -18,17 +18,49 @@ TEMPORARY_MODE = 0o600
 _TRIES = 3
 
 
+@dataclass(frozen=True)
+class Leftover:
+    """A file of ours that a lost link or a refusal may have left behind.
+
+    ``belongs`` is where it came from, for an old file that was moved aside; it is empty for a draft.
+    """
+
+    path: bytes
+    belongs: bytes = b""
+
+
+def clear_away(files: FileSystem, left: Leftover) -> None:
+    """Bring an old file back if nothing has taken its place, else remove what was left behind.
+
+    That it is not there is fine: nobody knew. Any other refusal, and a lost link, is raised.
+    """
+    try:
+        if left.belongs:
+            files.rename(left.path, left.belongs)
+        else:
+            files.remove(left.path)
+    except RemoteError as exc:
+        if exc.code == "already_exists" and left.belongs:
+            clear_away(files, Leftover(left.path))
+        elif exc.code != "not_found":
+            raise
+
+
 class Draft:
     """A file that is being written beside its final name; a context manager that leaves no draft behind.
 
     ``create`` opens it exclusively, ``publish`` gives it the final name. ``publishing`` is true from the moment the
-    server was asked to rename: after a lost connection nobody knows, then, which name it has.
+    server was asked to rename: after a lost connection nobody knows, then, which name it has. What could not be
+    removed for now is appended to ``left_behind``.
     """
 
-    def __init__(self, files: FileSystem, final: bytes, *, token: t.Callable[[], str]) -> None:
+    def __init__(
+        self, files: FileSystem, final: bytes, *, token: t.Callable[[], str], left_behind: list[Leftover]
+    ) -> None:
         self._files = files
         self._final = final
         self._token = token
+        self._left_behind = left_behind
         self._path: bytes | None = None
         self.publishing = False
 
@@ -37,8 +69,13 @@ class Draft:
 
     def __exit__(self, *_exc_info: object) -> None:
         if self._path is not None:
-            with contextlib.suppress(BackhaulError):  # the error on its way says more, and a lost link says the same
-                self._files.remove(self._path)
+            self._clear_away(Leftover(self._path))
+
+    def _clear_away(self, left: Leftover) -> None:
+        try:
+            clear_away(self._files, left)
+        except BackhaulError:  # the error that may be on its way says more, and a lost link says the same
+            self._left_behind.append(left)
 
     @property
     def path(self) -> bytes:
@@ -54,6 +91,9 @@ class Draft:
             path = join(directory, temporary_name(name, self._token()))
             try:
                 writer = self._files.create(path, mode=TEMPORARY_MODE)
+            except LinkError:
+                self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
+                raise
             except RemoteError as exc:
                 if exc.code != "already_exists" or attempt == _TRIES - 1:
                     raise
@@ -81,15 +121,14 @@ class Draft:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
         directory, name = split(self._final)
         aside = join(directory, temporary_name(name, self._token()))
-        self._files.rename(self._final, aside)
         try:
+            self._files.rename(self._final, aside)
             self._files.rename(self.path, self._final)
-        except LinkError:
-            raise
         except BackhaulError:
-            self._files.rename(aside, self._final)
+            self._clear_away(Leftover(aside, belongs=self._final))
             raise
-        self._files.remove(aside)
+        self._path = None
+        self._clear_away(Leftover(aside))
 
 
 def _not_published(error: RemoteError, final: bytes) -> BackhaulError:

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from .._errors import BackhaulError, LinkError
+from .._errors import BackhaulError, LinkError, shown
 from .._filesystem import FileSystem
-from .._model import Endpoint, Outcome, Progress, RelayOptions, Source, Step
+from .._model import Digest, Endpoint, Outcome, Progress, RelayOptions, Source, Step
 from .._rules.retry import RetryPolicy, may_retry
-from .digest import SourceDigest
+from .digest import SourceDigest, best_digest
 from .examine import at, examine_destination, examine_source
+from .publish import Leftover, clear_away
 from .transfer import Delivery, Transfer, apply_attributes
 
 STATES = {"create": "created", "replace": "replaced", "adjust": "unchanged", "keep": "unchanged", "skip": "skipped"}
@@ -29,11 +31,9 @@ class Ends(t.Protocol):
 
     def file_system(self, endpoint: Endpoint) -> FileSystem:
         """Return the file system of an endpoint, connecting first where that is needed."""
-        ...
 
     def forget(self, endpoint: Endpoint) -> None:
         """Close it, so that the next use connects anew; never raises."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,35 @@ class _Work:
     """What all attempts at one destination add up to."""
 
     bytes_sent: int = 0
-    published: Step | None = None
+    published: tuple[Step, Delivery] | None = None
+    left_behind: list[Leftover] = field(default_factory=list)
+
+    def add(self, step: Step, delivery: Delivery) -> None:
+        """Take over what an attempt did, however it ended."""
+        self.bytes_sent += delivery.bytes_sent
+        self.left_behind += delivery.left_behind
+        if delivery.publishing:
+            self.published = (step, delivery)
 
     def credited(self, step: Step, outcome: Outcome) -> tuple[Step, Outcome]:
         """Count what an earlier attempt achieved: its rename was done, and only the answer to it was lost."""
         if outcome.state != "unchanged" or self.published is None:
             return step, outcome
-        earlier = self.published
-        return earlier, replace(outcome, state=STATES[earlier.action], changed=True, before=earlier.before)
+        earlier, delivery = self.published
+        return earlier, _outcome(earlier, delivery)
+
+    def admit(self, error: BackhaulError) -> None:
+        """Say in the error what the lost link left uncertain."""
+        if self.published is not None:
+            error.details["may_be_published"] = True
+        if self.left_behind:
+            error.details["left_behind"] = [shown(left.path) for left in self.left_behind]
+        aside = next((left for left in self.left_behind if left.belongs), None)
+        if aside is not None:
+            error.remedy = (
+                f"What was there before may now be called {shown(aside.path)!r}: if nothing has its name, rename it"
+                " back. This server cannot replace a file in one step."
+            )
 
 
 class Relay:
@@ -90,7 +111,7 @@ class Relay:
         self._options = options
         self._retries = retries
         self._chance = chance
-        self._digest = SourceDigest(self._source_files, path)
+        self._digest = SourceDigest(self._hash_source, path)
         self._source: Source | None = None
         self.bytes_read = 0
 
@@ -111,6 +132,10 @@ class Relay:
     def _source_files(self) -> FileSystem:
         with at(self._endpoint):
             return self._ends.file_system(self._endpoint)
+
+    def _hash_source(self) -> Digest:
+        with at(self._endpoint):
+            return best_digest(self._ends.file_system(self._endpoint), self._path)
 
     def _examine_source(self) -> Source:
         with at(self._endpoint):
@@ -138,24 +163,45 @@ class Relay:
         work = _Work()
         try:
             (step, outcome), attempts = self._insist(destination, lambda: self._attempt(destination, work, progress))
+        except BackhaulError as exc:
+            self._tidy(destination, work)
+            work.admit(exc)
+            raise
         finally:
             self.bytes_read += work.bytes_sent
+        self._tidy(destination, work)
+        not_applied = outcome.not_applied + (("cleanup",) if work.left_behind else ())
         seconds = round(time.monotonic() - started, 3)
-        return step, replace(outcome, attempts=attempts, bytes_sent=work.bytes_sent, seconds=seconds)
+        return step, replace(
+            outcome, attempts=attempts, bytes_sent=work.bytes_sent, seconds=seconds, not_applied=not_applied
+        )
+
+    def _tidy(self, destination: Destination, work: _Work) -> None:
+        """Try once more, over a new connection, to clear away what was left behind; what cannot be stays on the list."""
+        if work.left_behind:
+            self._ends.forget(destination.endpoint)
+        with contextlib.suppress(BackhaulError):
+            self._clear_away(destination, work)
+
+    def _clear_away(self, destination: Destination, work: _Work) -> None:
+        while work.left_behind:
+            with at(destination.endpoint):
+                clear_away(self._ends.file_system(destination.endpoint), work.left_behind[0])
+            del work.left_behind[0]
 
     def _attempt(self, destination: Destination, work: _Work, progress: Progress) -> tuple[Step, Outcome]:
+        self._clear_away(destination, work)
         step = self._plan_once(destination)
         delivery = Delivery()
         try:
             outcome = self._carry_out_once(destination, step, delivery, progress)
         finally:
-            work.bytes_sent += delivery.bytes_sent
-            work.published = step if delivery.publishing else work.published
+            work.add(step, delivery)
         return work.credited(step, outcome)
 
     def _carry_out_once(self, destination: Destination, step: Step, delivery: Delivery, progress: Progress) -> Outcome:
         source_files = self._source_files() if step.transfers else None
-        with at(destination.endpoint):
+        with at(self._endpoint), at(destination.endpoint):
             files = self._ends.file_system(destination.endpoint)
             if source_files is not None:
                 transfer = Transfer(
@@ -181,15 +227,16 @@ class Relay:
             try:
                 return work(), len(earlier) + 1
             except BackhaulError as exc:
+                self._drop_broken(exc, destination)
                 if not may_retry(exc, attempt=len(earlier) + 1, policy=self._retries, earlier=earlier):
                     exc.details.setdefault("attempts", len(earlier) + 1)
                     raise
                 earlier.append(exc)
-                self._reconnect_after(exc, destination)
             self._chance.sleep(next(pauses))
 
-    def _reconnect_after(self, error: BackhaulError, destination: Destination | None) -> None:
-        if isinstance(error, LinkError):
+    def _drop_broken(self, error: BackhaulError, destination: Destination | None) -> None:
+        """Close the one connection that failed, so that its next use, for whatever destination, connects anew."""
+        if isinstance(error, LinkError) or error.code == "protocol_violation":
             at_source = destination is None or error.role == self._endpoint.role
             self._ends.forget(self._endpoint if at_source or destination is None else destination.endpoint)
 

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import BackhaulError, IntegrityError, RemoteError
+from .._errors import BackhaulError, IntegrityError, RemoteError, shown
 from .._filesystem import FileSystem, Reader, Writer
-from .._model import Attributes, Endpoint, Progress, RelayOptions, Source, Step
+from .._model import Attributes, Digest, Endpoint, Progress, RelayOptions, Source, Step
+from .._rules.paths import split
 from .copy import copy, require_unchanged, source_changed
 from .digest import SourceDigest, read_digest
 from .examine import at
-from .publish import Draft
+from .publish import Draft, Leftover
 
 NEW_DIRECTORY_MODE = 0o755
 
@@ -28,6 +30,7 @@ class Delivery:
     verified_by: str = ""
     sha256: str = ""
     publishing: bool = False
+    left_behind: list[Leftover] = field(default_factory=list)
     not_applied: list[str] = field(default_factory=list)
     attributes_changed: list[str] = field(default_factory=list)
 
@@ -49,16 +52,26 @@ class Transfer:
         """Bring the source under the step's path, or leave everything as it was and raise."""
         for directory in step.missing_directories:
             self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
-        with Draft(self.files, step.path, token=self.token) as draft:
-            try:
-                self._write(draft, step, delivery)
-            except RemoteError as exc:
-                raise self._if_full(exc, step.path) from exc
-            delivery.verified_by = self._prove(draft.path, delivery.sha256)
+        with Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind) as draft:
+            with self._placed(step):
+                try:
+                    self._write(draft, step, delivery)
+                except RemoteError as exc:
+                    raise self._if_full(exc, step.path) from exc
+                delivery.verified_by = self._prove(draft.path, delivery.sha256)
             try:
                 draft.publish(replacing=step.action == "replace")
             finally:
                 delivery.publishing = draft.publishing
+
+    @contextlib.contextmanager
+    def _placed(self, step: Step) -> t.Iterator[None]:
+        """Say of every doubt about the copy which file it is about: the source, or the destination's final name."""
+        try:
+            yield
+        except IntegrityError as exc:
+            exc.located(path=self.source.path if exc.role == self.source_endpoint.role else step.path)
+            raise
 
     def _write(self, draft: Draft, step: Step, delivery: Delivery) -> None:
         with at(self.source_endpoint):
@@ -95,15 +108,7 @@ class Transfer:
         """Return how the server's copy was proven to be what was read; ``digest_mismatch`` when it is not."""
         if self.options.verify == "acknowledged":
             return "acknowledged"
-        found = None if self.options.verify == "readback" else self.files.digest(path, algorithm="sha256")
-        if found is None:
-            if self.options.verify == "server":
-                raise RemoteError(
-                    "unsupported",
-                    "the server cannot compute a SHA-256, and verify is 'server'",
-                    remedy="Let verify be 'auto' or 'readback'. Nothing was published.",
-                )
-            found = read_digest(self.files, path)
+        found = self._found_there(path)
         if found.hexdigest != sha256:
             raise IntegrityError(
                 "digest_mismatch",
@@ -113,12 +118,34 @@ class Transfer:
             )
         return found.method
 
+    def _found_there(self, path: bytes) -> Digest:
+        try:
+            found = None if self.options.verify == "readback" else self.files.digest(path, algorithm="sha256")
+            if found is None and self.options.verify != "server":
+                found = read_digest(self.files, path)
+        except RemoteError as exc:
+            if exc.code != "not_found":
+                raise
+            raise IntegrityError(
+                "publish_failed",
+                "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
+                remedy="Nothing was published. Look for what processes uploads there, and relay to another directory.",
+                details={"temporary_name": shown(path)},
+            ) from exc
+        if found is None:
+            raise RemoteError(
+                "unsupported",
+                "the server cannot compute a SHA-256, and verify is 'server'",
+                remedy="Let verify be 'auto' or 'readback'. Nothing was published.",
+            )
+        return found
+
     def _if_full(self, error: RemoteError, path: bytes) -> BackhaulError:
         """SFTP version 3 says FAILURE for a full disk: ask how much is free, to name what happened."""
         if error.role == "source" or error.code != "remote_failure":
             return error
         try:
-            space = self.files.space(path.rpartition(b"/")[0] or b"/")
+            space = self.files.space(split(path)[0])
         except BackhaulError:
             return error
         if space is None or space.free_bytes >= self.source.size:

@@ -50,19 +50,23 @@ def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector:
         selector.skip(directory.rstrip(b"/") + b"/" + entry.name, "suspicious_name", f"its name was refused: {reason}")
         return None
     file = RemoteFile(join(directory, entry.name), entry.attributes)
-    missing = selector.lacks(file)
-    if missing:
-        file = replace(file, attributes=_asked_again(files, file))
+    if selector.lacks(file):
+        found = _asked_again(files, file)
+        if found is None:
+            return None
+        file = replace(file, attributes=found)
     selector.offer(file)
     return file.path if file.attributes.kind == "directory" else None
 
 
-def _asked_again(files: FileSystem, file: RemoteFile) -> Attributes:
-    """LSTAT what the listing left out; a file that is gone by now keeps what was said."""
+def _asked_again(files: FileSystem, file: RemoteFile) -> Attributes | None:
+    """LSTAT what the listing left out; None for a file that is gone by now, what was said for one that is closed to us."""
     try:
         return files.attributes(file.path, follow=False)
     except BackhaulError as exc:
-        if exc.code in ("not_found", "permission_denied"):
+        if exc.code == "not_found":
+            return None
+        if exc.code == "permission_denied":
             return file.attributes
         raise
 

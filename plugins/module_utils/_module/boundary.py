@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import typing as t
 from dataclasses import dataclass, field
 
@@ -68,7 +67,7 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
 
 
 def _leave(_number: int, _frame: object) -> t.NoReturn:
-    sys.exit(128 + signal.SIGTERM)
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 class _TimeIsUp(BaseException):

@@ -55,7 +55,8 @@ def selected_fields(selected: Selected) -> Json:
     return {
         "matched": selected.qualified,
         "examined": selected.examined,
-        "skipped": [skipped_fields(entry) for entry in selected.skipped],
+        # Not "skipped": Ansible takes a result with that key for one of a task that was not run.
+        "passed_over": [skipped_fields(entry) for entry in selected.skipped],
         "skipped_counts": dict(sorted(selected.skipped_counts.items())),
         "latest_time": selected.latest_time,
         "latest_time_utc": utc_text(selected.latest_time),

@@ -66,7 +66,7 @@ def _compiled(pattern: str, *, use_regex: bool, option: str) -> t.Pattern[str]:
         cut = str(pattern)[:64]
         raise InputError(
             "invalid_input",
-            f"{option}: {cut!r} is not a regular expression: {exc}",
-            remedy="Correct it, or leave out 'use_regex' to use globs such as *.tar.gz.",
+            f"{option}: {cut!r} is not a {'regular expression' if use_regex else 'glob'}: {exc}",
+            remedy="Correct it; globs such as *.tar.gz need no 'use_regex'.",
             details={"option": option, "value": cut},
         ) from exc

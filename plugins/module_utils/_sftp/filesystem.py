@@ -10,8 +10,9 @@ import typing as t
 
 from .._errors import RemoteError, shown
 from .._model import Attributes, Digest, DirectoryEntry, Features, Space, Timeouts
+from .._rules.paths import require_safe
 from . import wire
-from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space
+from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space, require_known
 from .reader import SftpReader, closing_quietly
 from .session import Reply, Session, about
 from .writer import SftpWriter
@@ -55,7 +56,7 @@ class SftpFileSystem:
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH)."""
         with about(path):
-            names = self._session.expect_names(self._session.call(wire.REALPATH, wire.string(path)))
+            names = self._session.expect_names(self._session.call(wire.REALPATH, _path(path)))
             if names is None or len(names) != 1 or not names[0][0].startswith(b"/"):
                 self._session.violated("it does not answer REALPATH with one absolute path")
             return names[0][0]
@@ -64,12 +65,12 @@ class SftpFileSystem:
         """Return what is at ``path`` (STAT or LSTAT)."""
         with about(path):
             kind = wire.STAT if follow else wire.LSTAT
-            return self._session.expect_attributes(self._session.call(kind, wire.string(path)))
+            return self._session.expect_attributes(self._session.call(kind, _path(path)))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries, asking for the next packets while the last one is looked at."""
         with about(path):
-            handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, wire.string(path))))
+            handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, _path(path))))
             try:
                 yield from self._listing(handle)
             except BaseException:
@@ -129,7 +130,7 @@ class SftpFileSystem:
 
     def _open(self, path: bytes, flags: int, wanted: Attributes) -> bytes:
         with about(path):
-            body = (wire.string(path), wire.uint32(flags), wire.attributes(wanted))
+            body = (_path(path), wire.uint32(flags), wire.attributes(wanted))
             return self._session.expect_handle(self._session.call(wire.OPEN, *body))
 
     def _if_occupied(self, error: RemoteError, path: bytes) -> RemoteError:
@@ -147,29 +148,30 @@ class SftpFileSystem:
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         """Set what is not None, following links (SETSTAT)."""
-        self._change(path, wire.SETSTAT, wire.string(path), wire.attributes(wanted))
+        wanted = wire.completed(wanted, lambda: self.attributes(path, follow=True))
+        self._change(path, wire.SETSTAT, _path(path), wire.attributes(wanted))
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory (MKDIR)."""
         try:
-            self._change(path, wire.MKDIR, wire.string(path), wire.attributes(Attributes(mode=mode)))
+            self._change(path, wire.MKDIR, _path(path), wire.attributes(Attributes(mode=mode)))
         except RemoteError as exc:
             raise self._if_occupied(exc, path) from exc
 
     def remove_directory(self, path: bytes) -> None:
         """Remove an empty directory (RMDIR)."""
-        self._change(path, wire.RMDIR, wire.string(path))
+        self._change(path, wire.RMDIR, _path(path))
 
     def remove(self, path: bytes) -> None:
         """Remove a file or a symlink (REMOVE)."""
-        self._change(path, wire.REMOVE, wire.string(path))
+        self._change(path, wire.REMOVE, _path(path))
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Rename, refusing an occupied target: looked at first, since some servers overwrite (draft section 6.5)."""
         if self._is_occupied(target):
             raise RemoteError("already_exists", "there is something of that name already", path=target)
         try:
-            self._change(source, wire.RENAME, wire.string(source), wire.string(target))
+            self._change(source, wire.RENAME, _path(source), _path(target))
         except RemoteError as exc:
             raise self._if_occupied(exc, target) from exc
 
@@ -178,7 +180,7 @@ class SftpFileSystem:
         if not self._features.can_replace:
             raise RemoteError("unsupported", "the server cannot rename over an existing file in one step", path=target)
         name = wire.string(b"posix-rename@openssh.com")
-        self._change(source, wire.EXTENDED, name, wire.string(source), wire.string(target))
+        self._change(source, wire.EXTENDED, name, _path(source), _path(target))
 
     def _change(self, path: bytes, kind: int, *parts: bytes) -> None:
         with about(path):
@@ -186,15 +188,22 @@ class SftpFileSystem:
 
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
         """Return a digest that the server computed; None when it cannot."""
+        require_known(algorithm)
         if not self._digests.methods():
             return None
         with about(path):
             absolute = path if path.startswith(b"/") else self.canonical(path)
             size = self.attributes(absolute, follow=True).size or 0
-            wanted = size if length is None else min(size, length)
-            return self._digests.digest(absolute, algorithm=algorithm, length=length, size_bytes=wanted)
+            part = None if length is None or length >= size else length
+            wanted = size if part is None else part
+            return self._digests.digest(absolute, algorithm=algorithm, length=part, size_bytes=wanted)
 
     def space(self, path: bytes) -> Space | None:
         """Return the space under ``path`` (statvfs@openssh.com)."""
         with about(path):
             return ask_space(self._session, path)
+
+
+def _path(path: bytes) -> bytes:
+    """Encode a path; one that is empty or has a NUL is ``unsafe_path`` (the NUL would end OpenSSH's server)."""
+    return wire.string(require_safe(path, what="path"))

@@ -27,13 +27,16 @@ class SftpReader:
         self._path = path
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
+        self._closed = False
 
     def __enter__(self) -> SftpReader:
         return self
 
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
-        with about(self._path):
-            closing_quietly(self._session, self._handle, failing=exc_type is not None)
+        if not self._closed:
+            self._closed = True
+            with about(self._path):
+                closing_quietly(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""

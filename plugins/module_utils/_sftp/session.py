@@ -28,15 +28,15 @@ class Duplex(t.Protocol):
 
     def send(self, data: Buffer, *, timeout_seconds: float) -> None:
         """Send all of ``data``; ``timed_out`` when no part of it can be sent for that long, ``link_lost`` at an end."""
-        ...
 
-    def receive(self, *, timeout_seconds: float) -> bytes | None:
-        """Return what has arrived, waiting for its first byte; None in vain, empty bytes at the end of the stream."""
-        ...
+    def receive(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
+        """Return what has arrived; None when nothing does, empty bytes at the end of the stream.
+
+        It may wait until ``wanted_bytes`` are there, which spares waking up for parts of a packet.
+        """
 
     def close(self) -> None:
         """Close both directions; never raises."""
-        ...
 
 
 class Reply:
@@ -71,10 +71,11 @@ class Session:
         self._ready: collections.deque[memoryview] = collections.deque()
         self.extensions: dict[bytes, bytes] = {}
 
-    def open(self) -> None:
+    def open(self, *, timeout_seconds: float | None = None) -> None:
         """Exchange INIT and VERSION (draft section 4) and learn the server's extensions."""
         self._send(wire.uint32(5) + bytes([wire.INIT]) + wire.uint32(wire.VERSION))
-        deadline = time.monotonic() + self._timeouts.operation_seconds
+        limit = self._timeouts.operation_seconds if timeout_seconds is None else timeout_seconds
+        deadline = time.monotonic() + limit
         with self._ending_on_error():
             fields = wire.Unpacker(self._next_packet(deadline, "answer the SFTP greeting"))
             kind, version = fields.byte(), fields.uint32()
@@ -95,7 +96,7 @@ class Session:
     def request(self, kind: int, *parts: Buffer) -> Reply:
         """Send a request and return the place where its reply will be; raise LinkError when it cannot be sent."""
         if self._ended is not None:
-            raise self._ended
+            raise self._ended.again()
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         reply = self._waiting[self._next_id] = Reply()
         head = wire.request_head(kind, self._next_id, sum(map(len, parts)))
@@ -108,7 +109,7 @@ class Session:
         deadline = 0.0
         while not reply.arrived:
             if self._ended is not None:
-                raise self._ended
+                raise self._ended.again()
             deadline = deadline or time.monotonic() + limit
             with self._ending_on_error():
                 self._dispatch(self._next_packet(deadline, "answer an SFTP request"))
@@ -125,18 +126,21 @@ class Session:
     def _next_packet(self, deadline: float, what: str) -> memoryview:
         while not self._ready:
             left = deadline - time.monotonic()
-            piece = self._duplex.receive(timeout_seconds=left) if left > 0 else None
+            piece = self._receive(left) if left > 0 else None
             if piece is None:
                 raise LinkError(
                     "timed_out",
                     f"the server did not {what} in time",
-                    remedy="The server or the network is stuck, or slower than operation_timeout and stall_timeout"
-                    " allow.",
+                    remedy="The server or the network is stuck, or slower than connect_timeout, operation_timeout and"
+                    " stall_timeout allow.",
                 )
             if not piece:
                 raise _ended_early()
             self._ready.extend(self._framer.feed(piece))
         return self._ready.popleft()
+
+    def _receive(self, seconds: float) -> bytes | None:
+        return self._duplex.receive(timeout_seconds=seconds, wanted_bytes=self._framer.missing_bytes)
 
     def _dispatch(self, packet: memoryview) -> None:
         fields = wire.Unpacker(packet)

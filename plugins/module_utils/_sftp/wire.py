@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import typing as t
+from dataclasses import replace
 
 from .._errors import RemoteError, shown
 from .._model import Attributes
@@ -130,6 +131,17 @@ def _pair(parts: list[bytes], flag: int, first: int | None, second: int | None) 
     return flag
 
 
+def completed(wanted: Attributes, look: t.Callable[[], Attributes]) -> Attributes:
+    """Return ``wanted`` with half a pair filled in from what ``look`` finds, which is asked only then."""
+    halves = [(wanted.uid is None) != (wanted.gid is None), (wanted.atime is None) != (wanted.mtime is None)]
+    if not any(halves):
+        return wanted
+    found = look()
+    names = (("uid", "gid") if halves[0] else ()) + (("atime", "mtime") if halves[1] else ())
+    stated = ((name, getattr(wanted, name)) for name in names)
+    return replace(wanted, **{name: getattr(found, name) if value is None else value for name, value in stated})
+
+
 def violation(what: str) -> RemoteError:
     """Return the error for a server that does not keep to the protocol."""
     return RemoteError(
@@ -241,6 +253,11 @@ class Framer:
         self._parts: list[bytes | memoryview] = []
         self._have = 0
         self._need = 0
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes the next packet, or its length, still lacks."""
+        return (self._need or 4) - self._have
 
     def feed(self, piece: bytes) -> list[memoryview]:
         """Return the packets that are complete with ``piece``."""

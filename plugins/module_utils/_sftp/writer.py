@@ -101,12 +101,12 @@ class SftpWriter:
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set what is not None on the open file (FSETSTAT)."""
-        with about(self._path):
-            encoded = wire.attributes(wanted)
-        self._ask(wire.FSETSTAT, self._handle, encoded)
+        self._ask(wire.FSETSTAT, self._handle, wire.attributes(wire.completed(wanted, self.attributes)))
 
     def close(self) -> None:
-        """Flush, close, and check that both were accepted."""
+        """Flush, close, and check that both were accepted; closing again does nothing."""
+        if self._closed:
+            return
         self.flush()
         self._closed = True
         self._ask(wire.CLOSE, self._handle, timeout_seconds=self._stall_seconds)

@@ -17,6 +17,8 @@ from .._model import ConnectionReport
 LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
 _LOG = logging.getLogger("backhaul.sftp")
 _FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+# Records of paramiko's for one run: most of them are the server's doing, and must not fill the disk.
+MAX_FOREIGN_RECORDS = 10_000
 
 
 def connected(report: ConnectionReport) -> None:
@@ -57,15 +59,18 @@ def recording(file_name: str, level: str) -> t.Iterator[None]:
         return
     handler = _file_handler(file_name)
     handler.setFormatter(_InertLines(_FORMAT))
+    handler.addFilter(_Enough())
     loggers = (_LOG, logging.getLogger("paramiko"))
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(LEVELS[level])
     try:
         yield
     finally:
-        for logger in loggers:
+        for logger, before in zip(loggers, levels):
             logger.removeHandler(handler)
+            logger.setLevel(before)
         handler.stream.close()
 
 
@@ -79,6 +84,23 @@ def _file_handler(file_name: str) -> logging.StreamHandler[t.TextIO]:
             remedy="Name a file in a directory that exists and that the account running Ansible may write.",
         ) from exc
     return logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace"))
+
+
+class _Enough(logging.Filter):
+    """Lets all of our own records through, and so many of others, the last of which says that it is the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = MAX_FOREIGN_RECORDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is to be kept."""
+        if record.name == _LOG.name:
+            return True
+        self._left -= 1
+        if self._left == 0:
+            record.msg, record.args = "and more, which is not recorded", ()
+        return self._left >= 0
 
 
 class _InertLines(logging.Formatter):

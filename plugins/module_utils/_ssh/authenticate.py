@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import InputError, TrustError
+from .._errors import InputError, TrustError, shown
 from .._model import Credentials
 from .boundary import translated
 from .dependency import SSHException, paramiko
@@ -38,14 +38,17 @@ def authenticate(transport: VerifiedTransport, credentials: Credentials) -> str:
         allowed = _ask_allowed(transport, credentials.user)
         succeeded: list[str] = []
         tried: list[str] = []
-        for attempt in _attempts(credentials):
+        waiting: list[Attempt] = []
+        # What does not fit yet may fit after a partial success, however early it stands in the order.
+        for latest in _attempts(credentials):
+            waiting.append(latest)
+            while not transport.is_authenticated() and (fitting := [a for a in waiting if a.method in allowed]):
+                waiting.remove(fitting[0])
+                outcome = _try(transport, credentials.user, fitting[0])
+                (tried if outcome is None else succeeded).append(fitting[0].label)
+                allowed = allowed if outcome is None else outcome
             if transport.is_authenticated():
                 break
-            if attempt.method not in allowed:
-                continue
-            outcome = _try(transport, credentials.user, attempt)
-            (tried if outcome is None else succeeded).append(attempt.label)
-            allowed = allowed if outcome is None else outcome
         if not transport.is_authenticated():
             raise _refused(credentials, succeeded, tried, allowed)
     return " + ".join(succeeded) or "none"
@@ -111,7 +114,7 @@ def _private_key(credentials: Credentials) -> t.Any:
     text = credentials.private_key
     if not text and credentials.private_key_file:
         text = _read_key_file(credentials.private_key_file)
-    return load_private_key(text, credentials.private_key_passphrase) if text else None
+    return load_private_key(text, credentials.private_key_passphrase) if text and text.strip() else None
 
 
 def _read_key_file(path: str) -> str:
@@ -129,8 +132,12 @@ def _read_key_file(path: str) -> str:
 def _agent(credentials: Credentials) -> t.Iterator[Attempt]:
     if not credentials.use_agent:
         return
-    for key in paramiko.Agent().get_keys():
-        yield _public_key(f"agent key {key.fingerprint}", key)
+    agent = paramiko.Agent()
+    try:
+        for key in agent.get_keys():
+            yield _public_key(f"agent key {key.fingerprint}", key)
+    finally:
+        agent.close()
 
 
 def _public_key(label: str, key: t.Any) -> Attempt:
@@ -172,13 +179,13 @@ def _keyboard_interactive(credentials: Credentials) -> t.Iterator[Attempt]:
 
 
 def _refused(credentials: Credentials, succeeded: list[str], tried: list[str], allowed: t.Sequence[str]) -> TrustError:
-    takes = ", ".join(allowed) or "nothing"
+    takes = [shown(name.encode("utf-8", "surrogateescape"), limit=100) for name in allowed]
     what = f"{', '.join(tried)} refused" if tried else "no credential that was given fits"
     also = f" after {', '.join(succeeded)} succeeded" if succeeded else ""
     return TrustError(
         "authentication_refused",
-        f"user {credentials.user!r} could not log in{also}: {what}; the server takes {takes}",
+        f"user {credentials.user!r} could not log in{also}: {what}; the server takes {', '.join(takes) or 'nothing'}",
         remedy="Nothing was retried, to not lock the account. Check the user name, and that the credential is the one"
         " this server knows.",
-        details={"user": credentials.user, "tried": tried, "succeeded": succeeded, "allowed": list(allowed)},
+        details={"user": credentials.user, "tried": tried, "succeeded": succeeded, "allowed": takes},
     )

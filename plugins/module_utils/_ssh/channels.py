@@ -11,51 +11,96 @@ import socket
 import time
 import typing as t
 
-from .._errors import BackhaulError, LinkError, RemoteError
+from .._errors import BackhaulError, LinkError, RemoteError, shown
 from .._filesystem import Buffer
 from .boundary import closing_after, translated
 from .dependency import SSHException
+from .feed import Feed
 from .transport import RawSocket, VerifiedTransport
 
 # What a server may send ahead of being read: holds 64 replies of 255 KiB, and bounds what is kept.
 WINDOW_BYTES = 16 * 1024 * 1024
 _RECEIVE_BYTES = 4 * 1024 * 1024
+# What is kept of a server program's standard error, for the message.
+_COMPLAINT_BYTES = 1000
 
 
 class ChannelDuplex:
     """A session channel as the SFTP layer's ``Duplex``."""
 
-    def __init__(self, transport: VerifiedTransport, channel: t.Any) -> None:
+    def __init__(self, transport: VerifiedTransport, channel: t.Any, feed: Feed | None) -> None:
         self._transport = transport
         self._channel = channel
+        self._feed = feed
+        self._started = False
+        self._complaints = b""
 
     def send(self, data: Buffer, *, timeout_seconds: float) -> None:
         """Send all of ``data``; each part must be taken within ``timeout_seconds``."""
         view = memoryview(data)
         self._channel.settimeout(timeout_seconds)
-        with translated("sending"):
-            while view:
-                sent = self._channel.send(view)
-                if not sent:
-                    raise self._lost()
-                view = view[sent:]
+        try:
+            with translated("sending"):
+                while view:
+                    sent = self._channel.send(view)
+                    if not sent:
+                        raise self._lost()
+                    view = view[sent:]
+        except LinkError as exc:
+            if self._is_lost:
+                raise self._lost() from exc
+            raise
 
-    def receive(self, *, timeout_seconds: float) -> bytes | None:
-        """Return what has arrived; None after ``timeout_seconds`` without a byte, empty bytes at the end."""
+    def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
+        """Return what has arrived; None after ``timeout_seconds`` in vain, empty bytes at the end."""
+        if self._feed is None:
+            data = self._receive_buffered(timeout_seconds)
+        else:
+            with translated("receiving"):
+                data = self._feed.take(timeout_seconds=timeout_seconds, wanted_bytes=wanted_bytes)
+        self._keep_complaints()
+        if data == b"" and self._is_lost:
+            raise self._lost()
+        if data == b"" and self._complaints and not self._started:
+            raise self._not_started()
+        self._started = self._started or bool(data)
+        return data
+
+    def _keep_complaints(self) -> None:
+        """Take what the SFTP server wrote to standard error: left alone, it would fill the window for good."""
+        while self._channel.recv_stderr_ready():
+            piece = self._channel.recv_stderr(_RECEIVE_BYTES)
+            if not piece:
+                break
+            self._complaints = (self._complaints + piece)[-_COMPLAINT_BYTES:]
+
+    def _not_started(self) -> RemoteError:
+        said = shown(self._complaints.strip())
+        return RemoteError(
+            "unsupported",
+            f"the SFTP server did not start; the last that it said: {said}",
+            remedy="Run the server_command by hand on the server, as this account and without a terminal.",
+            details={"server_said": said},
+        )
+
+    def _receive_buffered(self, timeout_seconds: float) -> bytes | None:
+        """The public path, for a paramiko without the names that feeding takes."""
         self._channel.settimeout(timeout_seconds)
         try:
-            data = t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
+            return t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
         except socket.timeout:
             return None
-        if not data and not self._transport.is_active():
-            raise self._lost()
-        return data
+
+    @property
+    def _is_lost(self) -> bool:
+        # paramiko notes the reason, then closes the channels, and says last that it is not active any more.
+        return self._transport.saved_exception is not None or not self._transport.is_active()
 
     def _lost(self) -> BackhaulError:
         """Return why the connection ended, as far as the transport knows: a refused rekey stays a TrustError."""
         try:
             with translated("transferring"):
-                raise self._transport.get_exception() or EOFError()
+                raise self._transport.saved_exception or EOFError()
         except BackhaulError as exc:
             return exc
 
@@ -69,7 +114,8 @@ def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float) -> 
     """Open a session channel and start SFTP on it: the subsystem, or ``command`` (RFC 4254 section 6.5)."""
     phase = "starting the SFTP server"
     with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
-        channel = transport.open_session(window_size=WINDOW_BYTES, timeout=seconds)
+        channel = transport.open_session(window_size=WINDOW_BYTES, timeout=seconds * 2)
+        feed = transport.feed_of(channel, window_bytes=WINDOW_BYTES)
         try:
             if command:
                 channel.exec_command(command)
@@ -83,16 +129,18 @@ def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float) -> 
                 f"the server does not start {command or 'its SFTP subsystem'} for this account",
                 remedy="Check the server's 'Subsystem sftp' setting and what this account may use.",
             ) from exc
-    return ChannelDuplex(transport, channel)
+    return ChannelDuplex(transport, channel, feed)
 
 
 def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: float) -> RawSocket:
     """Open a channel to another server through this one (direct-tcpip, RFC 4254 section 7.2)."""
-    with translated(f"asking the jump host for a way to {host} port {port}"):
+    phase = f"asking the jump host for a way to {host} port {port}"
+    with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
+        # closing_after is the deadline; paramiko's own only must not come first.
         return t.cast(
             RawSocket,
             transport.open_channel(
-                "direct-tcpip", (host, port), ("127.0.0.1", 0), window_size=WINDOW_BYTES, timeout=seconds
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), window_size=WINDOW_BYTES, timeout=seconds * 2
             ),
         )
 

@@ -45,14 +45,15 @@ class Connection:
 
     @contextlib.contextmanager
     def file_system(self) -> t.Iterator[SftpFileSystem]:
-        """Open an SFTP session and yield the port on it."""
+        """Open an SFTP session, within ``connect_seconds`` once more, and yield the port on it."""
         timeouts = self.endpoint.timeouts
+        deadline = time.monotonic() + timeouts.connect_seconds
         duplex: Duplex = channels.open_sftp(
             self.transport, command=self.endpoint.server_command, seconds=timeouts.connect_seconds
         )
         session = Session(duplex, timeouts=timeouts)
         try:
-            session.open()
+            session.open(timeout_seconds=deadline - time.monotonic())
             yield SftpFileSystem(
                 session,
                 timeouts=timeouts,
@@ -120,7 +121,7 @@ def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, 
 
     The refusal that counts is the first: what follows it can only be a better match.
     """
-    refused: TrustError | None = None
+    refused: list[TrustError] = []
     while True:
         shown_types = algorithms.of_key_types(read_public_key(blob).key_type for blob in trust.shown)
         try:
@@ -128,16 +129,16 @@ def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, 
                 endpoint,
                 through=through,
                 judge=trust.judge,
-                known_algorithms=trust.known_algorithms() if refused is None else (),
+                known_algorithms=() if refused else trust.known_algorithms(),
                 without=shown_types,
                 deadline=deadline,
             )
         except (TrustError, InputError) as exc:
-            if refused is not None and exc.code in ("algorithm_mismatch", "dependency_missing"):
-                raise refused from None
+            if refused and exc.code in ("algorithm_mismatch", "dependency_missing"):
+                raise refused[0] from None
             if not (isinstance(exc, TrustError) and exc.code == "host_key_mismatch" and trust.may_know_another):
                 raise
-            refused = refused or exc
+            refused.append(exc)
 
 
 def open_transport(

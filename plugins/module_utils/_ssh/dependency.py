@@ -13,48 +13,74 @@ import typing as t
 from .._errors import InputError
 
 try:
-    import paramiko as paramiko  # noqa: PLC0414 - the rest of this folder has it from here
+    import paramiko as _paramiko
 
     IMPORT_FAILURE = ""
+    paramiko: t.Any = _paramiko
     TransportBase: t.Any = paramiko.transport.ServiceRequestingTransport
     PacketizerBase: t.Any = paramiko.packet.Packetizer
     AuthHandlerBase: t.Any = paramiko.auth_handler.AuthOnlyHandler
+    MessageBase: t.Any = paramiko.Message
+    GroupExchangeBase: t.Any = TransportBase._kex_info.get("diffie-hellman-group-exchange-sha256", object)
     SSHException: type[Exception] = paramiko.SSHException
 except Exception:  # noqa: BLE001 - a broken cryptography raises more than ImportError, down to a panic of its native half
     IMPORT_FAILURE = traceback.format_exc()
+    paramiko = None
     TransportBase = object
     PacketizerBase = object
     AuthHandlerBase = object
+    MessageBase = object
+    GroupExchangeBase = object
     SSHException = Exception
 
 # Without a handler, the logging module prints paramiko's warnings to standard error, beside the module's result.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 OLDEST = (3, 5)
+OWNERS = {"Transport": TransportBase, "Packetizer": PacketizerBase, "AuthHandler": AuthHandlerBase}
 # Every name of paramiko's that its documentation does not promise and that we rely on, with the reason. Without one of
 # the first kind trust or liveness could not be kept, and the module refuses to start.
 REQUIRED = {
-    "_verify_key": "to decide trust inside every key exchange",
-    "_parse_kex_init": "to name both sides' algorithms when they have none in common",
-    "_key_info": "to parse host keys, certificates included",
-    "_kex_info": "to know what is installed, and which was agreed on",
-    "_cipher_info": "to know what is installed",
-    "_mac_info": "to know what is installed",
-    "_send_message": "to ask for the authentication service, and to authenticate without losing the answer",
-    "_parse_service_accept": "to wait for that service without polling for ever",
-    "ensure_session": "for the same",
-    "get_auth_handler": "to authenticate without losing the answer",
-    "preferred_keys": "to offer certificates before plain keys",
+    "Transport._verify_key": "to decide trust inside every key exchange",
+    "Transport._parse_kex_init": "to name both sides' algorithms when they have none in common",
+    "Transport._key_info": "to parse host keys, certificates included",
+    "Transport._kex_info": "to know what is installed, and which was agreed on",
+    "Transport._cipher_info": "to know what is installed",
+    "Transport._mac_info": "to know what is installed",
+    "Transport._send_message": "to ask for the authentication service, and to authenticate without losing the answer",
+    "Transport._parse_service_accept": "to wait for that service without polling for ever",
+    "Transport.ensure_session": "for the same",
+    "Transport.get_auth_handler": "to authenticate without losing the answer",
+    "Transport.preferred_keys": "to offer certificates before plain keys",
+    "AuthHandler.send_auth_request": "to authenticate without losing the answer",
+    "Packetizer.read_all": "to bound what one packet may hold",
+    "Packetizer.read_message": "to bound what a server may repeat without an end",
 }
 # Without one of these the public path is taken, and what is lost is said.
 OPTIONAL = {
-    "_channel_handler_table": "to end a connection whose peer ignores the channel window (else memory is unbounded)",
+    "Transport._channel_handler_table": "to feed channel data directly, and to end a connection whose peer ignores the"
+    " channel window (else it comes through paramiko's buffer, and memory is unbounded)",
+    "Transport._send_user_message": "to open the window again for channel data that was fed directly",
+    "Packetizer._read_timeout": "to end a connection that sends text without an end instead of the SSH version (else"
+    " only the deadline ends it)",
+    "Packetizer.set_inbound_compressor": "to bound what one compressed packet may hold (else compression is refused)",
+    "AuthHandler._parse_userauth_info_request": "to say that a password has expired (else the connection just ends)",
 }
 
 
 def has_optional(name: str) -> bool:
     """Say whether the installed paramiko has one of the OPTIONAL names."""
-    return name in OPTIONAL and hasattr(TransportBase, name)
+    return name in OPTIONAL and _has(name)
+
+
+def can_feed() -> bool:
+    """Say whether channel data can be fed directly; otherwise it comes through paramiko's buffer."""
+    return has_optional("Transport._channel_handler_table") and has_optional("Transport._send_user_message")
+
+
+def _has(name: str) -> bool:
+    owner, _dot, attribute = name.partition(".")
+    return hasattr(OWNERS[owner], attribute)
 
 
 def require_paramiko() -> None:
@@ -66,7 +92,7 @@ def require_paramiko() -> None:
             remedy="Install it for the Python that runs this module (python -m pip install 'paramiko>=3.5').",
         )
     installed = tuple(int(part) for part in paramiko.__version__.split(".")[:2] if part.isdigit())
-    missing = [name for name in REQUIRED if not hasattr(TransportBase, name)]
+    missing = [name for name in REQUIRED if not _has(name)]
     if installed < OLDEST or missing:
         lacks = f" (it lacks {', '.join(missing)})" if missing else ""
         raise InputError(

@@ -66,7 +66,7 @@ def _paramiko_key(plain_openssh: str) -> t.Any:
     for cls in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             return cls.from_private_key(io.StringIO(plain_openssh))
-        except SSHException:
+        except (SSHException, ValueError):  # the latter from RSAKey, about the numbers of a DSA key
             continue
     raise _unusable("only Ed25519, ECDSA and RSA keys are supported")
 

@@ -16,12 +16,20 @@ import typing as t
 from .._errors import BackhaulError, TrustError, shown
 from . import algorithms
 from .boundary import Refusal
-from .dependency import AuthHandlerBase, PacketizerBase, SSHException, TransportBase, has_optional, paramiko
+from .dependency import (
+    AuthHandlerBase,
+    GroupExchangeBase,
+    SSHException,
+    TransportBase,
+    can_feed,
+    has_optional,
+    paramiko,
+)
+from .feed import Feed, Feeds
+from .packets import BoundedPacketizer
 
-# RFC 4253 section 6.1 demands 35,000 bytes; no sane peer exceeds OpenSSH's 256 KiB.
-MAX_PACKET_BYTES = 256 * 1024
-# Lines before the version string (RFC 4253 section 4.2), all together.
-MAX_BANNER_BYTES = 64 * 1024
+# The smallest group of a Diffie-Hellman group exchange, as with OpenSSH (RFC 8270); paramiko takes 1024 bits.
+MIN_GROUP_BITS = 2048
 
 Judge = t.Callable[[bytes], None]
 
@@ -87,26 +95,6 @@ class GuardedSocket:
             self._raw.close()
 
 
-class BoundedPacketizer(PacketizerBase):  # type: ignore[misc]
-    """paramiko's packetizer with an end to what one packet, or the lines before the first, may hold."""
-
-    _banner_bytes = 0
-
-    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-        """Read ``n`` bytes; refuse a packet longer than any peer has reason to send."""
-        if n > MAX_PACKET_BYTES:
-            raise SSHException(f"the peer announced a packet of {n} bytes")
-        return t.cast(bytes, super().read_all(n, check_rekey))
-
-    def _read_timeout(self, timeout: float) -> bytes:
-        """Read a piece of the banner; refuse one that does not end."""
-        piece = t.cast(bytes, super()._read_timeout(timeout))
-        self._banner_bytes += len(piece)
-        if self._banner_bytes > MAX_BANNER_BYTES:
-            raise SSHException(f"more than {MAX_BANNER_BYTES} bytes before the SSH version")
-        return piece
-
-
 class PunctualAuthHandler(AuthHandlerBase):  # type: ignore[misc]
     """paramiko's handler, waiting for the answer from before the question is sent.
 
@@ -130,6 +118,44 @@ class PunctualAuthHandler(AuthHandlerBase):  # type: ignore[misc]
             self.transport._send_message(message)
         return t.cast("t.Sequence[str]", self.wait_for_response(self.auth_event))
 
+    def _parse_userauth_info_request(self, m: t.Any) -> None:
+        """Pass on a question; in place of an answer to a password it wants a new one (RFC 4252 section 8)."""
+        if self.auth_method == "password":
+            raise Refusal(
+                TrustError(
+                    "authentication_refused",
+                    f"the server took the password of user {self.username!r} and wants it changed",
+                    remedy="It has expired: log in by hand and change it, or use a key.",
+                )
+            )
+        super()._parse_userauth_info_request(m)
+
+
+class LargeGroupExchange(GroupExchangeBase):  # type: ignore[misc]
+    """Diffie-Hellman in a group of the server's (RFC 4419) that is not too small, whatever the server says."""
+
+    min_bits = MIN_GROUP_BITS
+
+    def parse_next(self, ptype: int, m: t.Any) -> None:
+        """Handle the next message of the exchange; 31 is the server's choice of a group."""
+        if ptype == 31:
+            bits = m.get_mpint().bit_length()
+            m.rewind()
+            if bits < MIN_GROUP_BITS:
+                raise SSHException(f"the server chose a Diffie-Hellman group of {bits} bits")
+        super().parse_next(ptype, m)
+
+
+def _exchanges(installed: t.Mapping[str, t.Any], *, smallest_groups: bool) -> dict[str, t.Any]:
+    """Return paramiko's key exchanges, with X25519 under its standard name, too (RFC 8731), and no small groups."""
+    found = dict(installed)
+    if "curve25519-sha256@libssh.org" in found:
+        found.setdefault("curve25519-sha256", found["curve25519-sha256@libssh.org"])
+    name = "diffie-hellman-group-exchange-sha256"
+    if name in found and not smallest_groups:
+        found[name] = LargeGroupExchange
+    return found
+
 
 class VerifiedTransport(TransportBase):  # type: ignore[misc]
     """A client transport that asks ``judge`` about the host key at every key exchange.
@@ -152,9 +178,11 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     ) -> None:
         self._judge = judge
         self._judged_blob: bytes | None = None
+        self._kex_info = _exchanges(self._kex_info, smallest_groups=suite == "legacy")
         self._offered = algorithms.offered(suite, known_algorithms, self, without=without)
         self.agreed_kex = ""
         self._service_accepted = threading.Event()
+        self._ended_by: BaseException | None = None
         self.auth_handler: t.Any = None
         self._channel_handler_table: dict[int, t.Any]
         super().__init__(
@@ -166,9 +194,25 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         options = self.get_security_options()
         options.ciphers, options.digests = self._offered.ciphers, self._offered.macs
         options.kex = self._offered.kexes
-        self.use_compression(compression)
-        if has_optional("_channel_handler_table"):
-            self._channel_handler_table = _window_enforced(self._channel_handler_table)
+        if compression and has_optional("Packetizer.set_inbound_compressor"):
+            options.compression = ("zlib@openssh.com", "none")  # from the login on, and not before
+        self.feeds: Feeds | None = None
+        if can_feed():
+            self.feeds = Feeds()
+            self._channel_handler_table = self.feeds.handlers(self._channel_handler_table)
+
+    @property
+    def saved_exception(self) -> BaseException | None:
+        """What ended the connection."""
+        return self._ended_by
+
+    @saved_exception.setter
+    def saved_exception(self, exc: BaseException | None) -> None:
+        """Keep it; where paramiko's parsers trip over a message, the peer is to blame for it."""
+        self._ended_by = exc
+        if exc is not None and not isinstance(exc, (SSHException, EOFError, OSError)):
+            self._ended_by = SSHException(f"a message of the peer cannot be read ({type(exc).__name__}: {exc})")
+            self._ended_by.__cause__ = exc
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -182,6 +226,10 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
             super()._parse_kex_init(m)
         except paramiko.ssh_exception.IncompatiblePeer as exc:
             raise Refusal(_nothing_in_common(self._offered, theirs)) from exc
+        message = paramiko.Message(theirs)
+        message.get_bytes(16)  # cookie
+        their_kexes = message.get_list()
+        self.agreed_kex = next(name for name in self._offered.kexes if name in their_kexes)
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         """Verify the signature, then whose key it is (called inside every key exchange, RFC 4253 section 8)."""
@@ -197,11 +245,9 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
             self._judge(host_key)
         except BackhaulError as exc:
             raise Refusal(exc) from exc
+        except SSHException as exc:
+            raise Refusal(_unproven(exc)) from exc
         self._judged_blob = host_key
-        self.agreed_kex = next((name for name in self._offered.kexes if self._is_agreed(name)), "")
-
-    def _is_agreed(self, kex: str) -> bool:
-        return self._kex_info.get(kex) is type(self.kex_engine)
 
     @property
     def judged_host_key(self) -> bytes:
@@ -212,20 +258,25 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
 
     def _parse_service_accept(self, m: t.Any) -> None:
         super()._parse_service_accept(m)
-        if self._service_userauth_accepted:
+        m.rewind()
+        if m.get_string() == b"ssh-userauth":
             self._service_accepted.set()
 
     def ensure_session(self) -> None:
         """Ask for the user authentication service once (RFC 4253 section 10), and notice a connection that ends."""
         if not (self.active and self.initial_kex_done):
             raise SSHException("the connection is not open")
-        if not self._service_userauth_accepted:
+        if not self._service_accepted.is_set():
             self._send_message(_service_request())
             while not self._service_accepted.wait(0.05):
                 if not self.is_active():
-                    raise self.get_exception() or EOFError()
+                    raise self.saved_exception or EOFError()
         if self.auth_handler is None:
             self.auth_handler = self.get_auth_handler()
+
+    def feed_of(self, channel: t.Any, *, window_bytes: int) -> Feed | None:
+        """Return the direct feed of a channel that was just opened; None where paramiko's buffer must serve."""
+        return None if self.feeds is None else self.feeds.add(self, channel, window_bytes=window_bytes)
 
     def get_auth_handler(self) -> PunctualAuthHandler:
         """Return the handler for the one user authentication of this connection."""
@@ -237,6 +288,15 @@ def _service_request() -> t.Any:
     message.add_byte(paramiko.common.cMSG_SERVICE_REQUEST)
     message.add_string("ssh-userauth")
     return message
+
+
+def _unproven(reason: Exception) -> TrustError:
+    return TrustError(
+        "host_key_mismatch",
+        f"the server did not prove that the host key it shows is its own: {shown(str(reason).encode(), limit=300)}",
+        remedy="Whoever answers only knows the public half of the key, or changes what is sent: treat this as an attack"
+        " until it is explained.",
+    )
 
 
 def _check_signature_algorithm(signature: bytes, negotiated: str) -> None:
@@ -272,21 +332,3 @@ def _nothing_in_common(ours: algorithms.Suite, kex_init: bytes) -> TrustError:
         " 'algorithms: legacy'.",
         details=details,
     )
-
-
-def _window_enforced(table: t.Mapping[int, t.Any]) -> dict[int, t.Any]:
-    """Return paramiko's table of channel messages, with data beyond the window refused (RFC 4254 section 5.2).
-
-    paramiko trusts the peer to stop; one that does not would fill the memory.
-    """
-
-    def bounded(take: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
-        def check_and_take(channel: t.Any, message: t.Any) -> None:
-            take(channel, message)
-            if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size:
-                raise SSHException("the peer sent more than the channel's window allows")
-
-        return check_and_take
-
-    kinds = (paramiko.common.MSG_CHANNEL_DATA, paramiko.common.MSG_CHANNEL_EXTENDED_DATA)
-    return {kind: bounded(take) if kind in kinds else take for kind, take in table.items()}

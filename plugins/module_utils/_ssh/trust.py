@@ -10,6 +10,8 @@ import os
 import pwd
 import stat
 import time
+import typing as t
+from dataclasses import replace
 
 from .._errors import InputError
 from .._model import Endpoint
@@ -25,10 +27,15 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class HostTrust:
-    """The trust in one host, for the length of one connection: judges every key that the server shows."""
+    """The trust in one host, for the length of one connection: judges every key that the server shows.
 
-    def __init__(self, store: TrustStore) -> None:
-        self._store = store
+    ``load`` reads what is declared to be trustworthy. What vouches for the host is what it found at first; what revokes
+    is read again whenever the server shows its key again, so that a revocation ends long connections, too.
+    """
+
+    def __init__(self, load: t.Callable[[], TrustStore]) -> None:
+        self._load = load
+        self._store = load()
         self.verdict: Verdict | None = None
         self.shown: list[bytes] = []
 
@@ -39,9 +46,10 @@ class HostTrust:
 
     def judge(self, presented: bytes) -> None:
         """Accept the presented host key or raise TrustError; runs inside the key exchange."""
+        store = _with_revocations_of(self._load(), self._store) if self.verdict else self._store
         self.shown.append(presented)
         now = int(time.time())  # certificates have dates
-        self.verdict = self._store.judge(presented, now=now, verify_signature=verify_signature)
+        self.verdict = store.judge(presented, now=now, verify_signature=verify_signature)
 
     def known_algorithms(self) -> tuple[str, ...]:
         """Return the host key algorithms of which something is known, the best first."""
@@ -50,20 +58,32 @@ class HostTrust:
 
 def load_trust(endpoint: Endpoint) -> HostTrust:
     """Read what the endpoint declares to be trustworthy; ``invalid_input`` or ``unsafe_path`` when it cannot be."""
+    return HostTrust(lambda: _load_store(endpoint))
+
+
+def _load_store(endpoint: Endpoint) -> TrustStore:
     trust = endpoint.trust
     texts = [KnownHosts.parse(trust.known_hosts, origin="known_hosts")] if trust.known_hosts else []
     # With pins, too: nothing else can vouch for the host then, but its key may be revoked there.
     files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
     texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
-    return HostTrust(
-        TrustStore.build(
-            host=endpoint.host,
-            port=endpoint.port,
-            host_key_alias=trust.host_key_alias,
-            host_keys=trust.host_keys,
-            known_hosts=texts,
-            revoked_host_keys=_revocations(trust.revoked_host_keys),
-        )
+    return TrustStore.build(
+        host=endpoint.host,
+        port=endpoint.port,
+        host_key_alias=trust.host_key_alias,
+        host_keys=trust.host_keys,
+        known_hosts=texts,
+        revoked_host_keys=_revocations(trust.revoked_host_keys),
+    )
+
+
+def _with_revocations_of(latest: TrustStore, first: TrustStore) -> TrustStore:
+    """Return ``first`` with what ``latest`` revokes: a file that is just being rewritten takes no trust away."""
+    return replace(
+        first,
+        primary=replace(first.primary, revoked=latest.primary.revoked, faults=latest.primary.faults),
+        fallback=replace(first.fallback, revoked=latest.fallback.revoked, faults=latest.fallback.faults),
+        revoked_host_keys=latest.revoked_host_keys,
     )
 
 
@@ -132,8 +152,8 @@ def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Say whether ``signature`` over ``data`` was made with ``public_key``; all three as SSH encodes them."""
     try:
         algorithm = paramiko.Message(signature).get_text()
-        key_type = paramiko.Message(public_key).get_text()
-        key = paramiko.Transport._key_info[key_type](paramiko.Message(public_key))
+        # By the signature's algorithm: paramiko 5 knows no key class by the name of the key type "ssh-rsa".
+        key = paramiko.Transport._key_info[algorithm](paramiko.Message(public_key))
         return algorithm != "ssh-rsa" and bool(key.verify_ssh_sig(data, paramiko.Message(signature)))
     except (SSHException, KeyError, ValueError):
         return False

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
@@ -92,7 +93,14 @@ def test_temporary_comes_before_hidden_and_each_can_be_allowed() -> None:
 
 
 @given(st.text("ab*?[]!-.", max_size=8), st.text("ab-.!", min_size=1, max_size=8))
+@example("[?-.]", "a")
 def test_globs_mean_what_they_mean_to_python(pattern: str, name: str) -> None:
+    try:
+        fnmatch.fnmatchcase(name, pattern)
+    except re.error:  # Python 3.9 makes nonsense of a range that is written backwards
+        with pytest.raises(InputError, match="is not a glob"):
+            NameRules(patterns=[pattern])
+        return
     rules = NameRules(patterns=[pattern], hidden=True)
     if name not in (".", ".."):
         assert (reason(rules, name.encode()) == "") is fnmatch.fnmatchcase(name, pattern)

@@ -120,14 +120,14 @@ def test_a_format_that_says_no_definite_time_is_refused(bad: str, why: str) -> N
 class CentralEurope(datetime.tzinfo):
     """Summer time from April to September, and in the hour of October that comes twice, the first time (PEP 495)."""
 
-    def utcoffset(self, wall: datetime.datetime | None) -> datetime.timedelta:
-        summer = wall is not None and (4 <= wall.month <= 9 or (wall.month == 10 and not wall.fold))
+    def utcoffset(self, dt: datetime.datetime | None) -> datetime.timedelta:
+        summer = dt is not None and (4 <= dt.month <= 9 or (dt.month == 10 and not dt.fold))
         return datetime.timedelta(hours=2 if summer else 1)
 
-    def dst(self, wall: datetime.datetime | None) -> datetime.timedelta:
-        return self.utcoffset(wall) - datetime.timedelta(hours=1)
+    def dst(self, dt: datetime.datetime | None) -> datetime.timedelta:
+        return self.utcoffset(dt) - datetime.timedelta(hours=1)
 
-    def tzname(self, wall: datetime.datetime | None) -> str:
+    def tzname(self, dt: datetime.datetime | None) -> str:
         return "CET"
 
 

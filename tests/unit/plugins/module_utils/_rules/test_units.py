@@ -40,7 +40,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._rules import units
 def test_a_duration_is_read(text: str | float, seconds: float) -> None:
     result = units.duration(text, option="min_age")
     assert result == seconds
-    assert type(result) is (int if float(seconds).is_integer() else float)
+    assert result.__class__ is (int if float(seconds).is_integer() else float)
 
 
 @pytest.mark.parametrize("bad", ["", " ", "h", "1x", "1 2", "1 2d", "1d 2", "-1d", -1, "1..5", "1,5h", "1e3", "٣h"])
@@ -92,7 +92,7 @@ def test_a_negative_duration_may_be_allowed() -> None:
 def test_a_size_is_read(text: str | float, expected: int) -> None:
     result = units.size(text, option="min_size")
     assert result == expected
-    assert type(result) is int
+    assert result.__class__ is int
 
 
 @pytest.mark.parametrize("bad", ["", "-1", -5, "1G 2M", "1kk", "MiB", "10 Mi", "ten", "1s"])
@@ -121,7 +121,7 @@ def test_a_subclass_of_str_becomes_plain_in_the_error() -> None:
 
     with pytest.raises(InputError) as caught:
         units.size(Tagged("many"), option="min_size")
-    assert type(caught.value.details["value"]) is str
+    assert caught.value.details["value"].__class__ is str
     assert "'many'" in caught.value.cause
 
 

@@ -67,7 +67,7 @@ def test_short_reads_are_asked_again_without_a_gap(lengths: list[int]) -> None:
 class Reversing(MemoryDuplex):
     """Lets the answers to all requests that are under way arrive in reverse order."""
 
-    def receive(self, *, timeout_seconds: float) -> bytes | None:
+    def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
         self.say(b"".join(reversed(self.held)))
         self.held.clear()
         return super().receive(timeout_seconds=timeout_seconds)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Channel data straight from the transport's thread to whoever waits for it, without paramiko's buffer in between.
+
+``Channel.recv`` wakes the reader for every packet of 32 KiB and copies what it keeps. Here the reader says how much it
+waits for and is woken once, which is a quarter of the work of a transfer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+from .dependency import SSHException, paramiko
+
+# How much is taken before the peer is told that it may send as much again (RFC 4254 section 5.2).
+_ADJUST_SHARE = 8
+
+
+class Feed:
+    """What arrived on one channel and was not taken yet; ``put`` and ``end`` are called by the transport's thread.
+
+    ``window_bytes`` is what the channel was opened with: a peer that sends more than it was allowed is refused.
+    """
+
+    def __init__(self, transport: t.Any, channel: t.Any, *, window_bytes: int) -> None:
+        self._transport = transport
+        self._channel = channel
+        self._window_bytes = window_bytes
+        self._pieces: list[bytes] = []
+        self._waiting_bytes = 0
+        self._wanted_bytes = 1
+        self._owed_bytes = 0
+        self._ended = False
+        self._arrived = threading.Condition()
+
+    def put(self, piece: bytes) -> None:
+        """Keep a piece, and wake the reader when what it waits for is complete."""
+        with self._arrived:
+            self._pieces.append(piece)
+            self._waiting_bytes += len(piece)
+            if self._waiting_bytes + self._owed_bytes > self._window_bytes:
+                raise SSHException("the peer sent more than the channel's window allows")
+            if self._waiting_bytes >= self._wanted_bytes:
+                self._arrived.notify()
+
+    def end(self) -> None:
+        """Note that nothing more will come."""
+        with self._arrived:
+            self._ended = True
+            self._arrived.notify()
+
+    def take(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
+        """Return all that arrived, once it is ``wanted_bytes`` or the stream ended; None when that takes too long."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._arrived:
+            self._wanted_bytes = max(1, min(wanted_bytes, self._window_bytes // 2))
+            while self._waiting_bytes < self._wanted_bytes and not self._ended:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                # A transport that dies tells nobody: look after it now and then.
+                self._arrived.wait(min(left, 0.5))
+                if not self._transport.is_active():
+                    self._ended = True
+            pieces, self._pieces = self._pieces, []
+            taken, self._waiting_bytes = self._waiting_bytes, 0
+            self._owed_bytes += taken
+            nothing = not pieces and not self._ended
+        self._pay()
+        return None if nothing else (pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _pay(self) -> None:
+        """Let the peer send as much again as was taken, not for every little bit."""
+        with self._arrived:
+            if self._ended or self._owed_bytes < self._window_bytes // _ADJUST_SHARE:
+                return
+            paid, self._owed_bytes = self._owed_bytes, 0
+        message = paramiko.Message()
+        message.add_byte(paramiko.common.cMSG_CHANNEL_WINDOW_ADJUST)
+        message.add_int(self._channel.remote_chanid)
+        message.add_int(paid)
+        self._transport._send_user_message(message)
+
+
+class Feeds:
+    """The feeds of one transport, and the table of handlers that serves them (and bounds every other channel)."""
+
+    def __init__(self) -> None:
+        self._by_channel: dict[int, Feed] = {}
+
+    def add(self, transport: t.Any, channel: t.Any, *, window_bytes: int) -> Feed:
+        """Return the feed of a channel from now on; only while nothing was sent on it."""
+        feed = self._by_channel[channel.chanid] = Feed(transport, channel, window_bytes=window_bytes)
+        return feed
+
+    def handlers(self, table: t.Mapping[int, t.Any]) -> dict[int, t.Any]:
+        """Return paramiko's table of channel messages with ours in the place of some."""
+        common = paramiko.common
+        return {
+            **table,
+            common.MSG_CHANNEL_DATA: self._data(table[common.MSG_CHANNEL_DATA]),
+            common.MSG_CHANNEL_EXTENDED_DATA: _bounded(table[common.MSG_CHANNEL_EXTENDED_DATA]),
+            common.MSG_CHANNEL_EOF: self._ending(table[common.MSG_CHANNEL_EOF]),
+            common.MSG_CHANNEL_CLOSE: self._ending(table[common.MSG_CHANNEL_CLOSE]),
+        }
+
+    def _data(self, otherwise: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        bounded = _bounded(otherwise)
+
+        def take(channel: t.Any, message: t.Any) -> None:
+            feed = self._by_channel.get(channel.chanid)
+            if feed is None:
+                bounded(channel, message)
+            else:
+                feed.put(message.get_binary())
+
+        return take
+
+    def _ending(self, original: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        def end(channel: t.Any, message: t.Any) -> None:
+            original(channel, message)
+            feed = self._by_channel.get(channel.chanid)
+            if feed is not None:
+                feed.end()
+
+        return end
+
+
+def _bounded(take: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+    """Refuse data beyond the window on a channel that paramiko buffers: it trusts the peer to stop."""
+
+    def check_and_take(channel: t.Any, message: t.Any) -> None:
+        take(channel, message)
+        if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size:
+            raise SSHException("the peer sent more than the channel's window allows")
+
+    return check_and_take

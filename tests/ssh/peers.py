@@ -1,0 +1,208 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers made of paramiko or of nothing but a socket, so that a test can have them do what real ones never would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import paramiko
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Credentials, Endpoint, Timeouts, Trust
+from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
+from ansible_collections.backhaul.sftp.tests.trust.material import Key
+
+VERSION = b"SSH-2.0-Peer_1.0\r\n"
+Script = t.Callable[[socket.socket], None]
+
+
+@dataclass
+class Listener:
+    """A listening socket; ``seen`` counts its connections, ``faults`` keeps what its scripts raised."""
+
+    port: int
+    seen: int = 0
+    faults: list[BaseException] = field(default_factory=list)
+
+    def endpoint(self, key: Key | None = None, **changes: t.Any) -> Endpoint:
+        """Return an endpoint that pins the key and logs in with a password."""
+        trust = Trust(host_keys=(key.line,) if key else (), known_hosts_files=())
+        credentials = Credentials(user="backup", password="pass-word", use_agent=False)
+        return Endpoint(
+            **{
+                "role": "source",
+                "host": HOST,
+                "port": self.port,
+                "trust": trust,
+                "credentials": credentials,
+                "timeouts": Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20),
+                **changes,
+            }
+        )
+
+
+@contextlib.contextmanager
+def listening(script: Script) -> t.Iterator[Listener]:
+    """Run ``script`` on every connection, each in a thread of its own."""
+    with socket.create_server((HOST, 0)) as server:
+        listener = Listener(server.getsockname()[1])
+        threading.Thread(target=_accept, args=(server, script, listener), daemon=True).start()
+        try:
+            yield listener
+        finally:
+            # Closing alone would not wake a thread that waits in accept().
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(server: socket.socket, script: Script, listener: Listener) -> None:
+    while True:
+        try:
+            connection, _address = server.accept()
+        except OSError:
+            return
+        listener.seen += 1
+        threading.Thread(target=_serve, args=(connection, script, listener), daemon=True).start()
+
+
+def _serve(connection: socket.socket, script: Script, listener: Listener) -> None:
+    with connection:
+        try:
+            script(connection)
+        except (OSError, EOFError):
+            return
+        except BaseException as exc:
+            listener.faults.append(exc)
+            raise
+
+
+def packet(payload: bytes) -> bytes:
+    """Return a packet as it is before the first key exchange is done (RFC 4253 section 6)."""
+    padding = 16 - (len(payload) + 5) % 8
+    return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
+
+
+def read_packet(connection: socket.socket) -> bytes:
+    """Return the payload of the next packet that is not encrypted."""
+    length = int.from_bytes(_read(connection, 4), "big")
+    body = _read(connection, length)
+    return body[1 : length - body[0]]
+
+
+def read_version(connection: socket.socket) -> bytes:
+    """Return the client's version line."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += _read(connection, 1)
+    return line
+
+
+def _read(connection: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        piece = connection.recv(count - len(found))
+        if not piece:
+            raise EOFError
+        found += piece
+    return found
+
+
+def kex_init(kexes: str, host_keys: str, ciphers: str, macs: str, compression: str = "none") -> bytes:
+    """Return a server's KEXINIT (RFC 4253 section 7.1)."""
+    message = paramiko.Message()
+    message.add_byte(bytes([20]))
+    message.add_bytes(os.urandom(16))
+    for names in (kexes, host_keys, ciphers, ciphers, macs, macs, compression, compression, "", ""):
+        message.add_string(names)
+    message.add_boolean(False)
+    message.add_int(0)
+    return t.cast(bytes, message.asbytes())
+
+
+class Account(paramiko.ServerInterface):
+    """Lets in whoever asks, by any method, and records every attempt."""
+
+    def __init__(self) -> None:
+        self.attempts: list[str] = []
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey,password,keyboard-interactive"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        self.attempts.append(f"password {password}")
+        return t.cast(int, paramiko.AUTH_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return t.cast(int, paramiko.OPEN_SUCCEEDED)
+
+
+class Files(paramiko.SFTPServerInterface):
+    """The files of this machine, to read."""
+
+    def canonicalize(self, path: str) -> str:
+        return os.path.abspath(path)
+
+    def stat(self, path: str) -> t.Any:
+        return paramiko.SFTPAttributes.from_stat(os.stat(path))
+
+    lstat = stat
+
+    def open(self, path: str, flags: int, attr: t.Any) -> t.Any:
+        handle = paramiko.SFTPHandle(flags)
+        handle.readfile = open(path, "rb")  # noqa: SIM115 - the handle closes it
+        handle.stat = lambda: paramiko.SFTPAttributes.from_stat(os.stat(path))
+        return handle
+
+
+Conversation = t.Callable[[t.Any], None]
+
+
+@contextlib.contextmanager
+def paramiko_server(
+    key: Key,
+    *,
+    transport_class: t.Any = paramiko.Transport,
+    account: t.Callable[[], Account] = Account,
+    talk: Conversation | None = None,
+) -> t.Iterator[Listener]:
+    """Run a paramiko server with SFTP on the files of this machine.
+
+    ``talk`` gets each transport once its first keys are exchanged; the connection lasts until its client ends it.
+    """
+
+    def converse(connection: socket.socket) -> None:
+        transport = transport_class(connection)
+        transport.add_server_key(load_key(key.path))
+        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, sftp_si=Files)
+        transport.start_server(server=account())
+        try:
+            if talk is not None:
+                talk(transport)
+            transport.join()
+        finally:
+            transport.close()
+
+    with listening(_forgiving(converse)) as listener:
+        yield listener
+
+
+def _forgiving(script: Script) -> Script:
+    """A client that leaves in the middle is what most of these tests are about."""
+
+    def run(connection: socket.socket) -> None:
+        with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+            script(connection)
+
+    return run
+
+
+def load_key(path: Path) -> t.Any:
+    """Return the private key in a file."""
+    return paramiko.PKey.from_path(path)

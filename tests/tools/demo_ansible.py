@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run ansible-playbook for the demo: with settings of its own, its output trimmed, and never left running."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+_ROLE = "backhaul.sftp.backup_relay : "
+# What the role does for itself; a failure in there is shown all the same.
+_SILENT = ("Validating", "Forget", "Require", "Make the report", "Write the report")
+_STOP_SECONDS = 10
+
+
+class Run(t.NamedTuple):
+    """What came of a run: the exit status, the number of changed tasks, and the role's report."""
+
+    status: int
+    changed: int
+    report: dict[str, t.Any]
+
+    @property
+    def destination(self) -> dict[str, t.Any]:
+        """What became of the only destination."""
+        (entry,) = self.report["destinations"]
+        return t.cast("dict[str, t.Any]", entry)
+
+
+def play(playbook: str, inventory: Path, work: Path, *, show: t.Callable[[str], None]) -> Run:
+    """Run a playbook; ``show`` gets the lines that matter, while it runs."""
+    report = work / "report.json"
+    report.unlink(missing_ok=True)
+    show(f"$ ansible-playbook -i {inventory.name} {playbook}")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [sys.executable, str(program), "-i", str(inventory), playbook, "-e", f"backup_relay_report_file={report}"]
+    trimmed = _Trimmed(show)
+    with _running(command, work) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            trimmed.take(line.rstrip())
+        status = process.wait()
+    content = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return Run(status, trimmed.changed, content)
+
+
+@contextlib.contextmanager
+def _running(command: t.Sequence[str], work: Path) -> t.Iterator[subprocess.Popen[str]]:
+    """Run a program in a session of its own, so that it and all that it started can be ended."""
+    process = subprocess.Popen(
+        command,
+        cwd=work,
+        env=_environment(work),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="backslashreplace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_SECONDS)
+
+
+def _environment(work: Path) -> dict[str, str]:
+    """Return an environment in which no setting of the user matters, and nothing is written outside ``work``."""
+    settings = work / "ansible.cfg"
+    settings.touch()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "SSH_"))}
+    return {
+        **kept,
+        "HOME": str(work),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(settings),
+        "ANSIBLE_HOME": str(work / "ansible"),
+        "ANSIBLE_REMOTE_TMP": str(work / "ansible" / "tmp"),
+        "ANSIBLE_COLLECTIONS_PATH": str(work / "collections"),
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        "ANSIBLE_NOCOLOR": "true",
+    }
+
+
+class _Trimmed:
+    """Hands on the lines of ansible-playbook's output that tell something about backups."""
+
+    def __init__(self, show: t.Callable[[str], None]) -> None:
+        self._show = show
+        self._silent = False
+        self.changed = -1
+
+    def take(self, line: str) -> None:
+        line = re.sub(r" \*{3,}$", "", line).replace(_ROLE, "")
+        heading = re.match(r"(?:TASK|PLAY) \[(.*)\]$", line)
+        if heading:
+            self._silent = heading.group(1).startswith(_SILENT)
+        elif line.startswith(("fatal:", "failed:", "[ERROR]", "PLAY RECAP")):
+            self._silent = False
+        recap = re.match(r"localhost +:.* changed=(\d+) ", line)
+        if recap:
+            self.changed = int(recap.group(1))
+            line = re.sub(r" +", " ", line)
+        if line and not self._silent:
+            self._show(line)

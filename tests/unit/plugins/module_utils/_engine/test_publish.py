@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a temporary name to the final one, or to nothing at all."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.publish import Draft, Leftover, clear_away
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import UNANSWERED, UNHEARD, MemoryFiles, MemoryServer, chance
+
+FINAL = b"/out/db.tar"
+
+
+class Drafting:
+    """A server, a draft on it, and what it leaves behind."""
+
+    def __init__(self, **server: object) -> None:
+        self.server = MemoryServer(**server)  # type: ignore[arg-type]
+        self.left: list[Leftover] = []
+
+    def draft(self) -> Draft:
+        return Draft(MemoryFiles(self.server), FINAL, token=chance().token, left_behind=self.left)
+
+    def publish(self, *, replacing: bool) -> Draft:
+        with self.draft() as draft:
+            with draft.create() as writer:
+                writer.write(0, b"new")
+            draft.publish(replacing=replacing)
+        return draft
+
+
+def test_a_draft_is_hidden_private_and_beside_its_final_name() -> None:
+    here = Drafting()
+    with here.draft() as draft:
+        draft.create()
+        assert draft.path.startswith(b"/out/.backhaul-")
+        assert stat.S_IMODE(here.server.files[draft.path].mode) == 0o600
+        assert draft.publishing is False
+    assert here.server.files == {}
+
+
+def test_a_name_that_is_taken_is_left_alone_and_another_is_tried() -> None:
+    here = Drafting()
+    taken = b"/out/.backhaul-0000000000000000-db.tar.part"
+    here.server.links[taken] = b"/etc/passwd"
+    with here.draft() as draft:
+        draft.create()
+        assert draft.path != taken
+    assert taken in here.server.links
+
+
+def test_names_that_are_always_taken_are_given_up() -> None:
+    here = Drafting(wrong={"create": "already_exists"})
+    with pytest.raises(RemoteError) as caught, here.draft() as draft:
+        draft.create()
+    assert caught.value.code == "already_exists"
+    assert len(here.server.calls) == 3
+    assert here.left == []
+
+
+@pytest.mark.parametrize("can_replace", [True, False])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_publishing_leaves_the_new_file_alone_under_the_final_name(old: bytes | None, can_replace: bool) -> None:
+    here = Drafting(can_replace=can_replace)
+    if old is not None:
+        here.server.put(FINAL, old)
+    draft = here.publish(replacing=old is not None)
+    assert {path: here.server.content(path) for path in here.server.files} == {FINAL: b"new"}
+    assert draft.publishing is True
+    assert here.left == []
+
+
+@pytest.mark.parametrize("call", ["rename", "replace"])
+@pytest.mark.parametrize("can_replace", [True, False])
+def test_a_rename_that_is_refused_leaves_what_was_there(call: str, can_replace: bool) -> None:
+    here = Drafting(can_replace=can_replace, wrong={call: "permission_denied"})
+    here.server.put(FINAL, b"old")
+    if (call == "replace") is not can_replace:
+        return
+    with pytest.raises(BackhaulError) as caught:
+        here.publish(replacing=True)
+    assert (caught.value.code, caught.value.details["refused"]) == ("publish_failed", "permission_denied")
+    assert {path: here.server.content(path) for path in here.server.files} == {FINAL: b"old"}
+
+
+def test_a_file_that_appeared_meanwhile_is_not_overwritten() -> None:
+    here = Drafting()
+    with pytest.raises(RemoteError) as caught, here.draft() as draft:
+        draft.create()
+        here.server.put(FINAL, b"theirs")
+        draft.publish(replacing=False)
+    assert (caught.value.code, caught.value.path) == ("already_exists", FINAL)
+    assert here.server.content(FINAL) == b"theirs"
+    assert here.server.ours() == []
+
+
+def test_without_replace_a_second_rename_that_is_refused_brings_the_old_file_back() -> None:
+    here = Drafting(can_replace=False)
+    here.server.put(FINAL, b"old")
+    seen = 0
+
+    def refuse_the_second(name: str, path: bytes) -> None:
+        nonlocal seen
+        seen += name == "rename"
+        if seen == 2 and name == "rename":
+            raise RemoteError("permission_denied", "no", path=path)
+
+    here.server.on_call = refuse_the_second
+    with pytest.raises(BackhaulError) as caught:
+        here.publish(replacing=True)
+    assert caught.value.code == "publish_failed"
+    assert {path: here.server.content(path) for path in here.server.files} == {FINAL: b"old"}
+
+
+@pytest.mark.parametrize("failure", [UNHEARD, UNANSWERED])
+def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
+    here = Drafting()
+    here.server.fault(1, failure)
+    with pytest.raises(LinkError), here.draft() as draft:
+        draft.create()
+    assert here.left == [Leftover(b"/out/.backhaul-0000000000000000-db.tar.part")]
+    clear_away(MemoryFiles(here.server), here.left[0])
+    assert here.server.files == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({b"/aside": b"old"}, {b"/f": b"old"}),
+        ({b"/aside": b"old", b"/f": b"new"}, {b"/f": b"new"}),
+        ({b"/f": b"new"}, {b"/f": b"new"}),
+        ({}, {}),
+    ],
+)
+def test_an_old_file_is_brought_back_unless_its_place_is_taken(files: dict[bytes, bytes], expected: dict[bytes, bytes]) -> None:
+    server = MemoryServer()
+    for path, content in files.items():
+        server.put(path, content)
+    clear_away(MemoryFiles(server), Leftover(b"/aside", belongs=b"/f"))
+    assert {path: server.content(path) for path in server.files} == expected

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trust at every key exchange, and a socket that cannot stall."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import typing as t
+
+import paramiko
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.boundary import translated
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.channels import open_sftp
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.transport import GuardedSocket, VerifiedTransport
+from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import FakeSshServer, Login, fake_ssh_server, new_key
+
+
+class Open(Login):
+    """Lets everybody in."""
+
+    def check_auth_none(self, username: str) -> int:
+        return paramiko.common.AUTH_SUCCESSFUL
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        return True
+
+
+def renew_keys(server: FakeSshServer, key: paramiko.PKey) -> None:
+    """Let the server start a new key exchange, with this key."""
+    (transport,) = server.transports
+    transport.server_key_dict[key.get_name()] = key
+    thread = threading.Thread(target=transport.renegotiate_keys, daemon=True)
+    thread.start()
+
+
+def wait_for(condition: t.Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+
+def test_the_key_is_judged_again_at_every_renewal() -> None:
+    judged: list[bytes] = []
+    with fake_ssh_server(Open()) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
+        transport = VerifiedTransport(
+            GuardedSocket(raw, stall_seconds=5), judge=judged.append, suite="default", known_algorithms=()
+        )
+        transport.start_client()
+        assert judged == [server.host_key.asbytes()] == [transport.judged_host_key]
+        renew_keys(server, server.host_key)
+        wait_for(lambda: len(judged) == 2)
+        assert transport.is_active()
+        transport.close()
+
+
+@pytest.mark.parametrize("use", ["receive", "send"])
+def test_another_key_at_a_renewal_ends_the_connection_as_a_matter_of_trust(use: str) -> None:
+    with fake_ssh_server(Open()) as server, connect(server.endpoint()) as connection:
+        duplex = open_sftp(connection.transport, command="", seconds=5)
+        renew_keys(server, new_key())
+        wait_for(lambda: not connection.transport.is_active())
+        with pytest.raises(TrustError) as caught:
+            if use == "receive":
+                duplex.receive(timeout_seconds=5)
+            else:
+                duplex.send(b"x" * 100, timeout_seconds=5)
+    assert (caught.value.code, caught.value.retryable) == ("host_key_mismatch", False)
+
+
+def test_a_refusal_by_the_judge_comes_out_as_it_is() -> None:
+    ours = TrustError("host_key_revoked", "revoked")
+
+    def judge(_blob: bytes) -> None:
+        raise ours
+
+    with fake_ssh_server() as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
+        transport = VerifiedTransport(GuardedSocket(raw, stall_seconds=5), judge=judge, suite="default", known_algorithms=())
+        with pytest.raises(BackhaulError) as caught, translated("trying"):
+            transport.start_client()
+        transport.close()
+    assert caught.value is ours
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        return ours, server.accept()[0]
+
+
+def test_a_peer_that_takes_nothing_is_given_up_after_a_while() -> None:
+    ours, theirs = socket_pair()
+    with ours, theirs:
+        guarded = GuardedSocket(ours, stall_seconds=0.1)
+        guarded.settimeout(0.02)
+        with pytest.raises(OSError, match="takes no data"):
+            _send_for_ever(guarded)
+        assert guarded.stalled
+
+
+def _send_for_ever(guarded: GuardedSocket) -> None:
+    while True:
+        try:
+            guarded.send(b"x" * 65536)
+        except socket.timeout:
+            continue
+
+
+def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up() -> None:
+    ours, theirs = socket_pair()
+    with ours, theirs:
+        guarded = GuardedSocket(ours, stall_seconds=0.3)
+        guarded.settimeout(0.02)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            try:
+                guarded.send(b"x" * 65536)
+            except socket.timeout:
+                theirs.recv(65536)
+        assert not guarded.stalled
+
+
+def test_closing_wakes_whoever_receives_and_never_raises() -> None:
+    ours, theirs = socket_pair()
+    guarded = GuardedSocket(ours, stall_seconds=5)
+    got: list[bytes] = []
+    thread = threading.Thread(target=lambda: got.append(guarded.recv(1)))
+    thread.start()
+    guarded.close()
+    guarded.close()
+    thread.join(5)
+    assert got == [b""]
+    theirs.close()

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an endpoint trusts: which files are read, and which are refused."""
+
+from __future__ import annotations
+
+import base64
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, Trust
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import HostTrust, default_files, load_trust, verify_signature
+from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("keys")
+    return [make_key(folder / name, "ed25519") for name in ("one", "two")]
+
+
+def trust_in(**trust: t.Any) -> HostTrust:
+    trust.setdefault("known_hosts_files", ())
+    return load_trust(Endpoint(role="source", host="h", port=2222, trust=Trust(**trust)))
+
+
+def blob(line: str) -> bytes:
+    return base64.b64decode(line.split()[1])
+
+
+def refusal(subject: HostTrust, line: str) -> str:
+    with pytest.raises(TrustError) as caught:
+        subject.judge(blob(line))
+    return caught.value.code
+
+
+def test_text_and_files_and_pins_vouch_for_a_key(keys: list[str], tmp_path: Path) -> None:
+    line = f"[h]:2222 {keys[0]}\n"
+    file = tmp_path / "known_hosts"
+    file.write_text(line)
+    for trust in ({"known_hosts": line}, {"known_hosts_files": (str(file),)}, {"host_keys": (keys[0],)}):
+        subject = trust_in(**trust)
+        subject.judge(blob(keys[0]))
+        assert subject.verdict is not None
+        assert subject.known_algorithms() == ("ssh-ed25519",)
+        assert refusal(trust_in(**trust), keys[1]) == "host_key_mismatch"
+
+
+def test_nothing_known_is_unknown(keys: list[str]) -> None:
+    subject = trust_in()
+    assert refusal(subject, keys[0]) == "host_key_unknown"
+    assert subject.verdict is None
+
+
+def test_pins_are_exclusive_but_files_still_revoke(keys: list[str]) -> None:
+    assert refusal(trust_in(host_keys=(keys[1],), known_hosts=f"[h]:2222 {keys[0]}"), keys[0]) == "host_key_mismatch"
+    assert refusal(trust_in(host_keys=(keys[0],), known_hosts=f"@revoked * {keys[0]}"), keys[0]) == "host_key_revoked"
+
+
+def test_a_file_that_does_not_exist_is_empty_as_for_ssh(keys: list[str], tmp_path: Path) -> None:
+    assert refusal(trust_in(known_hosts_files=(str(tmp_path / "none"),)), keys[0]) == "host_key_unknown"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_write_is_refused(keys: list[str], tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(f"[h]:2222 {keys[0]}\n")
+    file.chmod(mode)
+    with pytest.raises(BackhaulError, match="written by others") as caught:
+        trust_in(known_hosts_files=(str(file),))
+    assert (caught.value.code, "chmod go-w" in caught.value.remedy) == ("unsafe_path", True)
+
+
+def test_a_file_of_somebody_else_is_refused(keys: list[str], tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    file = tmp_path / "known_hosts"
+    file.write_text(f"[h]:2222 {keys[0]}\n")
+    os.chown(file, 12345, 12345)
+    with pytest.raises(BackhaulError, match="another user") as caught:
+        trust_in(known_hosts_files=(str(file),))
+    assert caught.value.code == "unsafe_path"
+
+
+def test_a_folder_in_place_of_the_file_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BackhaulError, match="cannot be read") as caught:
+        trust_in(known_hosts_files=(str(tmp_path),))
+    assert caught.value.code == "invalid_input"
+
+
+def test_revocations_that_are_missing_refuse_every_key(keys: list[str], tmp_path: Path) -> None:
+    subject = trust_in(host_keys=(keys[0],), revoked_host_keys=str(tmp_path / "none"))
+    assert refusal(subject, keys[0]) == "host_key_revoked"
+
+
+def test_revocations_as_text_refuse_the_key_that_they_name(keys: list[str]) -> None:
+    assert refusal(trust_in(host_keys=(keys[0],), revoked_host_keys=keys[0]), keys[0]) == "host_key_revoked"
+    trust_in(host_keys=(keys[0],), revoked_host_keys=keys[1]).judge(blob(keys[0]))
+
+
+def test_the_files_of_ssh_are_found_by_the_account_and_not_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = default_files()
+    monkeypatch.setenv("HOME", "/somewhere/else")
+    assert default_files() == before
+    assert len(before) == 4
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0\0\0\x01", b"\xff" * 40, b"\0\0\0\x07ssh-rsa" + b"\0" * 20])
+def test_a_signature_that_makes_no_sense_is_not_true(junk: bytes, keys: list[str]) -> None:
+    assert verify_signature(blob(keys[0]), b"data", junk) is False
+    assert verify_signature(junk, b"data", junk) is False
