@@ -127,8 +127,8 @@ class FileSystem(t.Protocol):
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
         """Return a digest that the other side computed without sending the content; None when it cannot.
 
-        ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix, and
-        one beyond the end means the whole file. The local file system reads the file itself.
+        ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix,
+        and one beyond the end means the whole file. The local file system reads the file itself.
         """
 
     def space(self, path: bytes) -> Space | None:

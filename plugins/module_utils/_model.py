@@ -286,3 +286,5 @@ class Outcome:
 
 
 Progress = t.Callable[[int], None]
+# Asked for the progress of reading a file only to hash it: at which end, and which file.
+Watch = t.Callable[[Endpoint, bytes], Progress]

@@ -67,7 +67,7 @@ class Heartbeat:
         if "pid" in record:
             self._pid = int(record["pid"])
             return
-        now, key = time.monotonic(), (record["host"], record["path"])
+        now, key = time.monotonic(), (record["host"], record["path"] + record.get("doing", ""))
         # The first line comes after one interval: short transfers stay silent.
         since = self._shown.setdefault(key, now - float(record["seconds"]))
         if self._interval_seconds and now - since >= self._interval_seconds:
@@ -84,11 +84,10 @@ def progress_line(record: t.Mapping[str, t.Any]) -> str:
     """Return one line for people: destination, percent, bytes, rate, time left."""
     done, total, seconds = int(record["done_bytes"]), int(record["total_bytes"]), float(record["seconds"])
     rate = done / seconds if seconds else 0.0
-    percent = f"{100 * done // total:3d}%" if total else "  ?%"
+    part = f"{min(100 * done // total, 100):3d}% of {_size(total)}, " if total else ""
     left = f", {_clock((total - done) / rate)} left" if rate and total > done else ""
-    return (
-        f"  {record['host']}: {percent} of {_size(total)}, {_size(done)} sent, {_size(rate)}/s{left}  {record['path']}"
-    )
+    doing = record.get("doing", "sent")
+    return f"  {record['host']}: {part}{_size(done)} {doing}, {_size(rate)}/s{left}  {record['path']}"
 
 
 def _size(byte_count: float) -> str:

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
-import threading
 import typing as t
 from dataclasses import replace
 
-import asyncssh
 import paramiko
 import pytest
 
@@ -22,7 +18,8 @@ from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
-from .meeting import refusal, report_of, trusting
+from .gate import gate
+from .meeting import refusal, report_of, trusting, with_credentials
 from .peers import VERSION, kex_init, listening, packet, paramiko_server, read_packet, read_version
 from .sshd import sshd
 
@@ -113,8 +110,10 @@ def test_post_quantum_is_offered_alone_or_refused(workshop: Workshop) -> None:
     endpoint = known_by(workshop, "ed25519", algorithms="post_quantum")
     if HAS_ML_KEM:
         assert offer_of(endpoint)["kex"] == [*POST_QUANTUM, *SIGNS]
-    else:
-        assert "5.1" in refusal(endpoint, InputError, "dependency_missing").message
+        return
+    with listening(lambda connection: None) as server:
+        error = refusal(replace(endpoint, port=server.port), InputError, "dependency_missing")
+    assert "5.1" in error.message
 
 
 def test_what_is_known_of_the_host_is_offered_first(workshop: Workshop) -> None:
@@ -207,45 +206,14 @@ def test_legacy_reaches_a_server_with_cbc_and_sha1_macs(workshop: Workshop) -> N
     assert (report.cipher, report.mac) == ("aes128-cbc", "hmac-sha1")
 
 
-@contextlib.contextmanager
-def asyncssh_server(workshop: Workshop, **options: t.Any) -> t.Iterator[int]:
-    """Run asyncssh in a thread, with an Ed25519 host key and a client's key that may log in; yield its port."""
-    loop, ports = asyncio.new_event_loop(), []
-    ready = threading.Event()
-
-    async def serve() -> None:
-        acceptor = await asyncssh.listen(
-            HOST,
-            0,
-            server_host_keys=[str(workshop.key("ed25519", "host").path)],
-            authorized_client_keys=asyncssh.import_authorized_keys(workshop.key("ed25519", "client").line),
-            sftp_factory=True,
-            **options,
-        )
-        ports.append(acceptor.get_port())
-        ready.set()
-
-    loop.create_task(serve())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield ports[0]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-
-
 @pytest.mark.skipif(not HAS_ML_KEM, reason="ML-KEM came with paramiko 5.1")
 def test_post_quantum_insists(workshop: Workshop, modern: Server) -> None:
-    key_text = workshop.key("ed25519", "client").path.read_text()
     endpoint = replace(modern.endpoint(), algorithms="post_quantum")
     error = refusal(endpoint, TrustError, "algorithm_mismatch")
     assert set(error.details) == {"key exchange"}
-    with asyncssh_server(workshop, kex_algs=["curve25519-sha256", "mlkem768x25519-sha256"]) as port:
-        report = report_of(replace(endpoint, port=port))
+    with gate(workshop, kex_algs=["curve25519-sha256", "mlkem768x25519-sha256"]) as server:
+        report = report_of(with_credentials(replace(endpoint, port=server.port), password=server.password))
     assert report.kex == "mlkem768x25519-sha256"
-    assert key_text == endpoint.credentials.private_key
 
 
 class _Downgrading(paramiko.Transport):

@@ -24,7 +24,7 @@ import demo_screen as screen
 from demo_ansible import Run, play
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
 from ansible_collections.backhaul.sftp.tests.lab import Server, UnavailableError, start_asyncssh, start_openssh
 
 MIB = 1024 * 1024
@@ -97,11 +97,10 @@ def _start(stack: contextlib.ExitStack) -> Server:
 def _lets_us_in(server: Server) -> bool:
     """Try it, since sshd refuses accounts that are locked or have no shell, whatever their key is."""
     try:
-        with Ends() as ends:
-            ends.file_system(server.endpoint())
+        with open_file_system(server.endpoint()):
+            return True
     except BackhaulError:
         return False
-    return True
 
 
 def _fill(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import IntegrityError
 from .._filesystem import FileSystem
-from .._model import Attributes, Comparison, Digest, Progress
+from .._model import Attributes, Comparison, Digest, Endpoint, Progress
 
 # From the strongest claim about what a later reader will get to the one that costs most; the weakest is reported.
 _METHOD_ORDER = ("local", "check-file", "command", "readback")
@@ -19,6 +19,11 @@ _METHOD_ORDER = ("local", "check-file", "command", "readback")
 
 def no_progress(_byte_count: int) -> None:
     """Ignore progress."""
+
+
+def unwatched(_endpoint: Endpoint, _path: bytes) -> Progress:
+    """Watch nothing."""
+    return no_progress
 
 
 def read_digest(
@@ -76,6 +81,7 @@ def compare(
     mtime: int,
     source: SourceDigest,
     policy: str,
+    progress: Progress = no_progress,
 ) -> Comparison:
     """Say whether the file that was ``found`` at ``path`` is the same as the source, by the least costly proof.
 
@@ -88,7 +94,7 @@ def compare(
         return Comparison(same=False, compared_by="size")
     if policy == "size_mtime":
         return Comparison(same=found.mtime == mtime, compared_by="size_mtime")
-    theirs, ours = best_digest(files, path), source.get()
+    theirs, ours = best_digest(files, path, progress=progress), source.get()
     weakest = max(theirs.method, ours.method, key=lambda method: _METHOD_ORDER.index(_costed(method)))
     return Comparison(same=theirs.hexdigest == ours.hexdigest, compared_by=_costed(weakest), digest=theirs)
 

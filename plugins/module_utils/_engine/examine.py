@@ -12,10 +12,10 @@ import typing as t
 
 from .._errors import BackhaulError, InputError, RemoteError, SelectionError
 from .._filesystem import FileSystem
-from .._model import Attributes, Comparison, Endpoint, RelayOptions, Source, Step
+from .._model import Attributes, Comparison, Endpoint, Progress, RelayOptions, Source, Step
 from .._rules import plan
 from .._rules.paths import destination_path, split
-from .digest import SourceDigest, compare
+from .digest import SourceDigest, compare, no_progress
 
 
 @contextlib.contextmanager
@@ -54,16 +54,22 @@ def _described(kind: str) -> str:
 
 
 def examine_destination(
-    files: FileSystem, base: bytes, *, source: Source, digest: SourceDigest, options: RelayOptions
+    files: FileSystem,
+    base: bytes,
+    *,
+    source: Source,
+    digest: SourceDigest,
+    options: RelayOptions,
+    watched: t.Callable[[bytes], Progress] = lambda _path: no_progress,
 ) -> Step:
     """Look at one destination and return the step it needs; nothing is changed and the source is not read for it,
     except to compare files of the same size where no server can hash.
     """
     path = destination_path(base, split(source.path)[1])
-    step = _decide(files, path, source, digest, options)
+    step = _decide(files, path, source, digest, options, watched)
     if options.if_exists == "version" and step.action == "replace":
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(source.mtime))
-        step = _decide(files, plan.versioned_path(path, stamp), source, digest, options)
+        step = _decide(files, plan.versioned_path(path, stamp), source, digest, options, watched)
         if step.action == "replace":
             raise _version_taken(step.path)
     if step.transfers:
@@ -71,7 +77,14 @@ def examine_destination(
     return step
 
 
-def _decide(files: FileSystem, path: bytes, source: Source, digest: SourceDigest, options: RelayOptions) -> Step:
+def _decide(
+    files: FileSystem,
+    path: bytes,
+    source: Source,
+    digest: SourceDigest,
+    options: RelayOptions,
+    watched: t.Callable[[bytes], Progress],
+) -> Step:
     found = look(files, path)
     if found is None:
         missing = _missing_directories(files, split(path)[0], may_create=options.create_directories)
@@ -79,7 +92,14 @@ def _decide(files: FileSystem, path: bytes, source: Source, digest: SourceDigest
         return plan.decide(path, found=None, comparison=nothing, source=source, options=options, missing=missing)
     plan.require_file(path, found)
     comparison = compare(
-        files, path, found, size=source.size, mtime=source.mtime, source=digest, policy=options.compare
+        files,
+        path,
+        found,
+        size=source.size,
+        mtime=source.mtime,
+        source=digest,
+        policy=options.compare,
+        progress=watched(path),
     )
     return plan.decide(path, found=found, comparison=comparison, source=source, options=options)
 

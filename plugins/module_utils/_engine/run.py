@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from .._errors import BackhaulError, LinkError, shown
 from .._filesystem import FileSystem
-from .._model import Digest, Endpoint, Outcome, Progress, RelayOptions, Source, Step
+from .._model import Digest, Endpoint, Outcome, Progress, RelayOptions, Source, Step, Watch
 from .._rules.retry import RetryPolicy, may_retry
-from .digest import SourceDigest, best_digest
+from .digest import SourceDigest, best_digest, unwatched
 from .examine import at, examine_destination, examine_source
 from .publish import Leftover, clear_away
 from .transfer import Delivery, Transfer, apply_attributes
@@ -104,6 +104,7 @@ class Relay:
         options: RelayOptions,
         retries: RetryPolicy,
         chance: Chance,
+        watch: Watch = unwatched,
     ) -> None:
         self._ends = ends
         self._endpoint = endpoint
@@ -111,6 +112,7 @@ class Relay:
         self._options = options
         self._retries = retries
         self._chance = chance
+        self._watch = watch
         self._digest = SourceDigest(self._hash_source, path)
         self._source: Source | None = None
         self.bytes_read = 0
@@ -135,7 +137,8 @@ class Relay:
 
     def _hash_source(self) -> Digest:
         with at(self._endpoint):
-            return best_digest(self._ends.file_system(self._endpoint), self._path)
+            files = self._ends.file_system(self._endpoint)
+            return best_digest(files, self._path, progress=self._watch(self._endpoint, self._path))
 
     def _examine_source(self) -> Source:
         with at(self._endpoint):
@@ -151,7 +154,12 @@ class Relay:
         with at(destination.endpoint):
             files = self._ends.file_system(destination.endpoint)
             return examine_destination(
-                files, destination.path, source=source, digest=self._digest, options=self._options
+                files,
+                destination.path,
+                source=source,
+                digest=self._digest,
+                options=self._options,
+                watched=lambda path: self._watch(destination.endpoint, path),
             )
 
     def carry_out(self, destination: Destination, *, progress: Progress) -> tuple[Step, Outcome]:
@@ -177,7 +185,7 @@ class Relay:
         )
 
     def _tidy(self, destination: Destination, work: _Work) -> None:
-        """Try once more, over a new connection, to clear away what was left behind; what cannot be stays on the list."""
+        """Try once more, over a new connection, to clear away what was left behind; what cannot be stays listed."""
         if work.left_behind:
             self._ends.forget(destination.endpoint)
         with contextlib.suppress(BackhaulError):
@@ -213,6 +221,7 @@ class Relay:
                     options=self._options,
                     token=self._chance.token,
                     progress=progress,
+                    checked=self._watch(destination.endpoint, step.path),
                 )
                 transfer.run(step, delivery)
             elif step.action == "adjust":

@@ -15,7 +15,7 @@ from .._filesystem import FileSystem, Reader, Writer
 from .._model import Attributes, Digest, Endpoint, Progress, RelayOptions, Source, Step
 from .._rules.paths import split
 from .copy import copy, require_unchanged, source_changed
-from .digest import SourceDigest, read_digest
+from .digest import SourceDigest, no_progress, read_digest
 from .examine import at
 from .publish import Draft, Leftover
 
@@ -47,6 +47,7 @@ class Transfer:
     options: RelayOptions
     token: t.Callable[[], str]
     progress: Progress
+    checked: Progress = no_progress
 
     def run(self, step: Step, delivery: Delivery) -> None:
         """Bring the source under the step's path, or leave everything as it was and raise."""
@@ -122,7 +123,7 @@ class Transfer:
         try:
             found = None if self.options.verify == "readback" else self.files.digest(path, algorithm="sha256")
             if found is None and self.options.verify != "server":
-                found = read_digest(self.files, path)
+                found = read_digest(self.files, path, progress=self.checked)
         except RemoteError as exc:
             if exc.code != "not_found":
                 raise

@@ -60,7 +60,7 @@ def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector:
 
 
 def _asked_again(files: FileSystem, file: RemoteFile) -> Attributes | None:
-    """LSTAT what the listing left out; None for a file that is gone by now, what was said for one that is closed to us."""
+    """LSTAT what the listing left out; None for a file that is gone by now, the same for one that is closed to us."""
     try:
         return files.attributes(file.path, follow=False)
     except BackhaulError as exc:

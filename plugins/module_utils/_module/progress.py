@@ -5,7 +5,8 @@
 """Progress of a transfer as records in a file, which the action plugin turns into live lines.
 
 A module cannot show anything before it ends. So the controller names a file, and the module appends one line of JSON
-whenever enough time has passed: ``host``, ``path``, ``done_bytes``, ``total_bytes``, ``seconds``.
+whenever enough time has passed: ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes``,
+``total_bytes``, ``seconds``.
 """
 
 from __future__ import annotations
@@ -45,23 +46,33 @@ class ProgressLog:
     def __init__(self) -> None:
         self._file_name = os.environ.get(ENVIRONMENT_NAME, "")
 
-    def follow(self, host: str, path: bytes, *, total_bytes: t.Callable[[], int]) -> Progress:
-        """Return a callback for the bytes of one transfer."""
-        started = time.monotonic()
-        last, done = started, 0
+    def follow(self, host: str, path: bytes, *, total_bytes: t.Callable[[], int], doing: str = "sent") -> Progress:
+        """Return a callback for the bytes of one transfer, whose time runs from the first of them."""
+        started = last = 0.0
+        done = 0
 
         def count(byte_count: int) -> None:
-            nonlocal last, done
+            nonlocal started, last, done
             done += byte_count
             now = time.monotonic()
+            if not started:
+                started = last = now
             if self._file_name and now - last >= _RECORD_SECONDS:
                 last = now
-                self._write(host=host, path=shown(path), done=done, total=total_bytes(), seconds=now - started)
+                self._write(
+                    {
+                        "host": host,
+                        "path": shown(path),
+                        "doing": doing,
+                        "done_bytes": done,
+                        "total_bytes": total_bytes(),
+                        "seconds": round(now - started, 1),
+                    }
+                )
 
         return count
 
-    def _write(self, *, host: str, path: str, done: int, total: int, seconds: float) -> None:
-        record = {"host": host, "path": path, "done_bytes": done, "total_bytes": total, "seconds": round(seconds, 1)}
+    def _write(self, record: dict[str, object]) -> None:
         try:
             with open(self._file_name, "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")

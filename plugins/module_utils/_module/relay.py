@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .._engine.run import Chance, Destination, Relay
 from .._errors import BackhaulError, InputError, shown
-from .._model import Attributes, Source, Step
+from .._model import Attributes, Endpoint, Progress, Source, Step
 from .._options import (
     destinations_spec,
     read_endpoint,
@@ -25,6 +25,7 @@ from .._options import (
     transfer_spec,
     utc_text,
 )
+from .._rules.paths import destination_path, split
 from . import results
 from .boundary import Answer, Request, serve
 from .ends import Ends
@@ -61,6 +62,7 @@ def relay(request: Request) -> Answer:
             options=read_relay_options(params),
             retries=read_retries(params),
             chance=CHANCE,
+            watch=_watched,
         )
         source = job.source
         one = _planned if request.check_mode else _carried_out
@@ -149,10 +151,16 @@ def _planned(job: Relay, destination: Destination) -> Report:
 
 def _carried_out(job: Relay, destination: Destination) -> Report:
     label = destination.endpoint.label
-    progress = ProgressLog().follow(label, destination.path, total_bytes=lambda: job.source.size)
+    path = destination_path(destination.path, split(job.source.path)[1])
+    progress = ProgressLog().follow(label, path, total_bytes=lambda: job.source.size)
     step, outcome = job.carry_out(destination, progress=progress)
     diff = _diff(destination, step, job.source) if outcome.changed else None
     return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
+
+
+def _watched(endpoint: Endpoint, path: bytes) -> Progress:
+    """Show that a file is being read to be hashed; how much of it there is nobody knows for sure."""
+    return ProgressLog().follow(endpoint.label, path, total_bytes=lambda: 0, doing="checked")
 
 
 def _diff(destination: Destination, step: Step, source: Source) -> results.Json | None:
