@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import typing as t
+import uuid
 
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
 from ..module_utils._errors import BackhaulError
+from ..module_utils._module import withheld
 from ..module_utils._module.progress import ENVIRONMENT_NAME, TIME_LIMIT_NAME
 from ..module_utils._rules import units
 from ._endpoints import EndpointResolver
@@ -78,11 +81,18 @@ class EndpointAction(ActionBase):
         self._connection = self._local_connection()
         try:
             if self._task.async_val and not self._task.poll:
-                return self._execute(arguments, variables, detached=True)
+                return self._detach(arguments, variables)
             with heartbeat.following() as file_name, self._told(file_name):
                 return self._execute(arguments, variables, detached=False)
         finally:
             self._connection, self._play_context = original
+
+    def _detach(self, arguments: Vars, variables: Vars) -> Vars:
+        """Start the module in the background, with its secrets in its environment and in no file."""
+        secrets: dict[str, str] = {}
+        arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
+        with _environment({withheld.ENVIRONMENT_NAME: json.dumps(secrets)}):
+            return self._execute(arguments, variables, detached=True)
 
     def _execute(self, arguments: Vars, variables: Vars, *, detached: bool) -> Vars:
         return t.cast(
@@ -115,16 +125,23 @@ class EndpointAction(ActionBase):
             self._limit_seconds, self._task.async_val = self._task.async_val, 0
         if self._limit_seconds:
             told[TIME_LIMIT_NAME] = str(self._limit_seconds)
-        before = {name: os.environ.get(name) for name in told}
-        os.environ.update(told)
-        try:
+        with _environment(told):
             yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _environment(told: t.Mapping[str, str]) -> t.Iterator[None]:
+    """Let processes that are started in the block have these variables."""
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _with_this_python(variables: Vars, delegate_to: str | None) -> Vars:

@@ -14,6 +14,7 @@ server's, so that anything that carries bytes can be put in between; :class:`Mem
 from __future__ import annotations
 
 import struct
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -177,7 +178,7 @@ class FakeSftp:
         self._last_handle = 0
 
     def on(self, kind: int, answer: Answer, *, times: int = 1 << 30, after: int = 0) -> None:
-        """Answer requests of one type by ``answer(request, honest)``: the next ``times`` that follow ``after`` others."""
+        """Answer one type of request by ``answer(request, honest)``: ``times`` of them, after ``after`` others."""
         seen = 0
 
         def counted(request: Request, honest: Honest) -> list[bytes]:
@@ -343,7 +344,9 @@ class FakeSftp:
         if name == b"limits@openssh.com":
             return packet(EXTENDED_REPLY, u32(request.id) + b"".join(map(u64, self.limits)))
         if name == b"statvfs@openssh.com":
-            return packet(EXTENDED_REPLY, u32(request.id) + b"".join(map(u64, (512, 1024, 9, 7, 5, 0, 0, 0, 0, 0, 255))))
+            return packet(
+                EXTENDED_REPLY, u32(request.id) + b"".join(map(u64, (512, 1024, 9, 7, 5, 0, 0, 0, 0, 0, 255)))
+            )
         if name == b"posix-rename@openssh.com":
             return self._move(request, may_replace=True)
         return status(request.id, OK)
@@ -371,7 +374,7 @@ _HONEST: dict[int, t.Callable[[FakeSftp, Request], bytes]] = {
 
 
 class MemoryDuplex:
-    """A fake server at the other end of a channel that needs no time: silence is a timeout at once.
+    """A fake server at the other end of a channel; it answers at once or, as far as anybody waits, never.
 
     ``piece_bytes`` cuts what the server says into pieces of that size.
     """
@@ -390,7 +393,10 @@ class MemoryDuplex:
         """Return the next piece; None for silence, empty bytes after the end."""
         piece = bytes(self._said[: self._piece_bytes])
         del self._said[: self._piece_bytes]
-        return piece or (b"" if self.server.ended or self.closed else None)
+        if piece or self.server.ended or self.closed:
+            return piece
+        time.sleep(min(timeout_seconds, 0.01))
+        return None
 
     def say(self, unasked: bytes) -> None:
         """Let the server say something on its own."""

@@ -180,6 +180,7 @@ class Site:
         """Run the tasks and return when the run is over; ``play`` are more keywords of the play."""
         with self.playing(*tasks, hosts=hosts, arguments=arguments, env=env, **play) as running:
             running.wait()
+            eventually(lambda: not self.processes())
         return running.run()
 
     @contextmanager
@@ -254,6 +255,7 @@ class Site:
             "ANSIBLE_CALLBACKS_ENABLED": "results_file",
             # Ansible's own idea of the home is that of the password file.
             "ANSIBLE_ASYNC_DIR": str(self.home / ".ansible_async"),
+            "ANSIBLE_REMOTE_TEMP": str(self.home / ".ansible" / "tmp"),
             "ANSIBLE_NOCOLOR": "1",
             "PYTHONUNBUFFERED": "1",  # as on a terminal: what is shown can be read at once
             "RESULTS_FILE": str(results),

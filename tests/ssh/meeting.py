@@ -19,7 +19,6 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Trust,
 )
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
-
 from ansible_collections.backhaul.sftp.tests.lab import Server
 
 NO_FILES: tuple[str, ...] = ()

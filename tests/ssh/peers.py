@@ -126,8 +126,10 @@ def kex_init(kexes: str, host_keys: str, ciphers: str, macs: str, compression: s
     return t.cast(bytes, message.asbytes())
 
 
-class Account(paramiko.ServerInterface):
+class Account(paramiko.ServerInterface):  # type: ignore[misc]
     """Lets in whoever asks, by any method, and records every attempt."""
+
+    transport: t.Any
 
     def __init__(self) -> None:
         self.attempts: list[str] = []
@@ -143,7 +145,7 @@ class Account(paramiko.ServerInterface):
         return t.cast(int, paramiko.OPEN_SUCCEEDED)
 
 
-class Files(paramiko.SFTPServerInterface):
+class Files(paramiko.SFTPServerInterface):  # type: ignore[misc]
     """The files of this machine, to read."""
 
     def canonicalize(self, path: str) -> str:
@@ -181,7 +183,9 @@ def paramiko_server(
         transport = transport_class(connection)
         transport.add_server_key(load_key(key.path))
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, sftp_si=Files)
-        transport.start_server(server=account())
+        keeper = account()
+        keeper.transport = transport
+        transport.start_server(server=keeper)
         try:
             if talk is not None:
                 talk(transport)

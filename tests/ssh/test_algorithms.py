@@ -14,12 +14,11 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, LinkError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
-from ansible_collections.backhaul.sftp.tests.lab import Server
+from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
-from .gate import gate
-from .meeting import refusal, report_of, trusting, with_credentials
+from .meeting import refusal, report_of, trusting
 from .peers import VERSION, kex_init, listening, packet, paramiko_server, read_packet, read_version
 from .sshd import sshd
 
@@ -207,16 +206,15 @@ def test_legacy_reaches_a_server_with_cbc_and_sha1_macs(workshop: Workshop) -> N
 
 
 @pytest.mark.skipif(not HAS_ML_KEM, reason="ML-KEM came with paramiko 5.1")
-def test_post_quantum_insists(workshop: Workshop, modern: Server) -> None:
+def test_post_quantum_insists(modern: Server, lab: SharedLab) -> None:
     endpoint = replace(modern.endpoint(), algorithms="post_quantum")
     error = refusal(endpoint, TrustError, "algorithm_mismatch")
     assert set(error.details) == {"key exchange"}
-    with gate(workshop, kex_algs=["curve25519-sha256", "mlkem768x25519-sha256"]) as server:
-        report = report_of(with_credentials(replace(endpoint, port=server.port), password=server.password))
+    report = report_of(replace(lab.asyncssh().endpoint(), algorithms="post_quantum"))
     assert report.kex == "mlkem768x25519-sha256"
 
 
-class _Downgrading(paramiko.Transport):
+class _Downgrading(paramiko.Transport):  # type: ignore[misc]
     """Signs with another algorithm than the one that was agreed on."""
 
     def get_server_key(self) -> t.Any:
@@ -251,7 +249,7 @@ def test_a_signature_that_was_not_agreed_on_is_refused(workshop: Workshop, signs
 def test_a_forged_signature_is_refused(workshop: Workshop) -> None:
     """The server shows the right key, and signs with another one."""
 
-    class Forging(paramiko.Transport):
+    class Forging(paramiko.Transport):  # type: ignore[misc]
         def get_server_key(self) -> t.Any:
             return _Masked(super().get_server_key(), workshop.key("ed25519", "host").blob)
 

@@ -14,10 +14,11 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, LinkError, TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, TrustError
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.trust import oracle
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
@@ -25,6 +26,7 @@ from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
 from .gate import gate
 from .meeting import refusal, report_of, with_credentials
+from .peers import Account, paramiko_server
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration
@@ -128,9 +130,7 @@ def test_a_user_certificate_logs_in(server: Server, workshop: Workshop, kind: st
     )
     assert report_of(endpoint).authenticated_by == f"certificate of key {fingerprint(key.public_path)}"
     for_another = user_certificate(workshop, key, "-n", "somebody-else")
-    error = refusal(
-        with_credentials(server.endpoint(), private_key=text, certificate=for_another), TrustError, REFUSED
-    )
+    error = refusal(with_credentials(server.endpoint(), private_key=text, certificate=for_another), TrustError, REFUSED)
     # The bare key behind the certificate is another credential, and gets its chance.
     assert error.details["tried"] == [
         f"certificate of key {fingerprint(key.public_path)}",
@@ -143,11 +143,16 @@ REFUSED = "authentication_refused"
 
 def test_a_certificate_of_another_key_is_refused_before_it_is_sent(server: Server, workshop: Workshop) -> None:
     other = user_certificate(workshop, workshop.key("ed25519", "certified"), "-n", server.user)
-    for text in (other, "no certificate at all", workshop.key("ed25519", "client").line):
-        endpoint = with_credentials(
-            server.endpoint(), private_key=workshop.key("ed25519", "client").path.read_text(), certificate=text
-        )
-        assert "certificate" in refusal(endpoint, InputError, "invalid_input").message
+    key = workshop.key("ed25519", "client")
+    for text, says in (
+        (other, "another private key"),
+        (user_certificate(workshop, workshop.key("rsa2048", "certified"), "-n", server.user), "another type"),
+        (user_certificate(workshop, key, "-h", "-n", "127.0.0.1"), "host certificate"),
+        ("no certificate at all", "no certificate"),
+        (key.line, "no certificate"),
+    ):
+        endpoint = with_credentials(server.endpoint(), private_key=key.path.read_text(), certificate=text)
+        assert says in refusal(endpoint, InputError, "invalid_input").message
     alone = with_credentials(server.endpoint(), certificate=other)
     assert "no private key" in refusal(alone, InputError, "invalid_input").message
 
@@ -160,9 +165,10 @@ def agent_with(folder: Path, *keys: Path) -> t.Iterator[str]:
         [oracle.program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while not path.exists():
-            assert agent.poll() is None, "ssh-agent ended"
         environment = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+        # 2 is "cannot contact the agent"; 1 is "it has no keys".
+        while subprocess.run([oracle.program("ssh-add"), "-l"], env=environment, capture_output=True).returncode == 2:
+            assert agent.poll() is None, "ssh-agent ended"
         for key in keys:
             command = [oracle.program("ssh-add"), "-q", str(key)]
             subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
@@ -228,9 +234,10 @@ def test_more_keys_than_sshd_takes_tries_for(
 ) -> None:
     """The right key is the last one: the server hangs up before, and the error says what to do about that."""
     strangers = [workshop.key("ed25519", f"stranger-{index}").path for index in range(3)]
-    with sshd(workshop, "MaxAuthTries 3") as strict, agent_with(
-        tmp_path, *strangers, workshop.key("ed25519", "client").path
-    ) as path:
+    with (
+        sshd(workshop, "MaxAuthTries 3") as strict,
+        agent_with(tmp_path, *strangers, workshop.key("ed25519", "client").path) as path,
+    ):
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         error = refusal(with_credentials(strict.endpoint(), use_agent=True), TrustError, REFUSED)
         assert "fewer attempts" in error.message and not error.retryable
@@ -301,8 +308,7 @@ def test_every_wrong_credential_arrives_exactly_once(workshop: Workshop) -> None
 def test_the_declared_order_is_kept(workshop: Workshop, order: tuple[str, ...], first: str) -> None:
     with gate(workshop) as server:
         report_of(server.endpoint(private_key=server.key_text, password=server.password, authentications=order))
-    assert [attempt.split()[0] for attempt in server.attempts][0] == first
-    assert len({attempt.split()[0] for attempt in server.attempts}) == 1
+    assert {attempt.split()[0] for attempt in server.attempts} == {first}
 
 
 def test_what_is_not_among_the_authentications_is_never_sent(workshop: Workshop) -> None:
@@ -378,11 +384,34 @@ def test_nothing_is_sent_to_a_server_that_nobody_vouches_for(workshop: Workshop)
         assert len(server.attempts) == 1
 
 
-def test_the_connection_that_ends_while_logging_in_is_a_lost_link(workshop: Workshop) -> None:
-    """No credential was refused, so another try is no second attempt at a password."""
-    with sshd(workshop, "LoginGraceTime 0", "MaxStartups 1:100:1") as server:
-        report_of(server.endpoint())
-        with socket.create_connection((server.host, server.port)) as held:
-            held.recv(4)
-            error = refusal(server.endpoint(), LinkError, "server_busy")
-    assert error.retryable
+class _HangingUp(Account):
+    def check_auth_password(self, username: str, password: str) -> int:
+        super().check_auth_password(username, password)
+        self.transport.close()
+        return t.cast(int, paramiko.AUTH_FAILED)
+
+
+def test_a_server_that_hangs_up_on_a_password_is_not_asked_again(workshop: Workshop) -> None:
+    """To the network it looks like a lost link, which would be retried, and lock the account."""
+    key = workshop.key("ed25519", "host")
+    with paramiko_server(key, account=_HangingUp) as server:
+        error = refusal(server.endpoint(key), TrustError, REFUSED)
+    assert "after password was tried" in error.message and not error.retryable
+    assert server.seen == 1
+
+
+class _Expired(Account):
+    def check_auth_password(self, username: str, password: str) -> int:
+        message = paramiko.Message()
+        message.add_byte(bytes([60]))  # USERAUTH_PASSWD_CHANGEREQ, RFC 4252 section 8
+        message.add_string("Your password has expired.")
+        message.add_string("en")
+        self.transport._send_message(message)
+        return t.cast(int, paramiko.AUTH_FAILED)
+
+
+def test_a_password_that_has_expired_is_said_to_be(workshop: Workshop) -> None:
+    key = workshop.key("ed25519", "host")
+    with paramiko_server(key, account=_Expired) as server:
+        error = refusal(server.endpoint(key), TrustError, REFUSED)
+    assert "wants it changed" in error.message and not error.retryable

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import TrustError
-
 from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.trust.material import Certificate, Key, Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
+
 from .meeting import names, refusal, report_of, trusting
 from .sshd import sshd
 
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.integration
 GOOD = ("-h", "-I", "backup-1", "-z", "7", "-n", "127.0.0.1,backup.example", "-V", "-1w:+1w")
 
 
-def issued(workshop: Workshop, kind: str = "ed25519", authority: str = "ed25519", arguments: t.Any = GOOD) -> Certificate:
+def issued(
+    workshop: Workshop, kind: str = "ed25519", authority: str = "ed25519", arguments: t.Sequence[str] = GOOD
+) -> Certificate:
     """Return a certificate for a host key of this kind by an authority with a key of that kind."""
     return workshop.certificate(workshop.key(kind, "host"), workshop.key(authority, "authority"), *arguments)
 
@@ -70,8 +72,8 @@ def test_certificates_may_be_of_every_kind(workshop: Workshop, kind: str, author
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("-V", "20200101:20210101"), "2021-01-01"),
-        (("-V", "+1d:+2d"), "not valid"),
+        (("-V", "20200101:20210101"), "clock"),
+        (("-V", "+1d:+2d"), "clock"),
         (("-n", "other.example"), "127.0.0.1"),
         (("-O", "critical:force-something=yes"), "force-something"),
     ],
@@ -139,7 +141,7 @@ def test_a_certificate_of_a_stranger_is_a_plain_key(certified: tuple[Server, Cer
     server, certificate = certified
     stranger = authority_line(workshop.key("ed25519", "stranger"))
     error = refusal(trusting(server.endpoint(), known_hosts=stranger), TrustError, "host_key_unknown")
-    assert certificate.authority.line.split()[1] not in error.message
+    assert ssh_keygen("-l", "-f", certificate.authority.public_path).stdout.split()[1].decode() in error.message
     known = f"{stranger}{names(server)}{certificate.key.line}\n"
     report = report_of(trusting(server.endpoint(), known_hosts=known))
     assert (report.trusted_by, report.trust_origin) == ("known_hosts", "known_hosts:2")

@@ -82,8 +82,8 @@ def test_keys_renewed_by_the_server_change_no_byte(rekeying: Server, big_file: P
     with connect(rekeying.endpoint()) as connection, connection.file_system() as files:
         shown = judged_keys(connection)
         assert read_digest(files, big_file) == hashlib.sha256(content).hexdigest()
-        write(files, tmp_path / "copy", content)
-    assert (tmp_path / "copy").read_bytes() == content
+        write(files, tmp_path / "copy", content[: SIZE // 4])
+    assert (tmp_path / "copy").read_bytes() == content[: SIZE // 4]
     assert len(shown) >= 20, "the server renewed its keys too rarely for this test to say anything"
 
 
@@ -93,8 +93,8 @@ def test_keys_renewed_by_us_change_no_byte(workshop: Workshop, big_file: Path, t
         shown = judged_keys(connection)
         connection.transport.packetizer.REKEY_BYTES = 1024 * 1024
         assert read_digest(files, big_file) == hashlib.sha256(content).hexdigest()
-        write(files, tmp_path / "copy", content)
-    assert (tmp_path / "copy").read_bytes() == content
+        write(files, tmp_path / "copy", content[: SIZE // 4])
+    assert (tmp_path / "copy").read_bytes() == content[: SIZE // 4]
     assert len(shown) >= 10
 
 
@@ -175,7 +175,7 @@ def _append(path: Path, text: str) -> None:
         file.write(text)
 
 
-class _Impostor(paramiko.Transport):
+class _Impostor(paramiko.Transport):  # type: ignore[misc]
     """Has another host key, of the same type, as soon as the first key exchange is over."""
 
     impostor_key: t.ClassVar[Key]

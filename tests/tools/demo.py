@@ -202,7 +202,7 @@ def _third_run(sites: Sites) -> None:
 def _play(sites: Sites) -> Run:
     with screen.indented_output() as show:
         run = play("backhaul.sftp.demo", _inventory(sites), sites.work, show=show)
-    if run.status != 0:
+    if run.status != 0 or not run.report:
         raise BrokenPromiseError(f"ansible-playbook ended with status {run.status}; its output is above.")
     return run
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 _ROLE = "backhaul.sftp.backup_relay : "
 # What the role does for itself; a failure in there is shown all the same.
-_SILENT = ("Validating", "Forget", "Require", "Make the report", "Write the report")
+_SILENT = ("Validating", "Forget", "Require", "Make the report", "Write the report", "Hand the report")
+_CALLBACKS = Path(__file__).parents[1] / "integration" / "callback"
 _STOP_SECONDS = 10
 
 
@@ -37,19 +38,27 @@ class Run(t.NamedTuple):
 
 def play(playbook: str, inventory: Path, work: Path, *, show: t.Callable[[str], None]) -> Run:
     """Run a playbook; ``show`` gets the lines that matter, while it runs."""
-    report = work / "report.json"
-    report.unlink(missing_ok=True)
+    results = work / "results"
+    results.unlink(missing_ok=True)
     show(f"$ ansible-playbook -i {inventory.name} {playbook}")
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [sys.executable, str(program), "-i", str(inventory), playbook, "-e", f"backup_relay_report_file={report}"]
+    command = [sys.executable, str(program), "-i", str(inventory), playbook]
     trimmed = _Trimmed(show)
     with _running(command, work) as process:
         assert process.stdout is not None
         for line in process.stdout:
             trimmed.take(line.rstrip())
         status = process.wait()
-    content = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-    return Run(status, trimmed.changed, content)
+    return Run(status, trimmed.changed, _report(results))
+
+
+def _report(results: Path) -> dict[str, t.Any]:
+    """Return the fact that the role sets; empty where it did not get so far."""
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    for record in map(json.loads, lines):
+        if record["task"] == f"{_ROLE}Make the report":
+            return t.cast("dict[str, t.Any]", record["result"]["ansible_facts"]["backup_relay_report"])
+    return {}
 
 
 @contextlib.contextmanager
@@ -92,6 +101,9 @@ def _environment(work: Path) -> dict[str, str]:
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "results_file",
+        "RESULTS_FILE": str(work / "results"),
     }
 
 
@@ -104,6 +116,7 @@ class _Trimmed:
         self.changed = -1
 
     def take(self, line: str) -> None:
+        """Hand on a line, or keep it back."""
         line = re.sub(r" \*{3,}$", "", line).replace(_ROLE, "")
         heading = re.match(r"(?:TASK|PLAY) \[(.*)\]$", line)
         if heading:

@@ -14,15 +14,16 @@ import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "plugins"
 
-BELOW = {"_errors", "_model", "_rules"}
+BELOW = {"_errors", "_interruption", "_model", "_rules"}
 PORT = BELOW | {"_filesystem"}
 MODULE_UTILS = PORT | {"_sftp", "_ssh", "_local", "_engine", "_options", "_module"}
 
 # Each room, and the rooms that it may import. A room that is not listed here does not exist.
 DIRECTION: dict[str, set[str]] = {
     "_errors": set(),
+    "_interruption": set(),
     "_model": set(),
-    "_rules": BELOW,
+    "_rules": BELOW - {"_interruption"},
     "_filesystem": BELOW,
     "_sftp": PORT | {"_sftp"},
     "_local": PORT | {"_local"},

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import BackhaulError, LinkError
+from .._interruption import interrupt
 from .._options import log_spec
 from .._ssh.audit import recording
 from .progress import announce_process, time_limit_seconds
+from .withheld import restore, take_secrets
 
 Result = t.Dict[str, t.Any]
 
@@ -48,10 +50,13 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
     Every BackhaulError becomes ``fail_json``; anything else is a mistake of ours and keeps its traceback. A job that is
     cancelled (SIGTERM) leaves through the context managers, so that nothing half-done stays behind.
     """
+    secrets = take_secrets()
     module = AnsibleModule(argument_spec={**argument_spec, **log_spec()}, supports_check_mode=True)
+    module.no_log_values.update(secrets.values())
     signal.signal(signal.SIGTERM, _leave)
     announce_process()
-    request = Request(params=module.params, check_mode=module.check_mode, diff_mode=bool(module._diff))
+    params = restore(module.params, secrets)
+    request = Request(params=params, check_mode=module.check_mode, diff_mode=bool(module._diff))
     try:
         with recording(module.params["log_file"] or "", module.params["log_level"]), _limited(time_limit_seconds()):
             answer = body(request)
@@ -61,13 +66,26 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
         answer = Answer({"changed": False}, error=_too_long())
     for warning in answer.warnings:
         module.warn(warning)
+    invocation = {"invocation": {"module_args": _as_valid_text(module.params)}}
     if answer.error is not None:
-        module.fail_json(**{**answer.result, **answer.error.to_fail_json()})
-    module.exit_json(**answer.result)
+        module.fail_json(**{**answer.result, **answer.error.to_fail_json(), **invocation})
+    module.exit_json(**answer.result, **invocation)
 
 
-def _leave(_number: int, _frame: object) -> t.NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
+def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any type
+    """Escape bytes that are not UTF-8 in the parameters: Ansible refuses a whole result that shows them as they are.
+
+    They are in paths that were made from ``path_base64``.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {key: _as_valid_text(inner) for key, inner in value.items()}
+    return [_as_valid_text(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _leave(_number: int, _frame: object) -> None:
+    interrupt(SystemExit(128 + signal.SIGTERM))
 
 
 class _TimeIsUp(BaseException):
@@ -78,8 +96,8 @@ class _TimeIsUp(BaseException):
 def _limited(seconds: float) -> t.Iterator[None]:
     """Bound the body by the seconds of the task's ``async``; 0 is no bound."""
 
-    def expire(_number: int, _frame: object) -> t.NoReturn:
-        raise _TimeIsUp
+    def expire(_number: int, _frame: object) -> None:
+        interrupt(_TimeIsUp())
 
     if seconds > 0:
         signal.signal(signal.SIGALRM, expire)

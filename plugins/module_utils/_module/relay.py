@@ -113,6 +113,7 @@ def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destina
             **results.path_fields(destination.path),
             "state": "failed",
             "changed": False,
+            "attempts": exc.details.get("attempts", 1),
             "error": exc.to_dict(),
         }
         return Report({**_NOTHING_DONE, **failed}, error=exc)
@@ -199,9 +200,13 @@ def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warn
         if set(report.entry["not_applied"]) - {"fsync"}
     ]
     if len(reports) - len(errors) >= needed:
-        warnings += [f"{shown(error.message.encode())}" for error in errors]
+        warnings += [shown(_on_one_line(error)) for error in errors]
         return Answer(result, warnings=tuple(warnings))
     if len(reports) > 1:
         errors[0].details["failed"] = len(errors)
         errors[0].details["succeeded"] = len(reports) - len(errors)
     return Answer(result, error=errors[0], warnings=tuple(warnings))
+
+
+def _on_one_line(error: BackhaulError) -> bytes:
+    return error.message.replace("\n", " ").encode("utf-8", "surrogateescape")

@@ -13,11 +13,14 @@ import typing as t
 
 from .._errors import BackhaulError, LinkError
 from .._filesystem import Buffer
+from .._interruption import undivided
 from .._model import Attributes, Timeouts
 from . import wire
 
 # Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
 MAX_REPLY_BYTES = 256 * 1024 + 1024
+# How long an interruption may have to wait for a pause between two pieces of what arrives.
+_LONGEST_LOOK_SECONDS = 0.5
 
 
 _ValueT = t.TypeVar("_ValueT")
@@ -120,27 +123,30 @@ class Session:
         return self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds)
 
     def _send(self, packet: bytes) -> None:
-        with self._ending_on_error():
+        with undivided(), self._ending_on_error():
             self._duplex.send(packet, timeout_seconds=self._timeouts.stall_seconds)
 
     def _next_packet(self, deadline: float, what: str) -> memoryview:
         while not self._ready:
             left = deadline - time.monotonic()
-            piece = self._receive(left) if left > 0 else None
-            if piece is None:
+            if left <= 0:
                 raise LinkError(
                     "timed_out",
                     f"the server did not {what} in time",
                     remedy="The server or the network is stuck, or slower than connect_timeout, operation_timeout and"
                     " stall_timeout allow.",
                 )
-            if not piece:
-                raise _ended_early()
-            self._ready.extend(self._framer.feed(piece))
+            self._take_piece(min(left, _LONGEST_LOOK_SECONDS))
         return self._ready.popleft()
 
-    def _receive(self, seconds: float) -> bytes | None:
-        return self._duplex.receive(timeout_seconds=seconds, wanted_bytes=self._framer.missing_bytes)
+    def _take_piece(self, seconds: float) -> None:
+        """Wait for a piece and sort it into packets; an interruption must not lose what was taken already."""
+        with undivided():
+            piece = self._duplex.receive(timeout_seconds=seconds, wanted_bytes=self._framer.missing_bytes)
+            if piece:
+                self._ready.extend(self._framer.feed(piece))
+        if piece == b"":
+            raise _ended_early()
 
     def _dispatch(self, packet: memoryview) -> None:
         fields = wire.Unpacker(packet)

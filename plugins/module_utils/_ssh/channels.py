@@ -21,8 +21,6 @@ from .transport import RawSocket, VerifiedTransport
 # What a server may send ahead of being read: holds 64 replies of 255 KiB, and bounds what is kept.
 WINDOW_BYTES = 16 * 1024 * 1024
 _RECEIVE_BYTES = 4 * 1024 * 1024
-# What is kept of a server program's standard error, for the message.
-_COMPLAINT_BYTES = 1000
 
 
 class ChannelDuplex:
@@ -33,7 +31,6 @@ class ChannelDuplex:
         self._channel = channel
         self._feed = feed
         self._started = False
-        self._complaints = b""
 
     def send(self, data: Buffer, *, timeout_seconds: float) -> None:
         """Send all of ``data``; each part must be taken within ``timeout_seconds``."""
@@ -58,24 +55,16 @@ class ChannelDuplex:
         else:
             with translated("receiving"):
                 data = self._feed.take(timeout_seconds=timeout_seconds, wanted_bytes=wanted_bytes)
-        self._keep_complaints()
         if data == b"" and self._is_lost:
             raise self._lost()
-        if data == b"" and self._complaints and not self._started:
-            raise self._not_started()
+        if data == b"" and not self._started and self._feed is not None and self._feed.complaints:
+            raise self._not_started(self._feed.complaints)
         self._started = self._started or bool(data)
         return data
 
-    def _keep_complaints(self) -> None:
-        """Take what the SFTP server wrote to standard error: left alone, it would fill the window for good."""
-        while self._channel.recv_stderr_ready():
-            piece = self._channel.recv_stderr(_RECEIVE_BYTES)
-            if not piece:
-                break
-            self._complaints = (self._complaints + piece)[-_COMPLAINT_BYTES:]
-
-    def _not_started(self) -> RemoteError:
-        said = shown(self._complaints.strip())
+    @staticmethod
+    def _not_started(complaints: bytes) -> RemoteError:
+        said = shown(complaints.strip())
         return RemoteError(
             "unsupported",
             f"the SFTP server did not start; the last that it said: {said}",
@@ -85,11 +74,14 @@ class ChannelDuplex:
 
     def _receive_buffered(self, timeout_seconds: float) -> bytes | None:
         """The public path, for a paramiko without the names that feeding takes."""
-        self._channel.settimeout(timeout_seconds)
-        try:
-            return t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
-        except socket.timeout:
-            return None
+        deadline = time.monotonic() + timeout_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if self._channel.recv_stderr_ready():
+                self._channel.recv_stderr(_RECEIVE_BYTES)  # it shares the window with what is waited for
+            self._channel.settimeout(min(left, 0.5))
+            with contextlib.suppress(socket.timeout):
+                return t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
+        return None
 
     @property
     def _is_lost(self) -> bool:
@@ -98,6 +90,12 @@ class ChannelDuplex:
 
     def _lost(self) -> BackhaulError:
         """Return why the connection ended, as far as the transport knows: a refused rekey stays a TrustError."""
+        if self._transport.sock.stalled:
+            return LinkError(
+                "timed_out",
+                "the peer took no data for stall_timeout",
+                remedy="The server or the network is stuck, or slower than stall_timeout allows.",
+            )
         try:
             with translated("transferring"):
                 raise self._transport.saved_exception or EOFError()

@@ -55,6 +55,7 @@ REQUIRED = {
     "AuthHandler.send_auth_request": "to authenticate without losing the answer",
     "Packetizer.read_all": "to bound what one packet may hold",
     "Packetizer.read_message": "to bound what a server may repeat without an end",
+    "Packetizer.send_message": "to never leave half a packet behind when the job is cancelled",
 }
 # Without one of these the public path is taken, and what is lost is said.
 OPTIONAL = {

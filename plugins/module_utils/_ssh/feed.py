@@ -18,6 +18,10 @@ from .dependency import SSHException, paramiko
 
 # How much is taken before the peer is told that it may send as much again (RFC 4254 section 5.2).
 _ADJUST_SHARE = 8
+# Pieces smaller than this are joined: sixteen million of one byte each would take fifty times their size.
+_SMALL_BYTES = 4096
+# What is kept of a server program's standard error, for the message.
+_COMPLAINT_BYTES = 1000
 
 
 class Feed:
@@ -36,16 +40,31 @@ class Feed:
         self._owed_bytes = 0
         self._ended = False
         self._arrived = threading.Condition()
+        self.complaints = b""
 
     def put(self, piece: bytes) -> None:
         """Keep a piece, and wake the reader when what it waits for is complete."""
         with self._arrived:
-            self._pieces.append(piece)
+            if self._pieces and len(self._pieces[-1]) < _SMALL_BYTES:
+                self._pieces[-1] += piece
+            else:
+                self._pieces.append(piece)
             self._waiting_bytes += len(piece)
-            if self._waiting_bytes + self._owed_bytes > self._window_bytes:
-                raise SSHException("the peer sent more than the channel's window allows")
+            self._refuse_excess()
             if self._waiting_bytes >= self._wanted_bytes:
                 self._arrived.notify()
+
+    def complain(self, piece: bytes) -> None:
+        """Keep the last of what comes on standard error; left alone, it would fill the window for good."""
+        with self._arrived:
+            self.complaints = (self.complaints + piece)[-_COMPLAINT_BYTES:]
+            self._owed_bytes += len(piece)
+            self._refuse_excess()
+            self._arrived.notify()
+
+    def _refuse_excess(self) -> None:
+        if self._waiting_bytes + self._owed_bytes > self._window_bytes:
+            raise SSHException("the peer sent more than the channel's window allows")
 
     def end(self) -> None:
         """Note that nothing more will come."""
@@ -56,16 +75,10 @@ class Feed:
     def take(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
         """Return all that arrived, once it is ``wanted_bytes`` or the stream ended; None when that takes too long."""
         deadline = time.monotonic() + timeout_seconds
+        self._wanted_bytes = max(1, min(wanted_bytes, self._window_bytes // 2))
+        while not self._waited_enough(deadline):
+            self._pay()
         with self._arrived:
-            self._wanted_bytes = max(1, min(wanted_bytes, self._window_bytes // 2))
-            while self._waiting_bytes < self._wanted_bytes and not self._ended:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
-                # A transport that dies tells nobody: look after it now and then.
-                self._arrived.wait(min(left, 0.5))
-                if not self._transport.is_active():
-                    self._ended = True
             pieces, self._pieces = self._pieces, []
             taken, self._waiting_bytes = self._waiting_bytes, 0
             self._owed_bytes += taken
@@ -73,10 +86,29 @@ class Feed:
         self._pay()
         return None if nothing else (pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
+    def _waited_enough(self, deadline: float) -> bool:
+        """Wait for what is wanted, the end or the deadline; False when the peer must be paid before any of them."""
+        with self._arrived:
+            while self._waiting_bytes < self._wanted_bytes and not self._ended:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                if self._is_much_owed:
+                    return False
+                # A transport that dies tells nobody: look after it now and then.
+                self._arrived.wait(min(left, 0.5))
+                if not self._transport.is_active():
+                    self._ended = True
+            return True
+
+    @property
+    def _is_much_owed(self) -> bool:
+        return self._owed_bytes >= self._window_bytes // _ADJUST_SHARE
+
     def _pay(self) -> None:
         """Let the peer send as much again as was taken, not for every little bit."""
         with self._arrived:
-            if self._ended or self._owed_bytes < self._window_bytes // _ADJUST_SHARE:
+            if self._ended or not self._is_much_owed:
                 return
             paid, self._owed_bytes = self._owed_bytes, 0
         message = paramiko.Message()
@@ -103,7 +135,7 @@ class Feeds:
         return {
             **table,
             common.MSG_CHANNEL_DATA: self._data(table[common.MSG_CHANNEL_DATA]),
-            common.MSG_CHANNEL_EXTENDED_DATA: _bounded(table[common.MSG_CHANNEL_EXTENDED_DATA]),
+            common.MSG_CHANNEL_EXTENDED_DATA: self._complaints(table[common.MSG_CHANNEL_EXTENDED_DATA]),
             common.MSG_CHANNEL_EOF: self._ending(table[common.MSG_CHANNEL_EOF]),
             common.MSG_CHANNEL_CLOSE: self._ending(table[common.MSG_CHANNEL_CLOSE]),
         }
@@ -117,6 +149,19 @@ class Feeds:
                 bounded(channel, message)
             else:
                 feed.put(message.get_binary())
+
+        return take
+
+    def _complaints(self, otherwise: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        bounded = _bounded(otherwise)
+
+        def take(channel: t.Any, message: t.Any) -> None:
+            feed = self._by_channel.get(channel.chanid)
+            if feed is None:
+                bounded(channel, message)
+            else:
+                message.get_int()  # its kind: standard error is the only one there is (RFC 4254 section 5.2)
+                feed.complain(message.get_binary())
 
         return take
 

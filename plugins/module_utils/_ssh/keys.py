@@ -10,6 +10,8 @@ import io
 import typing as t
 
 from .._errors import InputError
+from .._rules.host_certificate import read_certificate
+from .._rules.ssh_wire import WireError
 from .dependency import SSHException, paramiko
 
 try:
@@ -78,10 +80,19 @@ def with_certificate(key: t.Any, certificate: str) -> t.Any:
     """
     try:
         key.load_certificate(certificate.strip())
-    except (SSHException, ValueError, IndexError, TypeError) as exc:
-        raise InputError(
-            "invalid_input",
-            "the certificate cannot be used: it is damaged, or belongs to another private key",
-            remedy="Give the one line of the -cert.pub file that was signed for this key.",
-        ) from exc
+        found = read_certificate(key.public_blob.key_blob)
+    except (SSHException, WireError, ValueError, IndexError, TypeError) as exc:
+        raise _unfit("it is damaged, no certificate at all, or for another type of key") from exc
+    if found.public_key.blob != key.asbytes():
+        raise _unfit("it belongs to another private key")
+    if found.role != "user":
+        raise _unfit(f"it is a {found.role} certificate, not one for users")
     return key
+
+
+def _unfit(why: str) -> InputError:
+    return InputError(
+        "invalid_input",
+        f"the certificate cannot be used: {why}",
+        remedy="Give the one line of the -cert.pub file that was signed for this key.",
+    )

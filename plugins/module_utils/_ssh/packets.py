@@ -10,6 +10,7 @@ import collections
 import typing as t
 import zlib
 
+from .._interruption import undivided
 from .dependency import MessageBase, PacketizerBase, SSHException
 
 # RFC 4253 section 6.1 demands 35,000 bytes; no sane peer exceeds OpenSSH's 256 KiB.
@@ -71,6 +72,11 @@ class BoundedPacketizer(PacketizerBase):  # type: ignore[misc]
                 raise SSHException(f"the peer sent more than {MAX_REPEATS} {REPEATED[kind]}")
             return kind, _whole(message)
         return kind, message
+
+    def send_message(self, data: t.Any) -> None:
+        """Send a message whole, or not at all: after half a packet the connection would be of no more use."""
+        with undivided():
+            super().send_message(data)
 
     def set_inbound_compressor(self, _compressor: object) -> None:
         """Inflate packets by our own means: a small one must not become a gigabyte."""

@@ -61,6 +61,7 @@ class GuardedSocket:
         self._stall_seconds = stall_seconds
         self._blocked_since: float | None = None
         self.stalled = False
+        self._closed = False  # read by paramiko's own close(), as socket.socket has it
         self.peer = ""
         with contextlib.suppress(OSError):
             self.peer = str(raw.getpeername()[0])
@@ -74,7 +75,7 @@ class GuardedSocket:
         return self._raw.recv(count)
 
     def send(self, data: bytes) -> int:
-        """Send some of ``data``; ETIMEDOUT when nothing could be sent for too long."""
+        """Send some of ``data``; ECONNABORTED when nothing could be sent for too long."""
         try:
             sent = self._raw.send(data)
         except socket.timeout:
@@ -82,13 +83,15 @@ class GuardedSocket:
             self._blocked_since = self._blocked_since or now
             if now - self._blocked_since > self._stall_seconds:
                 self.stalled = True
-                raise OSError(errno.ETIMEDOUT, "the peer takes no data") from None
+                # Not ETIMEDOUT: from Python 3.10 on that is a socket.timeout, after which paramiko tries again.
+                raise OSError(errno.ECONNABORTED, "the peer takes no data") from None
             raise
         self._blocked_since = None
         return sent
 
     def close(self) -> None:
         """Shut both directions down and close; never raises."""
+        self._closed = True
         with contextlib.suppress(OSError, EOFError):
             self._raw.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError, EOFError):
@@ -178,7 +181,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     ) -> None:
         self._judge = judge
         self._judged_blob: bytes | None = None
-        self._kex_info = _exchanges(self._kex_info, smallest_groups=suite == "legacy")
+        self._kex_info = _exchanges(TransportBase._kex_info, smallest_groups=suite == "legacy")
         self._offered = algorithms.offered(suite, known_algorithms, self, without=without)
         self.agreed_kex = ""
         self._service_accepted = threading.Event()
@@ -265,7 +268,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     def ensure_session(self) -> None:
         """Ask for the user authentication service once (RFC 4253 section 10), and notice a connection that ends."""
         if not (self.active and self.initial_kex_done):
-            raise SSHException("the connection is not open")
+            raise self.saved_exception or EOFError()
         if not self._service_accepted.is_set():
             self._send_message(_service_request())
             while not self._service_accepted.wait(0.05):

@@ -10,6 +10,7 @@ by the server, and ``fault`` makes one of them fail.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import stat
 import typing as t
@@ -276,11 +277,14 @@ class MemoryReader(_Handle):
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
         self._leave(exc_type)
 
+    def _between(self, start: int, stop: int) -> bytes:
+        return bytes(self._node.content[start:stop])
+
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[Buffer]:
         end = None if length is None else offset + length
         while True:
             stop = offset + BLOCK if end is None else min(offset + BLOCK, end)
-            block = self._call("read", lambda start=offset, stop=stop: bytes(self._node.content[start:stop]))
+            block = self._call("read", functools.partial(self._between, offset, stop))
             if not block:
                 return
             offset += len(block)
@@ -313,6 +317,7 @@ class MemoryWriter(_Handle):
 
     def set_attributes(self, wanted: Attributes) -> None:
         self._call("handle.set_attributes", lambda: apply(self._node, wanted))
+
 
 class MemoryEnds:
     """The engine's ``Ends`` over servers in memory, by role."""

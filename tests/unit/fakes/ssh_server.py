@@ -19,6 +19,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.keys import loa
 from ansible_collections.backhaul.sftp.tests.unit.fakes.listeners import HOST, listener
 
 USER = "backup"
+# paramiko.common.AUTH_FAILED and its like
+DONE, PARTIAL, FAILED = 0, 1, 2
 
 
 def new_key() -> paramiko.PKey:
@@ -32,7 +34,7 @@ def line_of(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-class Login(paramiko.ServerInterface):
+class Login(paramiko.ServerInterface):  # type: ignore[misc]
     """Lets nobody in, and remembers what it was shown; subclasses say more."""
 
     allowed = "publickey,password,keyboard-interactive"
@@ -45,18 +47,18 @@ class Login(paramiko.ServerInterface):
 
     def check_auth_none(self, username: str) -> int:
         self.seen.append("none")
-        return paramiko.common.AUTH_FAILED
+        return FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         self.seen.append(f"password {password}")
-        return paramiko.common.AUTH_FAILED
+        return FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self.seen.append(f"publickey {key.get_base64()}")
-        return paramiko.common.AUTH_FAILED
+        return FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.common.OPEN_SUCCEEDED
+        return 0  # OPEN_SUCCEEDED
 
 
 class FakeSshServer:

@@ -37,7 +37,9 @@ def test_reading_back_hashes_every_byte_and_counts_them(algorithm: str) -> None:
     assert sum(progress) == len(CONTENT)
 
 
-@pytest.mark.parametrize(("offered", "method"), [("check-file", "check-file"), ("command", "command"), (None, "readback")])
+@pytest.mark.parametrize(
+    ("offered", "method"), [("check-file", "check-file"), ("command", "command"), (None, "readback")]
+)
 def test_the_server_hashes_where_it_can(offered: str | None, method: str) -> None:
     here = files(offered)
     assert best_digest(here, b"/in/a") == Digest("sha256", SHA256, method)
@@ -82,7 +84,13 @@ def test_a_source_that_is_another_now_has_changed() -> None:
 
 def compared(found: Attributes | None, *, policy: str = "auto", here: MemoryFiles | None = None) -> Comparison:
     return compare(
-        here or files(), b"/in/a", found, size=len(CONTENT), mtime=7, source=SourceDigest(Counted(), b"/s"), policy=policy
+        here or files(),
+        b"/in/a",
+        found,
+        size=len(CONTENT),
+        mtime=7,
+        source=SourceDigest(Counted(), b"/s"),
+        policy=policy,
     )
 
 
@@ -94,7 +102,9 @@ def test_nothing_there_is_not_the_same() -> None:
 @pytest.mark.parametrize("policy", ["auto", "checksum", "size_mtime"])
 def test_another_size_settles_it_without_a_look_at_the_content(size: int | None, policy: str) -> None:
     here = files()
-    assert compared(Attributes(size=size, mtime=7), policy=policy, here=here) == Comparison(same=False, compared_by="size")
+    assert compared(Attributes(size=size, mtime=7), policy=policy, here=here) == Comparison(
+        same=False, compared_by="size"
+    )
     assert here.server.calls == []
 
 

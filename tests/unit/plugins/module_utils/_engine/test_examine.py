@@ -11,7 +11,12 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest import SourceDigest
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.examine import at, examine_destination, examine_source, look
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.examine import (
+    at,
+    examine_destination,
+    examine_source,
+    look,
+)
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Digest, RelayOptions, Source, Step
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE, MemoryFiles, MemoryServer
@@ -42,9 +47,13 @@ def test_the_source_is_a_regular_file_with_size_and_time() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "code"),
-    [(stat.S_IFIFO | 0o600, "invalid_input"), (stat.S_IFCHR, "invalid_input"), (stat.S_IFSOCK, "invalid_input"),
-     (0o644, "invalid_input")],
-)  # fmt: skip
+    [
+        (stat.S_IFIFO | 0o600, "invalid_input"),
+        (stat.S_IFCHR, "invalid_input"),
+        (stat.S_IFSOCK, "invalid_input"),
+        (0o644, "invalid_input"),
+    ],
+)
 def test_anything_else_is_refused_as_a_source(mode: int, code: str) -> None:
     server = MemoryServer()
     server.put(HERE.path, b"x", mode=mode)
@@ -108,7 +117,9 @@ def test_a_file_on_the_way_is_no_directory() -> None:
     assert code_of(lambda: examined(server, b"/out/file/")) == "invalid_input"
 
 
-@pytest.mark.parametrize(("base", "code"), [(b"/out", "invalid_input"), (b"/out/link", "unsafe_path"), (b"/out/..", "unsafe_path")])
+@pytest.mark.parametrize(
+    ("base", "code"), [(b"/out", "invalid_input"), (b"/out/link", "unsafe_path"), (b"/out/..", "unsafe_path")]
+)
 def test_directories_and_links_are_refused_as_a_destination(base: bytes, code: str) -> None:
     server = MemoryServer(links={b"/out/link": b"/out/file"})
     server.put(b"/out/file", b"")

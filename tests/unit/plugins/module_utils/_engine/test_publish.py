@@ -11,7 +11,13 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.publish import Draft, Leftover, clear_away
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import UNANSWERED, UNHEARD, MemoryFiles, MemoryServer, chance
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
+    UNANSWERED,
+    UNHEARD,
+    MemoryFiles,
+    MemoryServer,
+    chance,
+)
 
 FINAL = b"/out/db.tar"
 
@@ -137,7 +143,9 @@ def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
         ({}, {}),
     ],
 )
-def test_an_old_file_is_brought_back_unless_its_place_is_taken(files: dict[bytes, bytes], expected: dict[bytes, bytes]) -> None:
+def test_an_old_file_is_brought_back_unless_its_place_is_taken(
+    files: dict[bytes, bytes], expected: dict[bytes, bytes]
+) -> None:
     server = MemoryServer()
     for path, content in files.items():
         server.put(path, content)

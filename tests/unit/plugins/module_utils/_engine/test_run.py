@@ -55,7 +55,9 @@ class World:
             return exc
 
 
-def world(*, old: bytes | None = None, retries: int = 3, target: dict[str, t.Any] | None = None, **options: t.Any) -> World:
+def world(
+    *, old: bytes | None = None, retries: int = 3, target: dict[str, t.Any] | None = None, **options: t.Any
+) -> World:
     source, destination = MemoryServer(), MemoryServer(**(target or {}))
     source.put(PATH, NEW, mtime=MTIME)
     if old is not None:
@@ -83,7 +85,9 @@ def test_the_new_file_arrives_verified_and_a_second_run_changes_nothing(
     assert (again.state, again.changed, again.bytes_sent, again.compared_by) == ("unchanged", False, 0, "readback")
 
 
-def failures_at_every_call(side: str, failure: str, **how: t.Any) -> t.Iterator[tuple[World, Outcome | BackhaulError, str]]:
+def failures_at_every_call(
+    side: str, failure: str, **how: t.Any
+) -> t.Iterator[tuple[World, Outcome | BackhaulError, str]]:
     """Yield what became of a relay for a failure at the first call, the second, and so on until there are no more."""
     number = 1
     while True:
@@ -231,9 +235,14 @@ def test_the_source_is_hashed_once_for_all_destinations() -> None:
 
 @pytest.mark.parametrize(
     ("digests", "compared_by"),
-    [(("check-file", "check-file"), "check-file"), (("check-file", "command"), "command"), (("command", "local"), "command"),
-     ((None, "check-file"), "readback"), (("check-file", None), "readback")],
-)  # fmt: skip
+    [
+        (("check-file", "check-file"), "check-file"),
+        (("check-file", "command"), "command"),
+        (("command", "local"), "command"),
+        ((None, "check-file"), "readback"),
+        (("check-file", None), "readback"),
+    ],
+)
 def test_the_weaker_of_two_proofs_is_reported(digests: tuple[str | None, str | None], compared_by: str) -> None:
     here = world(old=NEW, target={"digest": digests[1]})
     here.source.digest = digests[0]
@@ -253,7 +262,12 @@ def test_another_content_of_the_same_size_is_found_and_repaired() -> None:
 def test_only_the_time_differs_and_only_the_time_is_set() -> None:
     here = world(old=NEW)
     _step, outcome = here.carry_out()
-    assert (outcome.state, outcome.changed, outcome.attributes_changed, outcome.bytes_sent) == ("unchanged", True, ("mtime",), 0)
+    assert (outcome.state, outcome.changed, outcome.attributes_changed, outcome.bytes_sent) == (
+        "unchanged",
+        True,
+        ("mtime",),
+        0,
+    )
     assert here.destination.files[TARGET].mtime == MTIME
     assert here.carry_out()[1].changed is False
 

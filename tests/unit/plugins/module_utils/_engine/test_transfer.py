@@ -15,7 +15,13 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest impor
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.examine import at
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.transfer import Delivery, Transfer, apply_attributes
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Comparison, RelayOptions, Source, Step
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
+    Attributes,
+    Comparison,
+    RelayOptions,
+    Source,
+    Step,
+)
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
@@ -26,6 +32,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
 
 CONTENT = bytes(range(256)) * 10
 FROM, TO = b"/in/a", b"/out/a"
+NOTHING = Attributes()
 
 
 class Job:
@@ -39,7 +46,7 @@ class Job:
         self.old = old
         self.delivery = Delivery()
 
-    def run(self, *, adjust: Attributes = Attributes(), missing: tuple[bytes, ...] = (), **options: t.Any) -> Delivery:
+    def run(self, *, adjust: Attributes = NOTHING, missing: tuple[bytes, ...] = (), **options: t.Any) -> Delivery:
         files = MemoryFiles(self.source)
         step = Step(
             "create" if self.old is None else "replace",
@@ -74,9 +81,15 @@ class Job:
 
 @pytest.mark.parametrize(
     ("verify", "digest", "verified_by"),
-    [("auto", "check-file", "check-file"), ("auto", "command", "command"), ("auto", None, "readback"), ("server", "command", "command"),
-     ("readback", "check-file", "readback"), ("acknowledged", "check-file", "acknowledged")],
-)  # fmt: skip
+    [
+        ("auto", "check-file", "check-file"),
+        ("auto", "command", "command"),
+        ("auto", None, "readback"),
+        ("server", "command", "command"),
+        ("readback", "check-file", "readback"),
+        ("acknowledged", "check-file", "acknowledged"),
+    ],
+)
 def test_the_copy_is_proven_as_asked_and_the_result_says_how(verify: str, digest: str | None, verified_by: str) -> None:
     job = Job(target={"digest": digest})
     delivery = job.run(verify=verify)

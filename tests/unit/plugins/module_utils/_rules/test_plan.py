@@ -11,7 +11,13 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Comparison, RelayOptions, Source, Step
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
+    Attributes,
+    Comparison,
+    RelayOptions,
+    Source,
+    Step,
+)
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules import plan
 
 SOURCE = Source(b"/in/a", 10, 1000, mode=0o640)
@@ -46,10 +52,15 @@ def test_another_file_there_can_be_an_error() -> None:
 @pytest.mark.parametrize(
     ("options", "found", "mode"),
     [
-        ({}, None, 0o600), ({}, FOUND, 0o644), ({}, Attributes(size=1), 0o600), ({"mode": 0o400}, None, 0o400),
-        ({"mode": 0o400}, FOUND, 0o400), ({"mode": 0}, FOUND, 0), ({"preserve_mode": True}, FOUND, 0o640),
+        ({}, None, 0o600),
+        ({}, FOUND, 0o644),
+        ({}, Attributes(size=1), 0o600),
+        ({"mode": 0o400}, None, 0o400),
+        ({"mode": 0o400}, FOUND, 0o400),
+        ({"mode": 0}, FOUND, 0),
+        ({"preserve_mode": True}, FOUND, 0o640),
     ],
-)  # fmt: skip
+)
 def test_the_mode_is_what_was_asked_for_or_what_was_there_or_private(
     options: dict[str, t.Any], found: Attributes | None, mode: int
 ) -> None:
@@ -78,7 +89,7 @@ def test_the_time_is_the_sources_where_it_is_to_be(preserve: bool, mtime: int | 
         ({"preserve_mode": True}, FOUND, Attributes(mode=0o640)),
         ({"mode": 0o600}, Attributes(size=10, mtime=999), Attributes(mode=0o600, atime=1000, mtime=1000)),
     ],
-)  # fmt: skip
+)
 def test_only_what_differs_is_adjusted_on_the_same_content(
     options: dict[str, t.Any], found: Attributes, drift: Attributes
 ) -> None:
@@ -89,9 +100,15 @@ def test_only_what_differs_is_adjusted_on_the_same_content(
 
 @pytest.mark.parametrize(
     ("mode", "code"),
-    [(stat.S_IFDIR, "invalid_input"), (stat.S_IFLNK, "unsafe_path"), (stat.S_IFIFO, "unsafe_path"), (stat.S_IFBLK, "unsafe_path"),
-     (0, "unsafe_path"), (None, "unsafe_path")],
-)  # fmt: skip
+    [
+        (stat.S_IFDIR, "invalid_input"),
+        (stat.S_IFLNK, "unsafe_path"),
+        (stat.S_IFIFO, "unsafe_path"),
+        (stat.S_IFBLK, "unsafe_path"),
+        (0, "unsafe_path"),
+        (None, "unsafe_path"),
+    ],
+)
 def test_nothing_but_a_regular_file_is_written_over(mode: int | None, code: str) -> None:
     with pytest.raises(BackhaulError) as caught:
         plan.require_file(b"/out/a", Attributes(mode=mode))
@@ -101,8 +118,14 @@ def test_nothing_but_a_regular_file_is_written_over(mode: int | None, code: str)
 
 @pytest.mark.parametrize(
     ("path", "versioned"),
-    [(b"/o/db.tar.gz", b"/o/db-S.tar.gz"), (b"/o/db", b"/o/db-S"), (b"/o/.hidden", b"/o/.hidden-S"), (b"db.tar", b"db-S.tar"),
-     (b"/a.b/db", b"/a.b/db-S"), (b"/o/\xff.x", b"/o/\xff-S.x")],
-)  # fmt: skip
+    [
+        (b"/o/db.tar.gz", b"/o/db-S.tar.gz"),
+        (b"/o/db", b"/o/db-S"),
+        (b"/o/.hidden", b"/o/.hidden-S"),
+        (b"db.tar", b"db-S.tar"),
+        (b"/a.b/db", b"/a.b/db-S"),
+        (b"/o/\xff.x", b"/o/\xff-S.x"),
+    ],
+)
 def test_a_version_goes_in_front_of_the_first_dot(path: bytes, versioned: bytes) -> None:
     assert plan.versioned_path(path, "S") == versioned

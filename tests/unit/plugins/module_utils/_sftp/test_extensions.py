@@ -40,7 +40,15 @@ def opened(server: FakeSftp) -> Session:
 
 @pytest.mark.parametrize(
     ("announced", "used"),
-    [(0, 32_768), (1, 1024), (1023, 1024), (32_768, 32_768), (261_120, 261_120), (2**20, 261_120), (2**64 - 1, 261_120)],
+    [
+        (0, 32_768),
+        (1, 1024),
+        (1023, 1024),
+        (32_768, 32_768),
+        (261_120, 261_120),
+        (2**20, 261_120),
+        (2**64 - 1, 261_120),
+    ],
 )
 def test_limits_are_kept_between_a_floor_and_a_ceiling(announced: int, used: int) -> None:
     limits = extensions.ask_limits(opened(FakeSftp(limits=(262_144, announced, announced, 0))))
@@ -107,8 +115,13 @@ def test_check_file_is_asked_as_the_draft_has_it(length: int | None) -> None:
     assert ask(subject, length) == Digest("sha256", SHA256, "check-file")
     (request,) = server.requests
     assert [request.text(), request.text(), request.text(), request.u64(), request.u64(), request.u32()] == [
-        b"check-file-name", b"/a b", b"sha256", 0, length or 0, 0,
-    ]  # fmt: skip
+        b"check-file-name",
+        b"/a b",
+        b"sha256",
+        0,
+        length or 0,
+        0,
+    ]
 
 
 def test_the_first_zero_bytes_are_not_asked_of_check_file_where_zero_means_all() -> None:
@@ -120,10 +133,15 @@ def test_the_first_zero_bytes_are_not_asked_of_check_file_where_zero_means_all()
 @pytest.mark.parametrize(
     "answer",
     [
-        check_file(b"md5"), check_file(value=b""), check_file(value=b"x" * 31), check_file(value=b"x" * 64), check_file(b"\xff"),
-        lambda request: status(request.id, 4), lambda request: status(request.id, 3),
+        check_file(b"md5"),
+        check_file(value=b""),
+        check_file(value=b"x" * 31),
+        check_file(value=b"x" * 64),
+        check_file(b"\xff"),
+        lambda request: status(request.id, 4),
+        lambda request: status(request.id, 3),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_is_not_the_digest_asked_for_is_none_at_all(answer: t.Callable[[Request], bytes]) -> None:
     subject, _server = digests(answer)
     assert ask(subject) is None
@@ -175,9 +193,21 @@ def test_the_command_is_constant_and_the_path_goes_to_its_input() -> None:
 
 @pytest.mark.parametrize(
     "output",
-    [LINE[:-1], LINE + b"x", LINE + LINE, b"\n" + LINE, b"motd\n" + LINE, LINE.upper(), LINE[1:], b"a" + LINE, b"", b"\xff" * 70,
-     SHA256.encode() + b"\n", hashlib.sha512(b"").hexdigest().encode() + b" *-\n"],
-)  # fmt: skip
+    [
+        LINE[:-1],
+        LINE + b"x",
+        LINE + LINE,
+        b"\n" + LINE,
+        b"motd\n" + LINE,
+        LINE.upper(),
+        LINE[1:],
+        b"a" + LINE,
+        b"",
+        b"\xff" * 70,
+        SHA256.encode() + b"\n",
+        hashlib.sha512(b"").hexdigest().encode() + b" *-\n",
+    ],
+)
 def test_an_answer_that_is_not_exactly_one_digest_line_is_refused_for_good(output: bytes) -> None:
     subject, _server = digests(None, Runner((0, output)), policy="command")
     assert ask(subject) is None
@@ -189,7 +219,9 @@ def test_the_backslash_of_an_escaped_name_is_passed_over() -> None:
     assert ask(subject) == Digest("sha256", SHA256, "command")
 
 
-@pytest.mark.parametrize(("exit_status", "asked_again"), [(1, False), (123, True), (126, False), (127, False), (255, False)])
+@pytest.mark.parametrize(
+    ("exit_status", "asked_again"), [(1, False), (123, True), (126, False), (127, False), (255, False)]
+)
 def test_a_command_that_failed_for_one_file_is_tried_for_the_next(exit_status: int, asked_again: bool) -> None:
     subject, _server = digests(None, Runner((exit_status, LINE)), policy="command")
     assert ask(subject) is None

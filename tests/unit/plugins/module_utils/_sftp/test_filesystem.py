@@ -16,7 +16,15 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import filesys
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, attrs, names, packet, status, u32
+from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+    FakeSftp,
+    MemoryDuplex,
+    attrs,
+    names,
+    packet,
+    status,
+    u32,
+)
 
 
 def opened(server: FakeSftp) -> tuple[SftpFileSystem, MemoryDuplex]:

@@ -18,7 +18,16 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem imp
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.reader import MAX_IN_FLIGHT
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, Request, attrs, data, packet, status, u32
+from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+    FakeSftp,
+    MemoryDuplex,
+    Request,
+    attrs,
+    data,
+    packet,
+    status,
+    u32,
+)
 
 CONTENT = bytes(range(256)) * 40
 
@@ -75,7 +84,11 @@ class Reversing(MemoryDuplex):
     def __init__(self, server: FakeSftp) -> None:
         super().__init__(server)
         self.held: list[bytes] = []
-        server.on(fake_sftp.READ, lambda request, honest: self.held.extend(honest()) or [])  # type: ignore[func-returns-value]
+        server.on(fake_sftp.READ, self._hold)
+
+    def _hold(self, request: Request, honest: fake_sftp.Honest) -> list[bytes]:
+        self.held.extend(honest())
+        return []
 
 
 def test_answers_in_reverse_order_are_put_in_order() -> None:

@@ -57,7 +57,10 @@ def test_a_block_may_be_reused_on_return() -> None:
 def test_one_write_that_fails_among_others_that_succeed_is_never_lost(number: int, how: str) -> None:
     server = small_blocks()
     server.on(fake_sftp.WRITE, lambda r, honest: [status(r.id, 4, b"disk full")], after=number, times=1)
-    with pytest.raises(BackhaulError, match="disk full") as caught, file_system(server).create(b"/a", mode=0o600) as writer:
+    with (
+        pytest.raises(BackhaulError, match="disk full") as caught,
+        file_system(server).create(b"/a", mode=0o600) as writer,
+    ):
         writer.write(0, bytes(100 * 1024))
         if how != "leave":
             getattr(writer, how)()

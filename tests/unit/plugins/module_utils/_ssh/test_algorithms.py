@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import paramiko
 import pytest
 
@@ -52,10 +54,11 @@ def test_one_algorithm_can_be_asked_for_alone() -> None:
 class Old:
     """A paramiko that lacks the key exchange of the suite."""
 
-    _kex_info = {"diffie-hellman-group14-sha256": object}
-    _key_info = paramiko.Transport._key_info
-    _cipher_info = paramiko.Transport._cipher_info
-    _mac_info = paramiko.Transport._mac_info
+    def __init__(self) -> None:
+        self._kex_info: t.Mapping[str, object] = {"diffie-hellman-group14-sha256": object}
+        self._key_info: t.Mapping[str, object] = paramiko.Transport._key_info
+        self._cipher_info: t.Mapping[str, object] = paramiko.Transport._cipher_info
+        self._mac_info: t.Mapping[str, object] = paramiko.Transport._mac_info
 
 
 def test_a_library_that_lacks_what_is_demanded_is_said() -> None:

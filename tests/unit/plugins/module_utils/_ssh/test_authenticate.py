@@ -13,13 +13,16 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
-from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import FakeSshServer, Login, fake_ssh_server, new_key
-
-FAILED, PARTIAL, DONE = (
-    paramiko.common.AUTH_FAILED,
-    paramiko.common.AUTH_PARTIALLY_SUCCESSFUL,
-    paramiko.common.AUTH_SUCCESSFUL,
+from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import (
+    DONE,
+    FAILED,
+    PARTIAL,
+    FakeSshServer,
+    Login,
+    fake_ssh_server,
+    new_key,
 )
+
 PASSWORD = "canary-password"
 
 

@@ -24,21 +24,26 @@ def translation(exc: BaseException, what: str = "trying") -> BackhaulError:
 @pytest.mark.parametrize(
     ("raised", "code"),
     [
-        (EOFError(), "link_lost"), (ConnectionResetError(104, "reset"), "link_lost"), (paramiko.SSHException("odd"), "link_lost"),
-        (socket.timeout("slow"), "timed_out"), (TimeoutError("slow"), "timed_out"),
+        (EOFError(), "link_lost"),
+        (ConnectionResetError(104, "reset"), "link_lost"),
+        (paramiko.SSHException("odd"), "link_lost"),
+        (socket.timeout("slow"), "timed_out"),
+        (TimeoutError("slow"), "timed_out"),
         (paramiko.ChannelException(1, "Administratively prohibited"), "permission_denied"),
         (paramiko.ChannelException(2, "Connect failed"), "server_busy"),
         (paramiko.ChannelException(4, "Resource shortage"), "server_busy"),
         (paramiko.SSHException("Exceeded MaxStartups"), "server_busy"),
     ],
-)  # fmt: skip
+)
 def test_exceptions_become_codes(raised: BaseException, code: str) -> None:
     error = translation(raised)
     assert error.code == code
     assert "trying" in error.cause or code == "server_busy"
 
 
-@pytest.mark.parametrize("raised", [ValueError("bad mpint"), IndexError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), KeyError(1)])
+@pytest.mark.parametrize(
+    "raised", [ValueError("bad mpint"), IndexError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), KeyError(1)]
+)
 def test_a_mistake_of_ours_stays_a_traceback(raised: Exception) -> None:
     with pytest.raises(type(raised)), translated("trying"):
         raise raised

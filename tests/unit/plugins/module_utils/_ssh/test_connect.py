@@ -33,7 +33,13 @@ def nobody(port: int, **more: t.Any) -> Endpoint:
     """Return an endpoint of which nothing is trusted, with a password that nobody must ever see."""
     credentials = Credentials(user="u", password="canary-password", use_agent=False)
     return Endpoint(
-        role="source", host=listeners.HOST, port=port, credentials=credentials, timeouts=QUICK, trust=Trust(known_hosts_files=()), **more
+        role="source",
+        host=listeners.HOST,
+        port=port,
+        credentials=credentials,
+        timeouts=QUICK,
+        trust=Trust(known_hosts_files=()),
+        **more,
     )
 
 
@@ -41,7 +47,12 @@ def test_a_connection_tells_how_it_was_made(lab: SharedLab) -> None:
     server = lab.openssh()
     with connect(server.endpoint("destination")) as connection:
         report = connection.report
-    assert (report.host, report.port, report.user, report.address) == (server.host, server.port, server.user, server.host)
+    assert (report.host, report.port, report.user, report.address) == (
+        server.host,
+        server.port,
+        server.user,
+        server.host,
+    )
     assert (report.trusted_by, report.host_key_type, report.strict_kex, report.mac) == ("pin", "ssh-ed25519", True, "")
     assert report.server_version.startswith("SSH-2.0-OpenSSH")
     assert "gcm" in report.cipher
@@ -74,12 +85,16 @@ class TestTrust:
         return error, said
 
     @pytest.mark.parametrize("way", ["pin", "known_hosts"])
-    def test_another_key_is_a_mismatch_and_nobody_tries_to_log_in(self, lab: SharedLab, way: str, tmp_path: t.Any) -> None:
+    def test_another_key_is_a_mismatch_and_nobody_tries_to_log_in(
+        self, lab: SharedLab, way: str, tmp_path: t.Any
+    ) -> None:
         server = lab.openssh(extra=("LogLevel DEBUG1",))
         other = make_key(tmp_path / "other", "ed25519")
-        trust = Trust(host_keys=(other,), known_hosts_files=()) if way == "pin" else Trust(
-            known_hosts=f"[{server.host}]:{server.port} {other}", known_hosts_files=()
-        )  # fmt: skip
+        trust = (
+            Trust(host_keys=(other,), known_hosts_files=())
+            if way == "pin"
+            else Trust(known_hosts=f"[{server.host}]:{server.port} {other}", known_hosts_files=())
+        )
         error, said = self.attempts_seen(server, replace(server.endpoint(), trust=trust))
         assert (error.code, error.retryable) == ("host_key_mismatch", False)
         assert "userauth" not in said
@@ -154,7 +169,9 @@ class TestAuthentication:
         assert (error.code, error.retryable, error.details["tried"]) == ("authentication_refused", False, ["password"])
         assert error.details["allowed"] == ["publickey", "password"]
 
-    def test_a_key_that_the_server_does_not_know_is_refused_by_its_fingerprint(self, lab: SharedLab, tmp_path: t.Any) -> None:
+    def test_a_key_that_the_server_does_not_know_is_refused_by_its_fingerprint(
+        self, lab: SharedLab, tmp_path: t.Any
+    ) -> None:
         make_key(tmp_path / "stranger", "ed25519")
         error = self.refusal(lab.asyncssh(), private_key=(tmp_path / "stranger").read_text())
         assert (error.code, "key SHA256:" in error.cause) == ("authentication_refused", True)
@@ -179,7 +196,10 @@ class TestAuthentication:
         make_key(tmp_path / "key", "ecdsa", pem=True, passphrase="canary")
         text = (tmp_path / "key").read_text()
         assert self.refusal(lab.asyncssh(), private_key=text).code == "invalid_input"
-        assert self.refusal(lab.asyncssh(), private_key=text, private_key_passphrase="canary-wrong").code == "invalid_input"
+        assert (
+            self.refusal(lab.asyncssh(), private_key=text, private_key_passphrase="canary-wrong").code
+            == "invalid_input"
+        )
 
 
 class TestBeforeTheKeyExchange:
@@ -198,7 +218,9 @@ class TestBeforeTheKeyExchange:
         with listeners.listener(listeners.hanging_up) as port:
             assert refused(nobody(port)).code == "link_lost"
 
-    @pytest.mark.parametrize("piece", [b"x" * 4096, b"line\r\n" * 100, b"SSH-2.0-" + b"x" * 4096, b"\0" * 4096, b"\xff\n" * 500])
+    @pytest.mark.parametrize(
+        "piece", [b"x" * 4096, b"line\r\n" * 100, b"SSH-2.0-" + b"x" * 4096, b"\0" * 4096, b"\xff\n" * 500]
+    )
     def test_a_banner_that_never_ends_is_ended(self, piece: bytes) -> None:
         with listeners.listener(listeners.repeating(piece)) as port:
             assert refused(nobody(port)).code in ("link_lost", "timed_out")

@@ -12,7 +12,6 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import dial as dialling
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.dial import dial
 from ansible_collections.backhaul.sftp.tests.unit.fakes.listeners import HOST, listener, silent, unused_port
 
@@ -43,14 +42,14 @@ def test_a_name_that_cannot_be_resolved_is_said(name: str) -> None:
 
 
 @pytest.fixture
-def addresses(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[tuple[str, int]]]:
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """What every name resolves to, in that order."""
     found: list[tuple[str, int]] = []
 
     def getaddrinfo(host: str, port: int, **_how: t.Any) -> list[tuple[t.Any, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where) for where in found]
 
-    monkeypatch.setattr(dialling.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return found
 
 
@@ -89,6 +88,6 @@ def test_when_all_addresses_fail_each_reason_is_told(addresses: list[tuple[str, 
 
 
 def test_a_resolver_that_does_not_answer_is_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialling.socket, "getaddrinfo", lambda *_what, **_how: time.sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_what, **_how: time.sleep(3))
     error = refused("slow", 22, seconds=0.1)
     assert (error.code, "looked up in time" in error.cause) == ("timed_out", True)

@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -77,7 +77,9 @@ def test_line_ends_and_blanks_around_a_key_do_not_matter(change: t.Callable[[str
     assert load_private_key(change(private("ed25519", "openssh")), None).asbytes() == public_blob("ed25519")
 
 
-@pytest.mark.parametrize("text", ["", "ssh-ed25519 AAAA", "PuTTY-User-Key-File-3: ssh-ed25519", "x" * 10_000, "-----BEGIN-----"])
+@pytest.mark.parametrize(
+    "text", ["", "ssh-ed25519 AAAA", "PuTTY-User-Key-File-3: ssh-ed25519", "x" * 10_000, "-----BEGIN-----"]
+)
 def test_what_is_no_private_key_is_called_so(text: str) -> None:
     assert "not a private key" in why(text)
 
@@ -87,6 +89,7 @@ def test_a_damaged_key_is_refused() -> None:
     assert "damaged" in why("\n".join([*lines[:5], *lines[7:]]))
 
 
+@pytest.mark.filterwarnings("ignore:SSH DSA key support")
 @pytest.mark.parametrize(
     "key", [dsa.generate_private_key(1024), ed448.Ed448PrivateKey.generate()], ids=["dsa", "ed448"]
 )
@@ -101,7 +104,9 @@ def test_keys_of_ssh_keygen_are_loaded(tmp_path: Path, key_type: str, pem: bool)
     assert f"{key.get_name()} {key.get_base64()}" == line
 
 
-@pytest.mark.parametrize("certificate", ["", "ssh-ed25519 AAAA", "no certificate", "ssh-ed25519-cert-v01@openssh.com AAAA", "x y z"])
+@pytest.mark.parametrize(
+    "certificate", ["", "ssh-ed25519 AAAA", "no certificate", "ssh-ed25519-cert-v01@openssh.com AAAA", "x y z"]
+)
 def test_what_is_no_certificate_of_the_key_is_refused(certificate: str) -> None:
     with pytest.raises(InputError) as caught:
         with_certificate(load_private_key(private("ed25519", "openssh"), None), certificate)

@@ -20,7 +20,9 @@ def test_every_host_key_is_shown_once_and_judged_and_nobody_logs_in(lab: SharedL
     server = lab.openssh(extra=("LogLevel DEBUG1",))
     trust = Trust(known_hosts=server.known_hosts_line(key_type="ecdsa-sha2-nistp256"), known_hosts_files=())
     before = len(server.log.read_text(errors="replace"))
-    endpoint = replace(server.endpoint(), trust=trust, credentials=Credentials(user="u", password="canary", use_agent=False))
+    endpoint = replace(
+        server.endpoint(), trust=trust, credentials=Credentials(user="u", password="canary", use_agent=False)
+    )
     found = {scanned.key.key_type: scanned for scanned in scan_host_keys(endpoint)}
     assert {scanned.key.line for scanned in found.values()} == set(server.host_keys)
     verdict = found["ecdsa-sha2-nistp256"].verdict
@@ -35,7 +37,9 @@ def test_every_host_key_is_shown_once_and_judged_and_nobody_logs_in(lab: SharedL
 def test_a_server_that_is_not_there_is_an_error_with_its_name() -> None:
     from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 
-    endpoint = Endpoint(role="endpoint", host=listeners.HOST, port=listeners.unused_port(), trust=Trust(known_hosts_files=()))
+    endpoint = Endpoint(
+        role="endpoint", host=listeners.HOST, port=listeners.unused_port(), trust=Trust(known_hosts_files=())
+    )
     with pytest.raises(BackhaulError) as caught:
         scan_host_keys(endpoint)
     assert (caught.value.code, caught.value.host) == ("connect_failed", listeners.HOST)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -18,14 +19,20 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.boundary import
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.channels import open_sftp
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.transport import GuardedSocket, VerifiedTransport
-from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import FakeSshServer, Login, fake_ssh_server, new_key
+from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import (
+    DONE,
+    FakeSshServer,
+    Login,
+    fake_ssh_server,
+    new_key,
+)
 
 
 class Open(Login):
     """Lets everybody in."""
 
     def check_auth_none(self, username: str) -> int:
-        return paramiko.common.AUTH_SUCCESSFUL
+        return DONE
 
     def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
         return True
@@ -35,8 +42,12 @@ def renew_keys(server: FakeSshServer, key: paramiko.PKey) -> None:
     """Let the server start a new key exchange, with this key."""
     (transport,) = server.transports
     transport.server_key_dict[key.get_name()] = key
-    thread = threading.Thread(target=transport.renegotiate_keys, daemon=True)
-    thread.start()
+
+    def renew() -> None:
+        with contextlib.suppress(paramiko.SSHException, EOFError):
+            transport.renegotiate_keys()
+
+    threading.Thread(target=renew, daemon=True).start()
 
 
 def wait_for(condition: t.Callable[[], object]) -> None:
@@ -81,7 +92,9 @@ def test_a_refusal_by_the_judge_comes_out_as_it_is() -> None:
         raise ours
 
     with fake_ssh_server() as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
-        transport = VerifiedTransport(GuardedSocket(raw, stall_seconds=5), judge=judge, suite="default", known_algorithms=())
+        transport = VerifiedTransport(
+            GuardedSocket(raw, stall_seconds=5), judge=judge, suite="default", known_algorithms=()
+        )
         with pytest.raises(BackhaulError) as caught, translated("trying"):
             transport.start_client()
         transport.close()
@@ -129,11 +142,17 @@ def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up() -> None:
 def test_closing_wakes_whoever_receives_and_never_raises() -> None:
     ours, theirs = socket_pair()
     guarded = GuardedSocket(ours, stall_seconds=5)
-    got: list[bytes] = []
-    thread = threading.Thread(target=lambda: got.append(guarded.recv(1)))
+    woken = threading.Event()
+
+    def receive() -> None:
+        with contextlib.suppress(OSError):  # where closing came first
+            assert guarded.recv(1) == b""
+        woken.set()
+
+    thread = threading.Thread(target=receive)
     thread.start()
     guarded.close()
     guarded.close()
-    thread.join(5)
-    assert got == [b""]
+    assert woken.wait(5)
+    thread.join()
     theirs.close()

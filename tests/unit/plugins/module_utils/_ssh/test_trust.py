@@ -14,7 +14,12 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, Trust
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import HostTrust, default_files, load_trust, verify_signature
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import (
+    HostTrust,
+    default_files,
+    load_trust,
+    verify_signature,
+)
 from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
 
 

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Secrets that stay out of the file from which Ansible starts a module in the background (``async`` with ``poll: 0``).
+
+Every other module gets its parameters through a pipe. This one has them in a file, so they hold stand-ins there, and
+what these stand for comes through the environment, which only the same account and root can read (proc(5)).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+ENVIRONMENT_NAME = "BACKHAUL_SFTP_SECRETS"
+SECRET_SUBOPTIONS = frozenset({"password", "private_key", "private_key_passphrase"})
+
+Secrets = t.Dict[str, str]
+
+
+def withhold(value: t.Any, secrets: Secrets, *, token: str) -> t.Any:
+    """Return parameters with stand-ins for the secrets, which are added to ``secrets``; ``token`` makes them unique."""
+    if isinstance(value, t.Mapping):
+        return {key: _withheld(key, inner, secrets, token) for key, inner in value.items()}
+    return [withhold(inner, secrets, token=token) for inner in value] if isinstance(value, list) else value
+
+
+def _withheld(key: object, value: t.Any, secrets: Secrets, token: str) -> t.Any:
+    if key not in SECRET_SUBOPTIONS or value is None:
+        return withhold(value, secrets, token=token)
+    stand_in = f"withheld-{token}-{len(secrets)}"
+    secrets[stand_in] = str(value)
+    return stand_in
+
+
+def take_secrets() -> Secrets:
+    """Return what the environment holds, and remove it from there."""
+    return {str(key): str(value) for key, value in json.loads(os.environ.pop(ENVIRONMENT_NAME, "{}")).items()}
+
+
+def restore(value: t.Any, secrets: t.Mapping[str, str]) -> t.Any:
+    """Return parameters with the secrets in the place of their stand-ins."""
+    if isinstance(value, str):
+        return secrets.get(value, value)
+    if isinstance(value, t.Mapping):
+        return {key: restore(inner, secrets) for key, inner in value.items()}
+    return [restore(inner, secrets) for inner in value] if isinstance(value, list) else value

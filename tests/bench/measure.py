@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one run of one command took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+_WATCHED = Path(__file__).with_name("watched.py")
+_TAIL_CHARACTERS = 3000
+
+
+class RunError(Exception):
+    """A command failed, or what it left behind is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run: wall clock, CPU of all client processes, peak memory of the largest, connections logged in.
+
+    ``output`` is what the command wrote to its standard output.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    connections: int
+    output: str
+
+
+def measure(
+    command: t.Sequence[str], *, folder: Path, env: t.Mapping[str, str], connections: t.Callable[[], int]
+) -> Measurement:
+    """Run a command in ``folder`` and return what it took; ``RunError`` with its last words when it fails.
+
+    ``connections`` tells how many logins the servers have seen so far.
+    """
+    result = folder / "measured.json"
+    before = connections()
+    with open(folder / "stdout", "w+b") as out, open(folder / "stderr", "w+b") as err:
+        watcher = [sys.executable, "-I", "-S", str(_WATCHED), str(result), *command]
+        _run(watcher, cwd=folder, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        found = json.loads(result.read_text(encoding="ascii"))
+        written, complaints = _text(out), _text(err)
+    if found["status"] != 0:
+        said = f"{written[-_TAIL_CHARACTERS:]}\n{complaints[-_TAIL_CHARACTERS:]}"
+        raise RunError(f"{command[0]} ended with status {found['status']}:\n{said}")
+    return Measurement(
+        seconds=found["seconds"],
+        cpu_seconds=found["cpu_seconds"],
+        peak_bytes=found["peak_bytes"],
+        connections=connections() - before,
+        output=written,
+    )
+
+
+def _run(command: t.Sequence[str], **options: t.Any) -> None:
+    """Run the watcher to its end; when we are interrupted, so is it, and it ends what it started."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            status = process.wait()
+        finally:
+            process.terminate()
+    if status != 0:
+        raise RuntimeError(f"the watcher ended with status {status}")
+
+
+def _text(stream: t.BinaryIO) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one command and write what it took to a file: a small program of its own, so that its memory hides nobody's.
+
+    python -I -S watched.py RESULT COMMAND [ARGUMENT...]
+
+A process that is started begins with the peak memory of the one that starts it (Linux keeps it across ``exec``), which
+is why this imports next to nothing. It adopts every descendant, and so counts those that outlive their parent, such as
+the connection that Ansible's ``ssh`` keeps open; these are ended when the command is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+
+_PR_SET_CHILD_SUBREAPER = 36
+_GRACE_SECONDS = 1.0
+
+
+def main(result: str, command: list[str]) -> None:
+    """Run the command, wait for all that it started, and write the sums as JSON."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    started = time.monotonic()
+    first = os.posix_spawnp(command[0], command, os.environ)
+    found = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_bytes": 0, "status": -1}
+    deadline = None
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, 0 if deadline is None else os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid:
+            # ru_maxrss is in KiB, and of the largest process; the times are of the process and all that it waited for.
+            found["peak_bytes"] = max(found["peak_bytes"], usage.ru_maxrss * 1024)
+            found["cpu_seconds"] += usage.ru_utime + usage.ru_stime
+        if pid == first:
+            found["seconds"] = time.monotonic() - started
+            found["status"] = os.waitstatus_to_exitcode(status)
+            deadline = time.monotonic() + _GRACE_SECONDS
+        elif not pid:
+            _hurry(deadline or 0.0)
+    with open(result, "w", encoding="ascii") as stream:
+        json.dump(found, stream)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Give up, and leave nothing running: whoever measures was interrupted."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _children():
+            os.kill(pid, number)
+        time.sleep(_GRACE_SECONDS / 2)
+    os._exit(1)
+
+
+def _hurry(deadline: float) -> None:
+    """Let those that are left end by themselves until the deadline, and end them then."""
+    time.sleep(0.02)
+    if time.monotonic() > deadline:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline + _GRACE_SECONDS else signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/stat", "rb") as stat:
+            if int(stat.read().rpartition(b")")[2].split()[1]) == os.getpid():
+                found.append(int(name))
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No password, passphrase or key is shown, logged, or written to a file, however much Ansible is made to say."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
+from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
+
+from .controller import Place, Playing, Site, Vars, find, info, relay
+
+_PASSWORD = "canary-password-7f3a"
+_PASSPHRASE = "canary passphrase 91c4"
+
+
+class _Watch:
+    """Looks for secrets wherever a run may leave them, while it runs and afterwards."""
+
+    def __init__(self, site: Site, secrets: t.Iterable[str]) -> None:
+        self._site = site
+        self._secrets = [secret.encode() for secret in secrets]
+        # What the test itself writes: key files, and further down the playbook and the inventory.
+        self._own = {path for path in site.folder.rglob("*") if path.is_file()}
+        self.found: set[str] = set()
+        self.looks = 0
+
+    def until_end(self, running: Playing) -> None:
+        """Look again and again until the run is over."""
+        while running.process.poll() is None:
+            self.look()
+            time.sleep(0.1)
+
+    def look(self) -> None:
+        """Look into every file below the site's folder, and at the arguments of every process."""
+        self.looks += 1
+        for folder, _folders, names in os.walk(self._site.folder):
+            for path in (Path(folder, name) for name in names):
+                if path not in self._own and not path.name.startswith(("play-", "inventory.")):
+                    self._search(str(path), self._read(path))
+        for process, arguments in self._site.processes().items():
+            self._search(f"the arguments of process {process}", arguments)
+
+    @staticmethod
+    def _read(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:  # gone by now
+            return b""
+
+    def _search(self, where: str, content: bytes) -> None:
+        self.found |= {f"{secret!r} in {where}" for secret in self._secrets if secret in content}
+
+
+def _key_body(text: str) -> str:
+    """Return the line of a private key that no other key has."""
+    return text.strip().splitlines()[-2]
+
+
+def _run(site: Site, secrets: t.Iterable[str], *tasks: Vars) -> tuple[_Watch, Playing]:
+    watch = _Watch(site, secrets)
+    temporary = site.folder / "tmp"
+    temporary.mkdir()
+    env = {"ANSIBLE_LOG_PATH": str(site.folder / "ansible.log"), "TMPDIR": str(temporary)}
+    with site.playing(*tasks, arguments=["-vvvv", "--diff"], env=env) as running:
+        watch.until_end(running)
+    watch.look()
+    return watch, running
+
+
+def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow: tuple[Place, Proxy]) -> None:
+    server = lab.asyncssh()
+    nas = site.add("nas", server, ansible_ssh_private_key_file=None, ansible_password=server.password)
+    locked = site.folder / "locked_key"
+    public = make_key(locked, "ed25519", passphrase=_PASSPHRASE)
+    ssh = lab.openssh()
+    with (ssh.folder / "authorized_keys").open("a", encoding="ascii") as file:
+        file.write(f"{public}\n")
+    place, proxy = slow
+    proxy.upstream.throttle(2_000_000)
+    nas.put("a", b"x" * 3_000_000)
+    spelled = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
+    keyed = {**spelled, "private_key": locked.read_text(encoding="ascii"), "private_key_passphrase": _PASSPHRASE}
+    secrets = [str(server.password), _PASSPHRASE, _key_body(keyed["private_key"]), _key_body(ssh.client_key.text)]
+    watch, running = _run(
+        site,
+        secrets,
+        relay("slowly", source=nas.end("a"), destinations=[place.end(private_key=place.server.client_key.text)]),
+        find("by key", endpoint=keyed, path="/", when_none="ok"),
+        info("info", endpoint={"inventory_host": "nas", "password": server.password}),
+        {**find("detached", endpoint=keyed, path="/", when_none="ok"), "async": 30, "poll": 0},
+        {"name": "wait", "pause": {"seconds": 4}},
+    )  # fmt: skip
+    run = running.run()
+    for task in ("slowly", "info", "detached"):
+        run.succeeded(task)
+    assert run.succeeded("by key")["connection"]["authenticated_by"].startswith("key ")
+    assert watch.looks > 5
+    assert watch.found == set()
+
+
+def test_secrets_are_nowhere_when_tasks_fail(site: Site, lab: SharedLab) -> None:
+    server = lab.asyncssh()
+    locked = site.folder / "locked_key"
+    make_key(locked, "ed25519", passphrase=_PASSPHRASE)
+    text = locked.read_text(encoding="ascii")
+    broken = text.replace("-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN canary-damaged-key-----")
+    end = {"host": server.host, "port": server.port, "user": server.user, "known_hosts": server.known_hosts()}
+    secret: Vars = {"password": _PASSWORD, "private_key": text, "private_key_passphrase": "canary-wrong-passphrase"}
+    secrets = [_PASSWORD, _PASSPHRASE, "canary", _key_body(text)]
+    watch, running = _run(
+        site,
+        secrets,
+        find("wrong password", endpoint={**end, "password": _PASSWORD}, path="/"),
+        find("wrong passphrase", endpoint={**end, **secret}, path="/"),
+        find("damaged key", endpoint={**end, "private_key": broken}, path="/"),
+        find("unknown option", endpoint={**end, **secret, "passwrd": 1}, path="/"),
+        find("wrong type", endpoint={**end, **secret, "port": "x"}, path="/"),
+        find("as text", endpoint=f"host={server.host} password={_PASSWORD} local=x", path="/"),
+        relay("before the module", source={**end, **secret, "path": "/a"}, destinations=[{"inventory_host": "nowhere", "path": "/"}]),
+        find("refused server", endpoint={**end, **secret, "known_hosts": "# nothing"}, path="/"),
+    )  # fmt: skip
+    run = running.run()
+    assert [record["status"] for record in run.records] == ["failed"] * 8
+    assert run.failure("wrong password")["details"]["tried"] == ["password", "keyboard-interactive"][:1]
+    assert "passphrase" in run.failure("wrong passphrase")["message"]
+    assert watch.found == set()

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No credential goes to a server that is not proven to be the right one, whatever Ansible is told."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import contextmanager
+
+import yaml
+
+from ansible_collections.backhaul.sftp.tests.lab import Server, start_openssh
+from ansible_collections.backhaul.sftp.tests.lab.keys import make_host_keys
+
+from .controller import Place, Site, find, info, relay
+
+_CARELESS = {"ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_SSH_COMMON_ARGS": "-o StrictHostKeyChecking=no"}
+
+
+@contextmanager
+def _talkative_server() -> t.Iterator[Server]:
+    """Run a server whose log names every request to log in."""
+    with start_openssh(variant="internal", extra=("LogLevel DEBUG1",)) as server:
+        yield server
+
+
+def _logins(server: Server) -> int:
+    return server.log.read_text(encoding="utf-8", errors="replace").count("userauth-request")
+
+
+def _new_host_keys(server: Server) -> None:
+    """Set the server up anew, as after a reinstallation."""
+    server.stop()
+    for path in server.folder.glob("host_*"):
+        path.unlink()
+    server.host_keys = tuple(make_host_keys(server.folder).values())
+    server.start()
+
+
+def _fingerprints(site: Site) -> set[str]:
+    """Return the fingerprints of the server ``store`` as ``sftp_info`` tells them without logging in."""
+    run = site.play(info("keys", endpoint={"inventory_host": "store"}, login=False), env=_CARELESS)
+    return {key["fingerprint"] for key in run.succeeded("keys")["host_keys"]}
+
+
+def _pin_in(message: str) -> list[str]:
+    """Return the pins of the YAML that a message ends with."""
+    found = yaml.safe_load(message[message.index("host_keys:") :])
+    return t.cast("list[str]", found["host_keys"])
+
+
+def test_a_changed_host_key_stops_a_setup_that_worked(site: Site, source: Place) -> None:
+    source.put("a", b"content")
+    with _talkative_server() as server:
+        place = site.add("store", server)
+        other = site.add("other", source.server)
+        tasks = [
+            find("find", endpoint={"inventory_host": "store"}, path=place.path(), when_none="ok"),
+            relay("relay", source=source.end("a"), destinations=[place.end(), other.end()], min_success=2),
+        ]
+        before = site.play(*tasks, env=_CARELESS)
+        before.succeeded("find")
+        assert before.states("relay") == ["created", "created"]
+        expected = set(_fingerprints(site))
+        assert _logins(server) > 0
+        _new_host_keys(server)
+        logins = _logins(server)
+        site.hosts["store"]["ansible_ssh_common_args"] += " -o StrictHostKeyChecking=no"
+        after = site.play(*tasks, env=_CARELESS)
+        error = after.failure("find")
+        assert error["code"] == "host_key_mismatch"
+        assert not error["retryable"]
+        offered = error["details"]["offered"]["fingerprint"]
+        known = {key["fingerprint"] for key in error["details"]["expected"]}
+        assert known <= expected
+        assert offered not in expected
+        assert {offered, *known} <= set(after["find"]["msg"].replace(",", " ").replace(";", " ").split())
+        assert after.states("relay") == ["failed", "unchanged"]
+        assert after.failure("relay")["role"] == "destination"
+        assert _logins(server) == logins
+        pinned = site.play(
+            find("pinned", endpoint={"inventory_host": "store", "host_keys": _pin_in(after["find"]["msg"])}, path=place.path())
+        )
+        assert pinned.succeeded("pinned")["connection"]["trusted_by"] == "pin"
+
+
+def test_an_unknown_or_a_revoked_host_key_is_refused_before_any_login(site: Site) -> None:
+    with _talkative_server() as server:
+        place = site.add("store", server)
+        known = server.known_hosts()
+        revoked = known + "".join(f"@revoked * {line}\n" for line in server.host_keys)
+        elsewhere = known.replace(f":{server.port}", ":22")
+        named: dict[str, t.Any] = {"inventory_host": "store"}
+        run = site.play(
+            find("unknown", endpoint={**named, "known_hosts": "# nothing\n"}, path=place.path()),
+            find("known without its port", endpoint={**named, "known_hosts": elsewhere}, path=place.path()),
+            find("revoked", endpoint={**named, "known_hosts": revoked}, path=place.path()),
+            find("pin of another", endpoint={**named, "host_keys": ["SHA256:" + "A" * 43]}, path=place.path()),
+            info("scan", endpoint={**named, "known_hosts": revoked}, login=False),
+            env=_CARELESS,
+        )
+        assert run.failure("unknown")["code"] == "host_key_unknown"
+        assert run.failure("known without its port")["code"] == "host_key_unknown"
+        assert run.failure("revoked")["code"] == "host_key_revoked"
+        assert run.failure("pin of another")["code"] == "host_key_mismatch"
+        assert {key["refused_as"] for key in run.succeeded("scan")["host_keys"]} == {"host_key_revoked"}
+        assert _logins(server) == 0
+        for task in ("unknown", "pin of another"):
+            offered = run.failure(task)["details"]["offered"]
+            if offered is None:
+                continue
+            assert offered["fingerprint"] in run[task]["msg"]
+            assert "another channel" in run[task]["msg"] or "administrator" in run[task]["msg"]
+        site.known_hosts.chmod(0o666)
+        writable = site.play(find("writable", endpoint=named, path=place.path()))
+        assert writable.failure("writable")["code"] == "unsafe_path"
+        assert _logins(server) == 0

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameters of a module as Ansible hands them over: typed, and with every default filled in."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.backhaul.sftp.tests.lab import Server
+
+
+def parameters(spec: t.Mapping[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
+    """Return what a module with this spec gets for what was given; ValueError with what Ansible would say."""
+    result = ArgumentSpecValidator(dict(spec)).validate(given)
+    if result.error_messages:
+        raise ValueError("; ".join(result.error_messages))
+    return t.cast("dict[str, t.Any]", result.validated_parameters)
+
+
+def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
+    """Return the suboptions for a server of the lab."""
+    return {
+        "host": server.host,
+        "port": server.port,
+        "user": server.user,
+        "private_key": server.client_key.text,
+        "host_keys": list(server.host_keys),
+        "known_hosts_files": [],
+        "use_agent": False,
+        **more,
+    }

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module has an action plugin of its name, and runs as itself."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+_PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+_MODULES = sorted(path.stem for path in (_PLUGINS / "modules").glob("*.py"))
+
+
+def test_there_is_one_for_each_module() -> None:
+    assert sorted(path.stem for path in (_PLUGINS / "action").glob("*.py")) == _MODULES
+
+
+@pytest.mark.parametrize("name", _MODULES)
+def test_it_runs_its_own_module(name: str) -> None:
+    tree = ast.parse((_PLUGINS / "action" / f"{name}.py").read_text(encoding="utf-8"))
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    assert [ast.literal_eval(value) for value in values] == [f"backhaul.sftp.{name}"]
+
+
+def test_the_action_group_has_them_all() -> None:
+    groups = yaml.safe_load((_PLUGINS.parent / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    assert sorted(groups["sftp"]) == _MODULES

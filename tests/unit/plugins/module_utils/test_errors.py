@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors as data, and remote bytes made inert."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.backhaul.sftp.plugins.module_utils import _errors
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, shown
+
+CLASSES = [
+    _errors.InputError,
+    _errors.TrustError,
+    _errors.LinkError,
+    _errors.RemoteError,
+    _errors.SelectionError,
+    _errors.IntegrityError,
+]
+CODES = [(cls, code) for cls in CLASSES for code in sorted(cls.codes)]
+
+
+@pytest.mark.parametrize(("cls", "code"), CODES)
+def test_every_code_belongs_to_one_class_and_stands_in_the_tree(cls: type[BackhaulError], code: str) -> None:
+    assert [other for other in CLASSES if code in other.codes] == [cls]
+    assert code in (_errors.__doc__ or "")
+    assert cls(code, "cause").to_dict()["code"] == code
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_code_of_another_class_is_a_mistake(cls: type[BackhaulError]) -> None:
+    with pytest.raises(ValueError, match="no code"):
+        cls("no_such_code", "cause")
+
+
+def test_only_the_network_is_retried() -> None:
+    assert [cls for cls in CLASSES if cls.retryable] == [_errors.LinkError]
+
+
+def test_the_first_line_is_the_cause_with_its_place_and_the_second_the_remedy() -> None:
+    error = _errors.RemoteError(
+        "not_found", "nothing there", remedy="look elsewhere", role="source", host="h", path=b"/a"
+    )
+    assert str(error) == error.message == "source h: nothing there\nlook elsewhere"
+    assert error.to_fail_json()["msg"] == error.message
+    assert str(_errors.RemoteError("not_found", "nothing there")) == "nothing there"
+
+
+def test_where_it_happened_is_added_once_and_never_changed() -> None:
+    error = _errors.RemoteError("not_found", "no", role="source")
+    assert error.located(role="destination", host="h", path=b"") is error
+    error.located(role="x", host="other", path=b"/other")
+    assert (error.role, error.host, error.path) == ("source", "h", b"")
+
+
+def test_an_error_is_plain_json() -> None:
+    error = _errors.LinkError("timed_out", "slow", path=b"/\xff", details={"attempts": 2})
+    fields = json.loads(json.dumps(error.to_dict()))
+    assert (fields["retryable"], fields["details"], fields["path"], fields["path_base64"]) == (
+        True,
+        {"attempts": 2},
+        "/\\xff",
+        "L/8=",
+    )
+    assert fields["role"] is None
+    assert "path_base64" not in _errors.LinkError("timed_out", "slow", path=b"/a").to_dict()
+
+
+def test_details_are_a_copy() -> None:
+    details = {"a": 1}
+    error = _errors.LinkError("timed_out", "slow", details=details)
+    error.details["b"] = 2
+    assert details == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("remote", "text"),
+    [
+        (b"plain {{ x }} $(id)", "plain {{ x }} $(id)"),
+        ("grün".encode(), "grün"),
+        (b"\x1b[2J", "\\x1b[2J"),
+        (b"a\r\n\0", "a\\r\\n\\x00"),
+        (b"\xff\xfe", "\\xff\\xfe"),
+        ("\u202egpj.exe".encode(), "\\u202egpj.exe"),
+        ("\u2028".encode(), "\\u2028"),
+        (b"", ""),
+    ],
+)
+def test_remote_bytes_are_shown_inert(remote: bytes, text: str) -> None:
+    assert shown(remote) == text
+
+
+@given(st.binary(max_size=300), st.integers(1, 300))
+def test_whatever_is_shown_is_printable_and_bounded(remote: bytes, limit: int) -> None:
+    text = shown(remote, limit=limit)
+    assert text.isprintable()
+    assert len(text) <= 10 * limit + 40
+    assert ("more bytes)" in text) or len(remote) <= limit
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert shown(b"x" * 1_000_000, limit=10) == "x" * 10 + "... (999990 more bytes)"

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nouns."""
+
+from __future__ import annotations
+
+import dataclasses
+import stat
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils import _model
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
+    Attributes,
+    Comparison,
+    Credentials,
+    Endpoint,
+    RemoteFile,
+    Step,
+)
+
+VALUES = [cls for cls in vars(_model).values() if dataclasses.is_dataclass(cls)]
+
+
+@pytest.mark.parametrize("cls", VALUES, ids=lambda cls: str(cls.__name__))
+def test_every_noun_is_frozen(cls: type) -> None:
+    assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+def test_secrets_are_in_no_representation() -> None:
+    credentials = Credentials(user="u", password="canary", private_key="canary", private_key_passphrase="canary")
+    assert "canary" not in repr(Endpoint(role="source", credentials=credentials))
+
+
+def test_an_endpoint_is_called_by_its_name_then_its_address() -> None:
+    assert Endpoint(role="source", host="h", name="n").label == "n"
+    assert Endpoint(role="source", host="h").label == "h"
+    assert Endpoint(role="source", local=True).label == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        (None, "unknown"),
+        (0o644, "unknown"),
+        (stat.S_IFREG | 0o644, "file"),
+        (stat.S_IFDIR, "directory"),
+        (stat.S_IFLNK, "link"),
+        (stat.S_IFIFO, "other"),
+        (stat.S_IFSOCK, "other"),
+        (stat.S_IFBLK, "other"),
+        (stat.S_IFCHR, "other"),
+        (0o170000, "other"),
+    ],
+)
+def test_the_kind_follows_from_the_mode(mode: int | None, kind: str) -> None:
+    assert Attributes(mode=mode).kind == kind
+
+
+def test_permissions_are_the_mode_without_the_type() -> None:
+    assert Attributes(mode=stat.S_IFREG | 0o4755).permissions == 0o4755
+    assert Attributes().permissions is None
+
+
+@pytest.mark.parametrize(("path", "name"), [(b"/a/b", b"b"), (b"b", b"b"), (b"/b", b"b")])
+def test_a_file_is_called_by_its_last_component(path: bytes, name: bytes) -> None:
+    assert RemoteFile(path, Attributes()).name == name
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "transfers"),
+    [
+        ("create", True, True),
+        ("replace", True, True),
+        ("adjust", True, False),
+        ("keep", False, False),
+        ("skip", False, False),
+    ],
+)
+def test_a_step_knows_what_it_does(action: str, changes: bool, transfers: bool) -> None:
+    step = Step(action, b"/a", Comparison(same=False, compared_by="size"), None)
+    assert (step.changes, step.transfers) == (changes, transfers)
