@@ -175,7 +175,12 @@ class Site:
         self.known_hosts.chmod(0o600)  # one that others can write is refused
 
     def play(
-        self, *tasks: Vars, hosts: str = "localhost", arguments: t.Sequence[str] = (), env: Vars | None = None, **play: t.Any
+        self,
+        *tasks: Vars,
+        hosts: str = "localhost",
+        arguments: t.Sequence[str] = (),
+        env: Vars | None = None,
+        **play: t.Any,
     ) -> Run:
         """Run the tasks and return when the run is over; ``play`` are more keywords of the play."""
         with self.playing(*tasks, hosts=hosts, arguments=arguments, env=env, **play) as running:
@@ -185,7 +190,12 @@ class Site:
 
     @contextmanager
     def playing(
-        self, *tasks: Vars, hosts: str = "localhost", arguments: t.Sequence[str] = (), env: Vars | None = None, **play: t.Any
+        self,
+        *tasks: Vars,
+        hosts: str = "localhost",
+        arguments: t.Sequence[str] = (),
+        env: Vars | None = None,
+        **play: t.Any,
     ) -> t.Iterator[Playing]:
         """Run the tasks beside the block; its end ends the run."""
         number = next(_folder_numbers)
@@ -233,7 +243,7 @@ class Site:
 
     def _inventory(self) -> Path:
         path = self.folder / "inventory.json"
-        groups = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in self.groups.items()}
+        groups = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in self.groups.items()}
         path.write_text(json.dumps({"all": {"hosts": self.hosts, "children": groups}}), encoding="utf-8")
         return path
 

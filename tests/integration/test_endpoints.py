@@ -32,7 +32,12 @@ def _vault(site: Site, command: str, *arguments: str, stdin: str = "") -> str:
     program = Path(sys.executable).with_name("ansible-vault")
     words = [sys.executable, str(program), command, "--vault-password-file", str(password_file), *arguments]
     done = subprocess.run(
-        words, input=stdin, capture_output=True, text=True, check=True, env={"HOME": str(site.folder), "LC_ALL": "C.UTF-8"}
+        words,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HOME": str(site.folder), "LC_ALL": "C.UTF-8"},
     )
     return done.stdout
 
@@ -54,12 +59,16 @@ def _found_by(run: Run, host: str) -> Vars:
 def test_an_inventory_host_is_reached_as_its_own_variables_say(site: Site, lab: SharedLab, nas: Server) -> None:
     ssh = lab.openssh()
     site.add("plain", ssh)
-    site.add("older-names", nas, **_only_address(nas, ansible_host=None, ansible_port=None, ansible_user=None), **{
-        "ansible_ssh_host": nas.host, "ansible_ssh_port": nas.port, "ansible_ssh_user": nas.user, "ansible_ssh_pass": nas.password,
-    })  # fmt: skip
+    older = {"host": nas.host, "port": nas.port, "user": nas.user, "pass": nas.password}
+    nothing = dict.fromkeys(("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file"))
+    site.add("older-names", nas, **nothing, **{f"ansible_ssh_{name}": value for name, value in older.items()})
     arguments = f"-p {ssh.port} -l {ssh.user} -i {ssh.client_key.path} -o UserKnownHostsFile={site.known_hosts}"
-    site.add("arguments", ssh, **_only_address(ssh, ansible_port=None, ansible_user=None, ansible_ssh_common_args=arguments))
-    site.add("templated", ssh, ansible_host="{{ where }}", ansible_port="{{ 0 + which }}", where=ssh.host, which=ssh.port)
+    site.add(
+        "arguments", ssh, **_only_address(ssh, ansible_port=None, ansible_user=None, ansible_ssh_common_args=arguments)
+    )
+    site.add(
+        "templated", ssh, ansible_host="{{ where }}", ansible_port="{{ 0 + which }}", where=ssh.host, which=ssh.port
+    )
     site.add("in-group", nas, **_only_address(nas, ansible_port=None, ansible_user=None))
     site.groups["storage"] = ["in-group"]
     variables = site.folder / "group_vars" / "storage"
@@ -105,7 +114,14 @@ def test_the_command_line_gives_user_key_and_password(site: Site, lab: SharedLab
         find("the play's host", path=path, when_none="ok"),
         find("by password", endpoint={"inventory_host": "other"}, path=path, when_none="ok"),
         hosts="keyed",
-        arguments=["-u", ssh.user, "--private-key", str(ssh.client_key.path), "--connection-password-file", str(password_file)],
+        arguments=[
+            "-u",
+            ssh.user,
+            "--private-key",
+            str(ssh.client_key.path),
+            "--connection-password-file",
+            str(password_file),
+        ],
     )
     assert run.succeeded("by name")["connection"]["authenticated_by"].startswith("key ")
     assert run.succeeded("the play's host")["connection"]["authenticated_by"].startswith("key ")
@@ -155,23 +171,47 @@ def test_a_server_that_is_spelled_out_needs_no_inventory(site: Site, lab: Shared
     ssh = lab.openssh()
     path = str(site.folder)
     known = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
+    by_password = {"host": nas.host, "port": str(nas.port), "user": nas.user, "password": nas.password}
+    odd_texts = {"use_agent": "no", "local": "False", "compression": "true", "connect_timeout": ""}
+    more = (
+        "host",
+        "port",
+        "user",
+        "private_key",
+        "private_key_file",
+        "host_keys",
+        "known_hosts_files",
+        "use_agent",
+        "local",
+    )
     key_file = {"private_key_file": str(ssh.client_key.path)}
-    blanks = dict.fromkeys(("password", "private_key_passphrase", "host_key_alias", "known_hosts", "inventory_host", "certificate"), "")
+    blanks = dict.fromkeys(
+        ("password", "private_key_passphrase", "host_key_alias", "known_hosts", "inventory_host", "certificate"), ""
+    )
     empty = site.folder / "empty"
     empty.touch()
     site.add("named", ssh, ansible_user="nobody-here")
     run = site.play(
         find("key file", endpoint={**known, **key_file}, path=path, when_none="ok"),
         find("key text", endpoint={**known, "private_key": ssh.client_key.text}, path=path, when_none="ok"),
-        find("password", endpoint={"host": nas.host, "port": str(nas.port), "user": nas.user, "password": nas.password, "known_hosts": nas.known_hosts()}, path=path, when_none="ok"),
-        find("blanks", endpoint={**blanks, **known, **key_file, "private_key": "", "use_agent": "no", "local": "False", "compression": "true", "connect_timeout": ""}, path=path, when_none="ok"),
-        find("all blank", endpoint={**blanks, "host": "", "port": "", "user": "", "private_key": "", "private_key_file": "", "host_keys": "", "known_hosts_files": "", "use_agent": "", "local": ""}, path=path),
+        find("password", endpoint={**by_password, "known_hosts": nas.known_hosts()}, path=path, when_none="ok"),
+        find(
+            "blanks",
+            endpoint={**blanks, **known, **key_file, "private_key": "", **odd_texts},
+            path=path,
+            when_none="ok",
+        ),
+        find("all blank", endpoint={**blanks, **dict.fromkeys(more, "")}, path=path),
         find("empty key file", endpoint={**known, "private_key_file": str(empty), "use_agent": False}, path=path),
         find("no such key file", endpoint={**known, "private_key_file": str(site.folder / "none")}, path=path),
         find("suboption wins", endpoint={"inventory_host": "named", "user": ssh.user}, path=path, when_none="ok"),
         find("inventory wins nothing", endpoint={"inventory_host": "named"}, path=path),
-        find("another address", endpoint={"inventory_host": "named", "user": ssh.user, "port": 1, "connect_timeout": "5"}, path=path),
-    )  # fmt: skip
+        find(
+            "another address",
+            endpoint={"inventory_host": "named", "user": ssh.user, "port": 1, "connect_timeout": "5"},
+            path=path,
+        ),
+    )
     assert run.succeeded("key file")["connection"]["trusted_by"] == "pin"
     assert run.succeeded("key text")["connection"]["authenticated_by"].startswith("key ")
     assert run.succeeded("password")["connection"]["trusted_by"] == "known_hosts"
@@ -197,11 +237,18 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(site: Site, source: Pla
         site.add(name, lab.openssh(), ansible_ssh_common_args=f"{known} {arguments}")
     run = site.play(
         *(find(name, endpoint={"inventory_host": name}, path="/") for name in ("nowhere", *told)),
-        relay("destination", source=source.end("x"), destinations=[source.end(), {"inventory_host": "nowhere", "path": "/"}]),
-        relay("not a mapping", source="source:/x", destinations=[source.end()]),
+        relay(
+            "destination",
+            source=source.end("x"),
+            destinations=[source.end(), {"inventory_host": "nowhere", "path": "/"}],
+        ),
+        relay("not a mapping", source=t.cast(Vars, "source:/x"), destinations=[source.end()]),
         find("misspelt", endpoint={"hosst": "x"}, path="/"),
-    )  # fmt: skip
-    for name, text in {"nowhere": "not in the inventory", **{name: text for name, (_arguments, text) in told.items()}}.items():
+    )
+    for name, text in {
+        "nowhere": "not in the inventory",
+        **{name: text for name, (_arguments, text) in told.items()},
+    }.items():
         error = run.failure(name)
         assert error["code"] == "invalid_input"
         assert text in error["message"]
@@ -233,7 +280,10 @@ def test_this_machine_is_an_endpoint_too(site: Site, source: Place) -> None:
         relay("by name", source=source.end("a"), destinations=[{"inventory_host": "localhost", "path": f"{here}/2"}]),
         relay("play's host", source=source.end("a"), destinations=[{"path": f"{here}/3"}]),
         relay("upload", source={"local": "yes", "path": f"{here}/1"}, destinations=[source.end("back")]),
-        {**relay("delegated", source=source.end("a"), destinations=[{"path": f"{here}/4"}]), "delegate_to": "localhost"},
+        {
+            **relay("delegated", source=source.end("a"), destinations=[{"path": f"{here}/4"}]),
+            "delegate_to": "localhost",
+        },
     )
     for task in ("local", "by name", "play's host", "upload", "delegated"):
         assert run.succeeded(task)["destinations"][0]["state"] == "created"

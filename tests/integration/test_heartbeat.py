@@ -15,7 +15,9 @@ from .controller import Place, Site, eventually, relay
 _LINE = re.compile(r"^  slow: +(\d+)% of .*", re.MULTILINE)
 
 
-def test_a_long_relay_shows_its_progress_and_a_silent_one_does_not(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
+def test_a_long_relay_shows_its_progress_and_a_silent_one_does_not(
+    site: Site, source: Place, slow: tuple[Place, Proxy]
+) -> None:
     place, proxy = slow
     source.put("a", os.urandom(5_000_000))
     proxy.upstream.throttle(500_000)

@@ -41,7 +41,13 @@ def test_each_destination_gets_what_it_needs_and_no_more(site: Site, source: Pla
     )
     first = run.succeeded("first")
     assert run.states("first") == ["created", "unchanged", "replaced", "replaced", "created"] + ["failed"] * len(bad)
-    assert [entry["bytes_sent"] for entry in _entries(first)[:5]] == [len(_CONTENT), 0, len(_CONTENT), len(_CONTENT), len(_CONTENT)]
+    assert [entry["bytes_sent"] for entry in _entries(first)[:5]] == [
+        len(_CONTENT),
+        0,
+        len(_CONTENT),
+        len(_CONTENT),
+        len(_CONTENT),
+    ]
     assert {entry["verified_by"] for entry in _entries(first)[:5]} == {"readback", None}
     errors = [entry["error"]["code"] for entry in _entries(first)[5:]]
     assert errors[2:3] == ["not_found"]
@@ -71,8 +77,13 @@ def test_what_is_there_already_is_replaced_only_when_asked_to(site: Site, source
         relay("skip", source=source.end("db.tar"), destinations=ends, if_exists="skip"),
         relay("version", source=source.end("db.tar"), destinations=ends, if_exists="version"),
         relay("version again", source=source.end("db.tar"), destinations=ends, if_exists="version"),
-        relay("same size and mtime", source=source.end("db.tar"), destinations=[store.end("versioned")], compare="size_mtime"),
-    )  # fmt: skip
+        relay(
+            "same size and mtime",
+            source=source.end("db.tar"),
+            destinations=[store.end("versioned")],
+            compare="size_mtime",
+        ),
+    )
     assert run.failure("fail")["code"] == "already_exists"
     assert (run.states("skip"), run.succeeded("skip")["changed"]) == (["skipped"], False)
     assert run.states("version") == ["created"]
@@ -92,9 +103,15 @@ def test_the_result_names_the_proof(site: Site, source: Place, store: Place, app
         relay("again", source=source.end("a"), destinations=everywhere),
         relay("server", source=source.end("a"), destinations=[store.end("b")], verify="server"),
         relay("readback", source=source.end("a"), destinations=[appliance.end("b")], verify="readback"),
-        relay("acknowledged", source=source.end("a"), destinations=[store.end("c")], verify="acknowledged", compare="checksum"),
+        relay(
+            "acknowledged",
+            source=source.end("a"),
+            destinations=[store.end("c")],
+            verify="acknowledged",
+            compare="checksum",
+        ),
         relay("size_mtime", source=source.end("a"), destinations=[store.end("trusting")], compare="size_mtime"),
-    )  # fmt: skip
+    )
     assert [entry["verified_by"] for entry in _entries(run.succeeded("auto"))] == ["command", "check-file", "readback"]
     # A comparison is worth what its weaker side is worth, and the source hashes by command.
     assert [entry["compared_by"] for entry in _entries(run.succeeded("again"))] == ["command", "command", "readback"]
@@ -102,7 +119,9 @@ def test_the_result_names_the_proof(site: Site, source: Place, store: Place, app
     assert run.succeeded("readback")["destinations"][0]["verified_by"] == "readback"
     assert run.succeeded("acknowledged")["destinations"][0]["verified_by"] == "acknowledged"
     # Asked to believe size and time, it does, and says so.
-    assert [(entry["state"], entry["compared_by"]) for entry in _entries(run.succeeded("size_mtime"))] == [("unchanged", "size_mtime")]  # fmt: skip
+    assert [(entry["state"], entry["compared_by"]) for entry in _entries(run.succeeded("size_mtime"))] == [
+        ("unchanged", "size_mtime")
+    ]
     assert store.names() == {"trusting", "copy", "c"}
 
 
@@ -114,10 +133,16 @@ def test_mode_times_and_directories_are_as_asked_for(site: Site, source: Place, 
         relay("default", source=source.end("a"), destinations=[store.end("new"), store.end("kept")]),
         relay("mode", source=source.end("a"), destinations=[store.end("moded"), store.end("adjusted")], mode="0640"),
         relay("mode again", source=source.end("a"), destinations=[store.end("adjusted")], mode="0640"),
-        relay("preserve", source=source.end("a"), destinations=[store.end("x/y/like")], mode="preserve", create_directories=True),
+        relay(
+            "preserve",
+            source=source.end("a"),
+            destinations=[store.end("x/y/like")],
+            mode="preserve",
+            create_directories=True,
+        ),
         relay("now", source=source.end("a"), destinations=[store.end("now")], preserve_mtime=False),
         relay("wrong", source=source.end("a"), destinations=[store.end("never")], mode="rw-r-----"),
-    )  # fmt: skip
+    )
 
     def mode(name: str) -> int:
         return stat.S_IMODE(store.local(name).stat().st_mode)
@@ -142,7 +167,10 @@ def test_only_a_regular_file_is_a_source(site: Site, source: Place, store: Place
     source.local("link").symlink_to("a")
     source.local("directory").mkdir()
     run = site.play(
-        *(relay(name, source=source.end(name), destinations=[store.end("x")]) for name in ("missing", "link", "directory"))
+        *(
+            relay(name, source=source.end(name), destinations=[store.end("x")])
+            for name in ("missing", "link", "directory")
+        )
     )
     assert run.failure("missing")["code"] == "not_found"
     for name in ("link", "directory"):
@@ -155,7 +183,7 @@ def test_only_a_regular_file_is_a_source(site: Site, source: Place, store: Place
 def test_names_that_mean_something_elsewhere_mean_nothing_here(site: Site, source: Place, store: Place) -> None:
     names = [
         "two words",
-        "it's \"quoted\"",
+        'it\'s "quoted"',
         "new\nline",
         "{{ 6 * 7 }}",
         "{% if %}",
@@ -172,7 +200,10 @@ def test_names_that_mean_something_elsewhere_mean_nothing_here(site: Site, sourc
     copy = relay("copy", source=source.end(), destinations=[store.end()])
     copy["backhaul.sftp.sftp_relay"]["source"]["path"] = "{{ item.path }}"
     run = site.play(
-        {**find("find", endpoint={"inventory_host": "source"}, path=source.path(), checksum="sha256"), "register": "found"},
+        {
+            **find("find", endpoint={"inventory_host": "source"}, path=source.path(), checksum="sha256"),
+            "register": "found",
+        },
         {**copy, "loop": "{{ found.files | rejectattr('name_base64', 'defined') }}"},
     )
     found = {entry["name"]: entry for entry in run.succeeded("find")["files"]}

@@ -18,7 +18,9 @@ from .controller import Place, Site, eventually, relay
 _MEBIBYTE = 1024 * 1024
 
 
-def test_a_lost_connection_is_made_again_and_the_copy_is_right(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
+def test_a_lost_connection_is_made_again_and_the_copy_is_right(
+    site: Site, source: Place, slow: tuple[Place, Proxy]
+) -> None:
     place, to_destination = slow
     content = os.urandom(3 * _MEBIBYTE)
     source.put("a", content)
@@ -29,8 +31,13 @@ def test_a_lost_connection_is_made_again_and_the_copy_is_right(site: Site, sourc
         from_source.downstream.cut_at(2 * _MEBIBYTE)
         run = site.play(
             relay("to", source=source.end("a"), destinations=[place.end()], retry_delay="0.1s"),
-            relay("from", source={**source.end("b"), "inventory_host": origin.name}, destinations=[place.end()], retry_delay="0.1s"),
-        )  # fmt: skip
+            relay(
+                "from",
+                source={**source.end("b"), "inventory_host": origin.name},
+                destinations=[place.end()],
+                retry_delay="0.1s",
+            ),
+        )
     for task, name in {"to": "a", "from": "b"}.items():
         entry = run.succeeded(task)["destinations"][0]
         assert (entry["state"], entry["attempts"]) == ("created", 2)

@@ -84,8 +84,8 @@ def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow
     place, proxy = slow
     proxy.upstream.throttle(2_000_000)
     nas.put("a", b"x" * 3_000_000)
-    spelled = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
-    keyed = {**spelled, "private_key": locked.read_text(encoding="ascii"), "private_key_passphrase": _PASSPHRASE}
+    spelled: Vars = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
+    keyed: Vars = {**spelled, "private_key": locked.read_text(encoding="ascii"), "private_key_passphrase": _PASSPHRASE}
     secrets = [str(server.password), _PASSPHRASE, _key_body(keyed["private_key"]), _key_body(ssh.client_key.text)]
     watch, running = _run(
         site,
@@ -95,7 +95,7 @@ def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow
         info("info", endpoint={"inventory_host": "nas", "password": server.password}),
         {**find("detached", endpoint=keyed, path="/", when_none="ok"), "async": 30, "poll": 0},
         {"name": "wait", "pause": {"seconds": 4}},
-    )  # fmt: skip
+    )
     run = running.run()
     for task in ("slowly", "info", "detached"):
         run.succeeded(task)
@@ -122,9 +122,13 @@ def test_secrets_are_nowhere_when_tasks_fail(site: Site, lab: SharedLab) -> None
         find("unknown option", endpoint={**end, **secret, "passwrd": 1}, path="/"),
         find("wrong type", endpoint={**end, **secret, "port": "x"}, path="/"),
         find("as text", endpoint=f"host={server.host} password={_PASSWORD} local=x", path="/"),
-        relay("before the module", source={**end, **secret, "path": "/a"}, destinations=[{"inventory_host": "nowhere", "path": "/"}]),
+        relay(
+            "before the module",
+            source={**end, **secret, "path": "/a"},
+            destinations=[{"inventory_host": "nowhere", "path": "/"}],
+        ),
         find("refused server", endpoint={**end, **secret, "known_hosts": "# nothing"}, path="/"),
-    )  # fmt: skip
+    )
     run = running.run()
     assert [record["status"] for record in run.records] == ["failed"] * 8
     assert run.failure("wrong password")["details"]["tried"] == ["password", "keyboard-interactive"][:1]

@@ -28,7 +28,9 @@ def test_defaults_of_the_action_group_reach_every_module(site: Site, source: Pla
     assert [record["status"] for record in run.records if record["task"] == "tagged"] == []
 
 
-def test_the_next_attempt_of_until_may_find_what_the_first_did_not(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
+def test_the_next_attempt_of_until_may_find_what_the_first_did_not(
+    site: Site, source: Place, slow: tuple[Place, Proxy]
+) -> None:
     place, proxy = slow
     proxy.refusing = True
     place.put("a", b"content")
@@ -46,8 +48,16 @@ def test_the_next_attempt_of_until_may_find_what_the_first_did_not(site: Site, s
 def test_check_mode_plans_what_the_run_then_does(site: Site, source: Place, store: Place) -> None:
     source.put("a", b"new content")
     store.put("old", b"old")
-    task = relay("relay", source=source.end("a"), destinations=[store.end(), store.end("old"), store.end("in/new/")], create_directories=True)  # fmt: skip
-    looks = [find("find", endpoint={"inventory_host": "source"}, path=source.path()), info("info", endpoint={"inventory_host": "source"})]  # fmt: skip
+    task = relay(
+        "relay",
+        source=source.end("a"),
+        destinations=[store.end(), store.end("old"), store.end("in/new/")],
+        create_directories=True,
+    )
+    looks = [
+        find("find", endpoint={"inventory_host": "source"}, path=source.path()),
+        info("info", endpoint={"inventory_host": "source"}),
+    ]
     planned = site.play(task, *looks, arguments=["--check", "--diff"])
     assert planned.succeeded("relay")["changed"]
     assert planned.states("relay") == ["planned", "planned", "planned"]

@@ -80,7 +80,11 @@ def test_a_changed_host_key_stops_a_setup_that_worked(site: Site, source: Place)
         assert after.failure("relay")["role"] == "destination"
         assert _logins(server) == logins
         pinned = site.play(
-            find("pinned", endpoint={"inventory_host": "store", "host_keys": _pin_in(after["find"]["msg"])}, path=place.path())
+            find(
+                "pinned",
+                endpoint={"inventory_host": "store", "host_keys": _pin_in(after["find"]["msg"])},
+                path=place.path(),
+            )
         )
         assert pinned.succeeded("pinned")["connection"]["trusted_by"] == "pin"
 

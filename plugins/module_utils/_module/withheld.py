@@ -18,16 +18,18 @@ ENVIRONMENT_NAME = "BACKHAUL_SFTP_SECRETS"
 SECRET_SUBOPTIONS = frozenset({"password", "private_key", "private_key_passphrase"})
 
 Secrets = t.Dict[str, str]
+# Parameters, or a part of them: whatever JSON can hold.
+Value = t.Any
 
 
-def withhold(value: t.Any, secrets: Secrets, *, token: str) -> t.Any:
+def withhold(value: Value, secrets: Secrets, *, token: str) -> Value:
     """Return parameters with stand-ins for the secrets, which are added to ``secrets``; ``token`` makes them unique."""
     if isinstance(value, t.Mapping):
         return {key: _withheld(key, inner, secrets, token) for key, inner in value.items()}
     return [withhold(inner, secrets, token=token) for inner in value] if isinstance(value, list) else value
 
 
-def _withheld(key: object, value: t.Any, secrets: Secrets, token: str) -> t.Any:
+def _withheld(key: object, value: Value, secrets: Secrets, token: str) -> Value:
     if key not in SECRET_SUBOPTIONS or value is None:
         return withhold(value, secrets, token=token)
     stand_in = f"withheld-{token}-{len(secrets)}"
@@ -40,7 +42,7 @@ def take_secrets() -> Secrets:
     return {str(key): str(value) for key, value in json.loads(os.environ.pop(ENVIRONMENT_NAME, "{}")).items()}
 
 
-def restore(value: t.Any, secrets: t.Mapping[str, str]) -> t.Any:
+def restore(value: Value, secrets: t.Mapping[str, str]) -> Value:
     """Return parameters with the secrets in the place of their stand-ins."""
     if isinstance(value, str):
         return secrets.get(value, value)

@@ -20,7 +20,7 @@ description:
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Appends one line of JSON for each task result, or for each item of a loop."""
 
     CALLBACK_VERSION = 2.0

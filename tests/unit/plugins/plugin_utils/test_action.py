@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import typing as t
 
 import pytest
 
@@ -14,7 +15,12 @@ from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import _envi
 
 
 def test_the_module_runs_with_this_python_whatever_the_host_says() -> None:
-    variables = {"ansible_connection": "ssh", "ansible_python_interpreter": "/other/python", "ansible_become": True, "x": 1}
+    variables = {
+        "ansible_connection": "ssh",
+        "ansible_python_interpreter": "/other/python",
+        "ansible_become": True,
+        "x": 1,
+    }
     changed = _with_this_python(variables, None)
     assert changed["ansible_python_interpreter"] == sys.executable
     assert (changed["ansible_connection"], changed["ansible_become"], changed["x"]) == ("local", False, 1)
@@ -22,7 +28,7 @@ def test_the_module_runs_with_this_python_whatever_the_host_says() -> None:
 
 
 def test_the_variables_of_a_delegate_are_changed_too() -> None:
-    delegated = {"nas": {"ansible_python_interpreter": "/other/python", "y": 2}, "other": {"z": 3}}
+    delegated: dict[str, t.Any] = {"nas": {"ansible_python_interpreter": "/other/python", "y": 2}, "other": {"z": 3}}
     changed = _with_this_python({"ansible_delegated_vars": delegated}, "nas")["ansible_delegated_vars"]
     assert changed["nas"]["ansible_python_interpreter"] == sys.executable
     assert (changed["nas"]["y"], changed["other"]) == (2, {"z": 3})

@@ -82,7 +82,12 @@ def inventory(tmp_path: Path) -> Inventory:
     return Inventory(
         tmp_path,
         {
-            "backup": {"ansible_host": "192.0.2.1", "ansible_port": 2222, "ansible_user": "ops", "ansible_password": "word"},
+            "backup": {
+                "ansible_host": "192.0.2.1",
+                "ansible_port": 2222,
+                "ansible_user": "ops",
+                "ansible_password": "word",
+            },
             "bare": {},
             "arguments": {"ansible_ssh_common_args": "-p 23 -l arg -o UserKnownHostsFile=/k -o HostKeyAlias=alias"},
             "jumped": {"ansible_ssh_common_args": "-J backup,ops@other:24"},

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_file_in_a_vault_is_decrypted(tmp_path: Path) -> None:
     secrets = [("default", VaultSecret(b"password of the vault"))]
     (tmp_path / "key").write_bytes(VaultLib(secrets).encrypt(b"a key", secrets[0][1]))
     loader = DataLoader()
-    loader.set_vault_secrets(secrets)
+    loader.set_vault_secrets(t.cast(t.Any, secrets))
     assert _read(tmp_path / "key", loader) == "a key"
 
 
