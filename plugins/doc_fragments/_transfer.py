@@ -72,8 +72,8 @@ options:
     default: false
   retries:
     description:
-      - How often to try again after a connection failed or was lost. Nothing else is retried, and never a refused
-        host key or login.
+      - How often to try again after a connection failed or was lost. A copy that arrived damaged or short is sent
+        again once. Nothing else is retried, and never a refused host key or login.
     type: int
     default: 3
   retry_delay:

@@ -218,7 +218,7 @@ class RelayOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """The file to relay, as it was when it was looked at; ``expected_digest`` is filled once it is known."""
+    """The file to relay, as it was when it was looked at."""
 
     path: bytes
     size: int
@@ -276,13 +276,10 @@ class Outcome:
     verified_by: str = ""
     sha256: str = ""
     bytes_sent: int = 0
-    bytes_read: int = 0
     seconds: float = 0.0
     attempts: int = 1
     attributes_changed: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
-    before: Attributes | None = None
-    after: Attributes | None = None
 
 
 Progress = t.Callable[[int], None]

@@ -182,14 +182,19 @@ def _read_hop(params: Params, *, role: str) -> Endpoint:
 
 
 def _trust(params: Params) -> Trust:
-    files = params["known_hosts_files"]
     return Trust(
         host_keys=tuple(str(pin) for pin in params["host_keys"] or () if _given(pin)),
         known_hosts=_given(params["known_hosts"]) or "",
-        known_hosts_files=None if files is None else tuple(str(name) for name in files if _given(name)),
+        known_hosts_files=_file_names(params["known_hosts_files"]),
         host_key_alias=_given(params["host_key_alias"]) or "",
         revoked_host_keys=_given(params["revoked_host_keys"]) or "",
     )
+
+
+def _file_names(given: t.Sequence[object] | None) -> tuple[str, ...] | None:
+    """Return the names that are not blank; an empty list stands for no files, one of blanks alone was not given."""
+    names = tuple(str(name) for name in given or () if _given(name))
+    return None if given is None or (given and not names) else names
 
 
 def _credentials(params: Params) -> Credentials:

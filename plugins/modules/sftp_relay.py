@@ -168,6 +168,11 @@ destinations:
       description: The bytes of content that were sent, those of failed attempts included.
       type: int
       returned: always
+    bytes_resumed:
+      description: The bytes of an earlier, interrupted transfer that were not sent again. An interrupted transfer starts
+        over so far, so this is V(0).
+      type: int
+      returned: always
     seconds:
       description: How long it took, with comparing and verifying.
       type: float
@@ -186,7 +191,9 @@ destinations:
       elements: str
       returned: always
     not_applied:
-      description: What the server did not accept, of V(fsync), V(mode) and V(mtime).
+      description:
+        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a hidden
+          temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always
@@ -205,6 +212,7 @@ destinations:
       bytes_sent: 3145728
       seconds: 0.21
       bytes_per_second: 14979657
+      bytes_resumed: 0
       attempts: 1
       attributes_changed: []
       not_applied: []

@@ -210,7 +210,8 @@ class EndpointResolver:
 
 def _inherited_trust(params: Params, arguments: SshArguments) -> Params:
     """Trust that the task states replaces what the inventory says, as a whole: half of each would be neither."""
-    if any(_is_given(params.get(name)) for name in _KNOWN_HOSTS_OPTIONS):
+    no_files = params.get("known_hosts_files") == []
+    if no_files or any(_is_given(params.get(name)) for name in _KNOWN_HOSTS_OPTIONS):
         return {"host_key_alias": arguments.host_key_alias}
     return {"known_hosts_files": arguments.known_hosts_files, "host_key_alias": arguments.host_key_alias}
 

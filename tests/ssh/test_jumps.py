@@ -70,6 +70,7 @@ def test_one_and_two_hops(way: list[Server]) -> None:
         assert (report.port, report.trusted_by) == (target.port, "pin")
     # What the target sees is the last hop, and nothing else; what the last hop was asked for is the target.
     assert f"connected to {HOST} port {target.port}" in inner.log.read_text()
+    assert f"connected to {HOST} port {inner.port}" in outer.log.read_text()
 
 
 def test_every_connection_ends_with_the_last(way: list[Server]) -> None:

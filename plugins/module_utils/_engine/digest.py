@@ -65,7 +65,7 @@ class SourceDigest:
             raise IntegrityError(
                 "source_changed",
                 "the source's content is not what it was earlier in this task",
-                remedy="Something writes to it. Relay backups only after they are complete (stable_for, done_marker).",
+                remedy="Something writes to it. Relay backups only after they are complete (stable_for).",
                 role="source",
                 path=self._path,
             )

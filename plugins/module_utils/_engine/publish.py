@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from .._errors import BackhaulError, IntegrityError, LinkError, RemoteError
 from .._filesystem import FileSystem, Writer
+from .._interruption import undivided
 from .._rules.names import temporary_name
 from .._rules.paths import join, split
+from .digest import best_digest
 
 TEMPORARY_MODE = 0o600
 _TRIES = 3
@@ -22,17 +24,20 @@ _TRIES = 3
 class Leftover:
     """A file of ours that a lost link or a refusal may have left behind.
 
-    ``belongs`` is where it came from, for an old file that was moved aside; it is empty for a draft.
+    ``belongs`` is where it came from, for an old file that was moved aside to make room for a copy with this
+    ``sha256``; both are empty for a draft.
     """
 
     path: bytes
     belongs: bytes = b""
+    sha256: str = ""
 
 
 def clear_away(files: FileSystem, left: Leftover) -> None:
     """Bring an old file back if nothing has taken its place, else remove what was left behind.
 
-    That it is not there is fine: nobody knew. Any other refusal, and a lost link, is raised.
+    That it is not there is fine: nobody knew. An old file is removed only when its place is taken by our copy, proven by
+    its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
     """
     try:
         if left.belongs:
@@ -40,10 +45,15 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
         else:
             files.remove(left.path)
     except RemoteError as exc:
-        if exc.code == "already_exists" and left.belongs:
-            clear_away(files, Leftover(left.path))
-        elif exc.code != "not_found":
+        if exc.code == "not_found":
+            return
+        if not (exc.code == "already_exists" and left.belongs and _is_ours(files, left)):
             raise
+        clear_away(files, Leftover(left.path))
+
+
+def _is_ours(files: FileSystem, left: Leftover) -> bool:
+    return bool(left.sha256) and best_digest(files, left.belongs).hexdigest == left.sha256
 
 
 class Draft:
@@ -102,22 +112,27 @@ class Draft:
                 return writer
         raise RuntimeError("unreachable")
 
-    def publish(self, *, replacing: bool) -> None:
-        """Rename to the final name; ``publish_failed`` leaves what was there before under that name."""
-        self.publishing = True
-        try:
-            if not replacing:
-                self._files.rename(self.path, self._final)
-            elif self._files.features().can_replace:
-                self._files.replace(self.path, self._final)
-            else:
-                self._swap()
-        except RemoteError as exc:
-            self.publishing = False
-            raise _not_published(exc, self._final) from exc
-        self._path = None
+    def publish(self, *, replacing: bool, sha256: str = "") -> None:
+        """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
 
-    def _swap(self) -> None:
+        ``sha256`` is that of the draft, by which it can be told from anybody else's file later. A job that is cancelled
+        meanwhile ends only after this is done.
+        """
+        self.publishing = True
+        with undivided():
+            try:
+                if not replacing:
+                    self._files.rename(self.path, self._final)
+                elif self._files.features().can_replace:
+                    self._files.replace(self.path, self._final)
+                else:
+                    self._swap(sha256)
+            except RemoteError as exc:
+                self.publishing = False
+                raise _not_published(exc, self._final) from exc
+            self._path = None
+
+    def _swap(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
         directory, name = split(self._final)
         aside = join(directory, temporary_name(name, self._token()))
@@ -125,7 +140,7 @@ class Draft:
             self._files.rename(self._final, aside)
             self._files.rename(self.path, self._final)
         except BackhaulError:
-            self._clear_away(Leftover(aside, belongs=self._final))
+            self._clear_away(Leftover(aside, belongs=self._final, sha256=sha256))
             raise
         self._path = None
         self._clear_away(Leftover(aside))

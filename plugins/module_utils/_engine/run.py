@@ -174,6 +174,7 @@ class Relay:
         except BackhaulError as exc:
             self._tidy(destination, work)
             work.admit(exc)
+            exc.details.update(bytes_sent=work.bytes_sent, seconds=round(time.monotonic() - started, 3))
             raise
         finally:
             self.bytes_read += work.bytes_sent
@@ -225,7 +226,12 @@ class Relay:
                 )
                 transfer.run(step, delivery)
             elif step.action == "adjust":
-                apply_attributes(lambda wanted: files.set_attributes(step.path, wanted), step.adjust, delivery)
+                apply_attributes(
+                    lambda wanted: files.set_attributes(step.path, wanted),
+                    lambda: files.attributes(step.path, follow=False),
+                    step.adjust,
+                    delivery,
+                )
         return _outcome(step, delivery)
 
     def _insist(self, destination: Destination | None, work: t.Callable[[], _ResultT]) -> tuple[_ResultT, int]:
@@ -262,5 +268,4 @@ def _outcome(step: Step, delivery: Delivery) -> Outcome:
         sha256=delivery.sha256 or (digest.hexdigest if digest else ""),
         attributes_changed=adjusted,
         not_applied=tuple(delivery.not_applied),
-        before=step.before,
     )

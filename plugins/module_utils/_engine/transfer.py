@@ -51,8 +51,27 @@ class Transfer:
 
     def run(self, step: Step, delivery: Delivery) -> None:
         """Bring the source under the step's path, or leave everything as it was and raise."""
-        for directory in step.missing_directories:
+        with contextlib.ExitStack() as undo:
+            for directory in step.missing_directories:
+                self._make_directory(directory, undo)
+            self._deliver(step, delivery)
+            undo.pop_all()
+
+    def _make_directory(self, directory: bytes, undo: contextlib.ExitStack) -> None:
+        """Make a directory, and remove it again if nothing comes into it; one that another job made is as good."""
+        try:
             self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
+        except RemoteError as exc:
+            if exc.code != "already_exists" or self.files.attributes(directory, follow=True).kind != "directory":
+                raise
+        else:
+            undo.callback(self._remove_directory, directory)
+
+    def _remove_directory(self, directory: bytes) -> None:
+        with contextlib.suppress(BackhaulError):  # somebody may have put something into it meanwhile
+            self.files.remove_directory(directory)
+
+    def _deliver(self, step: Step, delivery: Delivery) -> None:
         with Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind) as draft:
             with self._placed(step):
                 try:
@@ -61,7 +80,7 @@ class Transfer:
                     raise self._if_full(exc, step.path) from exc
                 delivery.verified_by = self._prove(draft.path, delivery.sha256)
             try:
-                draft.publish(replacing=step.action == "replace")
+                draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
             finally:
                 delivery.publishing = draft.publishing
 
@@ -96,8 +115,7 @@ class Transfer:
         """Make it durable, set its attributes, and check that the server holds as much as was sent."""
         if not writer.sync():
             delivery.not_applied.append("fsync")
-        apply_attributes(writer.set_attributes, wanted, delivery)
-        size = writer.attributes().size
+        size = apply_attributes(writer.set_attributes, writer.attributes, wanted, delivery).size
         if size not in (None, self.source.size):
             raise IntegrityError(
                 "short_transfer",
@@ -191,20 +209,29 @@ class _Located:
             require_unchanged(Attributes(size=source.size, mtime=source.mtime), found)
 
 
-def apply_attributes(apply: t.Callable[[Attributes], None], wanted: Attributes, delivery: Delivery) -> None:
-    """Set mode and times one after the other; a server that refuses one of them is noted and not an error."""
-    parts = {
-        "mode": Attributes(mode=wanted.mode),
-        "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime),
-    }
+def apply_attributes(
+    apply: t.Callable[[Attributes], None], look: t.Callable[[], Attributes], wanted: Attributes, delivery: Delivery
+) -> Attributes:
+    """Set mode and times one after the other, and return what is there then.
+
+    What a server refuses, or says yes to and does not keep, is noted in ``not_applied`` and is not an error.
+    """
+    parts = {"mode": Attributes(mode=wanted.mode), "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime)}
+    asked = [name for name, part in parts.items() if part != Attributes() and _accepted(apply, parts[name])]
+    found = look()
+    kept = {"mode": found.permissions == wanted.mode, "mtime": found.mtime == wanted.mtime}
     for name, part in parts.items():
-        if part == Attributes():
-            continue
-        try:
-            apply(part)
-        except RemoteError as exc:
-            if exc.code == "protocol_violation":
-                raise
-            delivery.not_applied.append(name)
-        else:
-            delivery.attributes_changed.append(name)
+        if part != Attributes():
+            applied = name in asked and kept[name]
+            (delivery.attributes_changed if applied else delivery.not_applied).append(name)
+    return found
+
+
+def _accepted(apply: t.Callable[[Attributes], None], part: Attributes) -> bool:
+    try:
+        apply(part)
+    except RemoteError as exc:
+        if exc.code == "protocol_violation":
+            raise
+        return False
+    return True

@@ -18,29 +18,36 @@ from .._rules.selection import Selector
 
 # Deeper trees than this are loops or attacks.
 MAX_DEPTH = 64
-MAX_DIRECTORIES_WAITING = 100_000
+MAX_DIRECTORIES = 100_000
 
 
-def walk(files: FileSystem, top: bytes, selector: Selector, *, depth: int) -> None:
-    """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself.
+def walk(files: FileSystem, top: bytes, selector: Selector, *, depth: int | None) -> None:
+    """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself, None all there is.
 
-    Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself:
-    the newest backup could be in it.
+    Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself, and
+    so is a tree too deep or too wide to be true: the newest backup could be in what was not looked at.
     """
-    waiting = [(top, 1)]
+    waiting, looked_into = [(top, 1)], 0
     while waiting:
         directory, level = waiting.pop()
+        looked_into += 1
         for entry in files.entries(directory):
             below = _offer(files, directory, entry, selector)
-            if below is not None and level < min(depth, MAX_DEPTH):
+            if below is not None and (depth is None or level < depth):
                 waiting.append((below, level + 1))
-        if len(waiting) > MAX_DIRECTORIES_WAITING:
-            raise RemoteError(
-                "protocol_violation",
-                f"more than {MAX_DIRECTORIES_WAITING} directories to look into",
-                remedy="Search in a directory further down, or limit the depth.",
-                path=top,
-            )
+        if looked_into + len(waiting) > MAX_DIRECTORIES:
+            raise _endless(top, f"more than {MAX_DIRECTORIES} directories")
+        if waiting and waiting[-1][1] > MAX_DEPTH:
+            raise _endless(waiting[-1][0], f"directories more than {MAX_DEPTH} levels deep")
+
+
+def _endless(path: bytes, what: str) -> RemoteError:
+    return RemoteError(
+        "protocol_violation",
+        f"the server lists {what}",
+        remedy="Search in a directory further down, or limit the depth.",
+        path=path,
+    )
 
 
 def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector: Selector) -> bytes | None:

@@ -15,9 +15,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import BackhaulError, LinkError
 from .._interruption import interrupt
+from .._model import ConnectionReport
 from .._options import log_spec
 from .._ssh.audit import recording
 from .progress import announce_process, time_limit_seconds
+from .results import connection_fields
 from .withheld import restore, take_secrets
 
 Result = t.Dict[str, t.Any]
@@ -25,11 +27,15 @@ Result = t.Dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Request:
-    """What a module was asked: its parameters, and whether to change anything and to show differences."""
+    """What a module was asked: its parameters, and whether to change anything and to show differences.
+
+    ``reports`` are of the connections that were made for it; a result has them also when the module fails.
+    """
 
     params: t.Mapping[str, t.Any]
     check_mode: bool
     diff_mode: bool
+    reports: list[ConnectionReport] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,20 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
         with recording(module.params["log_file"] or "", module.params["log_level"]), _limited(time_limit_seconds()):
             answer = body(request)
     except BackhaulError as exc:
-        answer = Answer({"changed": False}, error=exc)
-    except _TimeIsUp:
-        answer = Answer({"changed": False}, error=_too_long())
+        answer = _failed(request, exc)
+    except TimeIsUp:
+        answer = _failed(request, too_long())
     for warning in answer.warnings:
         module.warn(warning)
     invocation = {"invocation": {"module_args": _as_valid_text(module.params)}}
     if answer.error is not None:
         module.fail_json(**{**answer.result, **answer.error.to_fail_json(), **invocation})
     module.exit_json(**answer.result, **invocation)
+
+
+def _failed(request: Request, error: BackhaulError) -> Answer:
+    connections = [connection_fields(report) for report in request.reports]
+    return Answer({"changed": False, "connections": connections}, error=error)
 
 
 def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any type
@@ -88,8 +99,8 @@ def _leave(_number: int, _frame: object) -> None:
     interrupt(SystemExit(128 + signal.SIGTERM))
 
 
-class _TimeIsUp(BaseException):
-    """Leaves the body through everything that retries or cleans up."""
+class TimeIsUp(BaseException):
+    """The seconds of the task's ``async`` are over: leaves a body through everything that retries or cleans up."""
 
 
 @contextlib.contextmanager
@@ -97,7 +108,7 @@ def _limited(seconds: float) -> t.Iterator[None]:
     """Bound the body by the seconds of the task's ``async``; 0 is no bound."""
 
     def expire(_number: int, _frame: object) -> None:
-        interrupt(_TimeIsUp())
+        interrupt(TimeIsUp())
 
     if seconds > 0:
         signal.signal(signal.SIGALRM, expire)
@@ -108,7 +119,7 @@ def _limited(seconds: float) -> t.Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _too_long() -> LinkError:
+def too_long() -> LinkError:
     return LinkError(
         "timed_out",
         "the task did not finish within the seconds that its 'async' allows",

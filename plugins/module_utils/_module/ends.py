@@ -22,9 +22,9 @@ class Ends:
     connection that was made.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reports: list[ConnectionReport] | None = None) -> None:
         self._open: dict[Endpoint, tuple[FileSystem, contextlib.ExitStack]] = {}
-        self.reports: list[ConnectionReport] = []
+        self.reports = [] if reports is None else reports
 
     def __enter__(self) -> Ends:
         return self

@@ -11,7 +11,7 @@ import typing as t
 
 from .._engine.digest import best_digest
 from .._engine.examine import at
-from .._engine.walk import MAX_DEPTH, look_again, walk
+from .._engine.walk import look_again, walk
 from .._filesystem import FileSystem
 from .._model import RemoteFile
 from .._options import endpoint_spec, read_endpoint, read_path, read_selection, read_stable_seconds, selection_spec
@@ -35,7 +35,7 @@ def find(request: Request) -> Answer:
     top = read_path(params["path"], option="path")
     selector = Selector(read_selection(params), now=time.time())
     stable_seconds = read_stable_seconds(params)
-    with Ends() as ends, at(endpoint):
+    with Ends(request.reports) as ends, at(endpoint):
         files = ends.file_system(endpoint)
         walk(files, top, selector, depth=_depth(params))
         selected = selector.result()
@@ -55,10 +55,10 @@ def find(request: Request) -> Answer:
     )
 
 
-def _depth(params: t.Mapping[str, t.Any]) -> int:
+def _depth(params: t.Mapping[str, t.Any]) -> int | None:
     if not params["recurse"]:
         return 1
-    return MAX_DEPTH if params["depth"] is None else max(1, int(params["depth"]))
+    return None if params["depth"] is None else max(1, int(params["depth"]))
 
 
 def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> None:

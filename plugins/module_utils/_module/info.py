@@ -41,7 +41,7 @@ def info(request: Request) -> Answer:
         raise InputError("invalid_input", "endpoint is local, and sftp_info is about servers", remedy="Name a server.")
     result: results.Json = {"changed": False, "host_keys": [_key_fields(key) for key in scan_host_keys(endpoint)]}
     if request.params["login"]:
-        inside, warnings = _inside(endpoint, path)
+        inside, warnings = _inside(request, endpoint, path)
         return Answer({**result, **inside}, warnings=warnings)
     return Answer(result)
 
@@ -59,8 +59,8 @@ def _key_fields(scanned: ScannedKey) -> results.Json:
     }
 
 
-def _inside(endpoint: Endpoint, path: bytes) -> tuple[results.Json, tuple[str, ...]]:
-    with Ends() as ends, at(endpoint):
+def _inside(request: Request, endpoint: Endpoint, path: bytes) -> tuple[results.Json, tuple[str, ...]]:
+    with Ends(request.reports) as ends, at(endpoint):
         files = ends.file_system(endpoint)
         features = files.features()
         space = _asked(lambda: files.space(path))

@@ -27,7 +27,7 @@ from .._options import (
 )
 from .._rules.paths import destination_path, split
 from . import results
-from .boundary import Answer, Request, serve
+from .boundary import Answer, Request, TimeIsUp, serve, too_long
 from .ends import Ends
 from .progress import ProgressLog
 
@@ -54,7 +54,7 @@ def relay(request: Request) -> Answer:
     endpoint = read_endpoint(params["source"], role="source")
     destinations = _destinations(params["destinations"])
     needed = _needed(params["min_success"], len(destinations))
-    with Ends() as ends:
+    with Ends(request.reports) as ends:
         job = Relay(
             ends,
             endpoint,
@@ -66,7 +66,7 @@ def relay(request: Request) -> Answer:
         )
         source = job.source
         one = _planned if request.check_mode else _carried_out
-        reports = [_reported(one, job, destination) for destination in destinations]
+        reports = _each(one, job, destinations)
         connections = [results.connection_fields(report) for report in ends.reports]
     result = {
         "changed": any(report.entry["changed"] for report in reports),
@@ -103,27 +103,49 @@ def _needed(min_success: int | None, count: int) -> int:
     return min_success
 
 
-def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destination: Destination) -> Report:
+Work = t.Callable[[Relay, Destination], Report]
+
+
+def _each(one: Work, job: Relay, destinations: t.Sequence[Destination]) -> list[Report]:
+    """Work on one destination after the other; when the time is up, what was done before still counts."""
+    reports: list[Report] = []
+    try:
+        for destination in destinations:
+            reports += [_reported(one, job, destination)]
+    except TimeIsUp:
+        reports += [_failed(destination, too_long()) for destination in destinations[len(reports) :]]
+    return reports
+
+
+def _reported(one: Work, job: Relay, destination: Destination) -> Report:
     """Let one destination fail without harm to the others."""
     try:
         return one(job, destination)
     except BackhaulError as exc:
-        failed = {
-            "host": destination.endpoint.label,
-            **results.path_fields(destination.path),
-            "state": "failed",
-            "changed": False,
-            "attempts": exc.details.get("attempts", 1),
-            "error": exc.to_dict(),
-        }
-        return Report({**_NOTHING_DONE, **failed}, error=exc)
+        return _failed(destination, exc)
+
+
+def _failed(destination: Destination, error: BackhaulError) -> Report:
+    entry = {
+        **_NOTHING_DONE,
+        "host": destination.endpoint.label,
+        **results.path_fields(destination.path),
+        "state": "failed",
+        "attempts": error.details.get("attempts", 1),
+        "bytes_sent": error.details.get("bytes_sent", 0),
+        "seconds": error.details.get("seconds", 0.0),
+        "error": error.to_dict(),
+    }
+    return Report(entry, error=error)
 
 
 _NOTHING_DONE: t.Mapping[str, t.Any] = {
+    "changed": False,
     "compared_by": None,
     "verified_by": None,
     "sha256": None,
     "bytes_sent": 0,
+    "bytes_resumed": 0,
     "seconds": 0.0,
     "bytes_per_second": 0,
     "attempts": 1,

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from .._errors import BackhaulError, IntegrityError
 
+# What a second transfer may mend, and only once: a source that changes goes on changing, and a refused rename stays so.
 INTEGRITY_RETRIES = 1
+INTEGRITY_CODES = frozenset({"digest_mismatch", "short_transfer"})
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ def may_retry(
 ) -> bool:
     """Say whether another attempt is allowed after ``error`` ended attempt number ``attempt`` (the first is 1).
 
-    Only errors that call themselves retryable are; an ``IntegrityError`` is once, counted over the ``earlier`` errors
-    of the same work. Whatever is not a ``BackhaulError`` is a mistake of ours that no retry mends.
+    Only errors that call themselves retryable are; a damaged or short transfer is once, counted over the ``earlier``
+    errors of the same work. Whatever is not a ``BackhaulError`` is a mistake of ours that no retry mends.
     """
     if attempt > policy.retries:
         return False
     if isinstance(error, IntegrityError):
-        return sum(isinstance(failure, IntegrityError) for failure in earlier) < INTEGRITY_RETRIES
+        damaged = sum(isinstance(failure, IntegrityError) for failure in earlier)
+        return error.code in INTEGRITY_CODES and damaged < INTEGRITY_RETRIES
     return isinstance(error, BackhaulError) and error.retryable

@@ -64,6 +64,7 @@ class MemoryServer:
     free_bytes: int | None = None
     wrong: dict[str, str] = field(default_factory=dict)
     damages_writes: bool = False
+    forgets_attributes: bool = False
     lies_about_digests: bool = False
     on_call: t.Callable[[str, bytes], None] = lambda name, path: None
     calls: list[tuple[str, bytes]] = field(default_factory=list)
@@ -175,6 +176,7 @@ class MemoryFiles:
         return t.cast(MemoryWriter, self._call("create", path, act))
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
+        wanted = Attributes() if self.server.forgets_attributes else wanted
         self._call("set_attributes", path, lambda: apply(self._node(path), wanted))
 
     def make_directory(self, path: bytes, *, mode: int) -> None:

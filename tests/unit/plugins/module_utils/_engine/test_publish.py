@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 
 import pytest
@@ -138,7 +139,6 @@ def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
     ("files", "expected"),
     [
         ({b"/aside": b"old"}, {b"/f": b"old"}),
-        ({b"/aside": b"old", b"/f": b"new"}, {b"/f": b"new"}),
         ({b"/f": b"new"}, {b"/f": b"new"}),
         ({}, {}),
     ],
@@ -151,3 +151,19 @@ def test_an_old_file_is_brought_back_unless_its_place_is_taken(
         server.put(path, content)
     clear_away(MemoryFiles(server), Leftover(b"/aside", belongs=b"/f"))
     assert {path: server.content(path) for path in server.files} == expected
+
+
+@pytest.mark.parametrize(("there", "removed"), [(b"new", True), (b"half an upload of somebody", False)])
+def test_an_old_file_is_removed_only_when_our_own_copy_has_its_place(there: bytes, removed: bool) -> None:
+    server = MemoryServer()
+    server.put(b"/aside", b"old")
+    server.put(b"/f", there)
+    left = Leftover(b"/aside", belongs=b"/f", sha256=hashlib.sha256(b"new").hexdigest())
+    if removed:
+        clear_away(MemoryFiles(server), left)
+    else:
+        with pytest.raises(RemoteError) as caught:
+            clear_away(MemoryFiles(server), left)
+        assert caught.value.code == "already_exists"
+    assert (b"/aside" in server.files) is not removed
+    assert server.content(b"/f") == there

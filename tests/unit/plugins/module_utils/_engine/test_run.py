@@ -187,7 +187,7 @@ def test_a_rename_whose_answer_was_lost_is_credited_to_the_run_with_its_proof(ol
     assert (outcome.state, outcome.changed) == ("created" if old is None else "replaced", True)
     assert (outcome.verified_by, outcome.attempts, outcome.bytes_sent) == ("check-file", 2, len(NEW))
     assert step.action == ("create" if old is None else "replace")
-    assert (outcome.before is None) == (old is None)
+    assert (step.before is None) == (old is None)
 
 
 def test_a_source_that_is_lost_while_it_is_hashed_for_a_comparison_is_the_end_that_reconnects() -> None:
@@ -313,13 +313,6 @@ def test_a_digest_that_differs_is_tried_once_more_and_never_published() -> None:
     assert here.destination.ours() == []
 
 
-def test_an_outcome_tells_what_was_there_before() -> None:
-    step, outcome = world(old=OLD).carry_out()
-    assert outcome.before == step.before
-    assert outcome.before is not None
-    assert outcome.before.size == len(OLD)
-
-
 def test_a_server_that_is_gone_for_good_between_two_renames_is_told_how_to_get_the_old_file_back() -> None:
     here = world(old=OLD, target={"can_replace": False})
     renames: list[bytes] = []
@@ -352,3 +345,19 @@ def test_errors_of_one_end_never_name_the_other() -> None:
     error = here.attempt()
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.host, error.path) == ("source_changed", "source", "source", PATH)
+
+
+def test_attributes_that_a_server_only_pretends_to_set_are_no_change() -> None:
+    here = world(old=NEW, target={"forgets_attributes": True})
+    step, outcome = here.carry_out()
+    assert step.action == "adjust"
+    assert (outcome.changed, outcome.attributes_changed, outcome.not_applied) == (False, (), ("mtime",))
+
+
+def test_directories_made_for_a_copy_that_failed_are_removed_again() -> None:
+    here = world(target={"wrong": {"write": "no_space"}}, create_directories=True)
+    before = set(here.destination.directories)
+    with pytest.raises(BackhaulError):
+        here.relay.carry_out(Destination(DESTINATION, b"/out/a/b/"), progress=lambda _count: None)
+    assert ("make_directory", b"/out/a/b") in here.destination.calls
+    assert here.destination.directories == before

@@ -208,7 +208,7 @@ def test_a_violation_is_no_refusal() -> None:
         raise RemoteError("protocol_violation", "nonsense")
 
     with pytest.raises(RemoteError):
-        apply_attributes(violate, Attributes(mode=0o600), Delivery())
+        apply_attributes(violate, Attributes, Attributes(mode=0o600), Delivery())
 
 
 def test_directories_are_made_from_the_outside_in() -> None:

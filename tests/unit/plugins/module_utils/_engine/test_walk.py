@@ -118,7 +118,7 @@ def test_a_file_about_which_nothing_can_be_known_is_no_basis_for_the_newest() ->
 
 
 def test_too_many_directories_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "MAX_DIRECTORIES_WAITING", 10)
+    monkeypatch.setattr(walking, "MAX_DIRECTORIES", 10)
     directory = Attributes(mode=stat.S_IFDIR | 0o755, size=1, mtime=1)
     files = Listing(tree(), [DirectoryEntry(b"d%d" % number, directory) for number in range(11)])
     with pytest.raises(BackhaulError) as caught:
