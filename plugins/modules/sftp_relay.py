@@ -237,6 +237,7 @@ connections:
       host_key:
         type: ssh-ed25519
         fingerprint: SHA256:uNiVztksCsDhcc0u9e8BrrUhrnGhnLrLaDtUKUdM9Cw
+        algorithm: ssh-ed25519
       trusted_by: known_hosts
       trust_origin: /home/ops/.ssh/known_hosts:12
       authenticated_by: key SHA256:4JdGyZdA7tV0wF3sZ0zQ4i7fXy9sHc8uR1pE6kMd2bA
@@ -245,6 +246,7 @@ connections:
         cipher: aes128-gcm@openssh.com
         mac: ''
         strict_kex: true
+      jumps: []
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -284,6 +286,10 @@ error:
       description: The path that it is about.
       type: str
       returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
     details:
       description: Further facts, by code.
       type: dict

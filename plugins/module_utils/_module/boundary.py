@@ -64,7 +64,7 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
     params = restore(module.params, secrets)
     request = Request(params=params, check_mode=module.check_mode, diff_mode=bool(module._diff))
     try:
-        with recording(module.params["log_file"] or "", module.params["log_level"]), _limited(time_limit_seconds()):
+        with recording(module.params["log_file"] or "", module.params["log_level"]), limited(time_limit_seconds()):
             answer = body(request)
     except BackhaulError as exc:
         answer = _failed(request, exc)
@@ -104,7 +104,7 @@ class TimeIsUp(BaseException):
 
 
 @contextlib.contextmanager
-def _limited(seconds: float) -> t.Iterator[None]:
+def limited(seconds: float) -> t.Iterator[None]:
     """Bound the body by the seconds of the task's ``async``; 0 is no bound."""
 
     def expire(_number: int, _frame: object) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
@@ -151,3 +151,12 @@ def test_between_two_servers(lab: SharedLab, source: Path) -> None:
     assert (folder / "relay.tar").read_bytes() == CONTENT
     assert len(answer.result["connections"]) == 2
     assert "diff" not in answer.result
+
+
+def test_when_the_time_is_up_what_was_done_before_still_counts(source: Path, target: Path) -> None:
+    with listeners.listener(listeners.silent) as port, limited(1.5):
+        silent = {"host": "127.0.0.1", "port": port, "path": "/", "host_keys": ["SHA256:" + "A" * 43]}
+        answer = relayed(source, local(f"{target}/"), silent, local(f"{target}/never/"))
+    assert answer.error is not None
+    assert (answer.error.code, answer.result["changed"]) == ("timed_out", True)
+    assert [entry["state"] for entry in answer.result["destinations"]] == ["created", "failed", "failed"]
