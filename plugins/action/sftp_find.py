@@ -12,3 +12,4 @@ class ActionModule(EndpointAction):
     """Runs ``sftp_find`` on the controller, with its endpoints resolved from the inventory."""
 
     module_name = "backhaul.sftp.sftp_find"
+    endpoint_option = "endpoint"

@@ -12,3 +12,5 @@ class ActionModule(EndpointAction):
     """Runs ``sftp_relay`` on the controller, with its endpoints resolved from the inventory."""
 
     module_name = "backhaul.sftp.sftp_relay"
+    endpoint_option = "source"
+    endpoint_list_option = "destinations"

@@ -173,7 +173,7 @@ def _read_hop(params: Params, *, role: str) -> Endpoint:
         host=host,
         port=_port(params["port"], role),
         name=_given(params["inventory_host"]) or host,
-        trust=_trust(params),
+        trust=_trust(params, role),
         credentials=_credentials(params),
         timeouts=_timeouts(params, role),
         compression=params["compression"],
@@ -181,9 +181,18 @@ def _read_hop(params: Params, *, role: str) -> Endpoint:
     )
 
 
-def _trust(params: Params) -> Trust:
+def _trust(params: Params, role: str) -> Trust:
+    pins = tuple(str(pin) for pin in params["host_keys"] or () if _given(pin))
+    if params["host_keys"] and not pins:
+        raise InputError(
+            "invalid_input",
+            "host_keys holds nothing but blanks",
+            remedy="Leave it out to trust what known_hosts vouches for, or give the host's keys.",
+            role=role,
+            details={"option": "host_keys"},
+        )
     return Trust(
-        host_keys=tuple(str(pin) for pin in params["host_keys"] or () if _given(pin)),
+        host_keys=pins,
         known_hosts=_given(params["known_hosts"]) or "",
         known_hosts_files=_file_names(params["known_hosts_files"]),
         host_key_alias=_given(params["host_key_alias"]) or "",

@@ -12,8 +12,8 @@ short_description: Tell what an SFTP server is and what it can do
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Asks a server for its host keys, without logging in and without trusting any of them, and says of each whether the
-    endpoint's own settings would accept it.
+  - Asks a server for its host keys, without logging in to it and without trusting any of them, and says of each whether
+    the endpoint's own settings would accept it.
   - With O(login=true) it also connects, verified as always, and returns the negotiated algorithms, the SFTP extensions
     and limits, how the server can hash files, and the free space.
 extends_documentation_fragment:
@@ -28,7 +28,8 @@ options:
     default: .
   login:
     description:
-      - Whether to log in. With V(false) no user name and no credential is sent.
+      - Whether to log in. With V(false) the server gets no user name and no credential.
+      - The hosts in O(endpoint.jump) are logged in to with either value, since there is no other way through them.
     type: bool
     default: true
 seealso:

@@ -169,8 +169,8 @@ destinations:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were not sent again. An interrupted transfer starts
-        over so far, so this is V(0).
+      description: The bytes of an earlier, interrupted transfer that were not sent again. So far an interrupted
+        transfer starts over, so this is V(0).
       type: int
       returned: always
     seconds:
@@ -192,8 +192,8 @@ destinations:
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a hidden
-          temporary file of this collection is left in the directory.
+        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a
+          hidden temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always

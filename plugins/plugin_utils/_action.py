@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import typing as t
@@ -29,10 +28,12 @@ Vars = t.Dict[str, t.Any]
 class EndpointAction(ActionBase):
     """Runs ``module_name`` on the controller, whatever the connection of the play's host is.
 
-    The options ``endpoint`` and ``source`` hold one endpoint each, ``destinations`` a list of them.
+    The option ``endpoint_option`` holds one endpoint, ``endpoint_list_option`` (where there is one) a list of them.
     """
 
     module_name: t.ClassVar[str]
+    endpoint_option: t.ClassVar[str]
+    endpoint_list_option: t.ClassVar[str] = ""
     _supports_check_mode = True
     _supports_diff = True
     _supports_async = True
@@ -46,9 +47,9 @@ class EndpointAction(ActionBase):
         try:
             arguments = self._resolved(dict(self._task.args), variables)
             heartbeat = Heartbeat(self._heartbeat_seconds())
+            return {**result, **self._run_here(arguments, variables, heartbeat)}
         except BackhaulError as exc:
             return {**result, "failed": True, "changed": False, **exc.to_fail_json()}
-        return {**result, **self._run_here(arguments, variables, heartbeat)}
 
     def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
         resolver = EndpointResolver(
@@ -59,10 +60,7 @@ class EndpointAction(ActionBase):
             templar=self._templar,
             variables=variables,
         )
-        if self.module_name.endswith("relay"):
-            single, several = "source", "destinations"
-        else:
-            single, several = "endpoint", ""
+        single, several = self.endpoint_option, self.endpoint_list_option
         arguments[single] = resolver.resolve(arguments.get(single), role=single)
         if isinstance(arguments.get(several), list):
             arguments[several] = [resolver.resolve(entry, role="destination") for entry in arguments[several]]
@@ -70,7 +68,8 @@ class EndpointAction(ActionBase):
 
     def _heartbeat_seconds(self) -> float:
         given = self._task.args.get("heartbeat")
-        return float(units.duration("10s" if given in (None, "") else given, option="heartbeat"))
+        seconds = float(units.duration("10s" if given in (None, "") else given, option="heartbeat"))
+        return 0.0 if self._task.no_log else seconds
 
     def _run_here(self, arguments: Vars, variables: Vars, heartbeat: Heartbeat) -> Vars:
         """Run the module with the local connection and this Python, in place of the host's."""
@@ -91,7 +90,7 @@ class EndpointAction(ActionBase):
         """Start the module in the background, with its secrets in its environment and in no file."""
         secrets: dict[str, str] = {}
         arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
-        with _environment({withheld.ENVIRONMENT_NAME: json.dumps(secrets)}):
+        with _environment(withheld.as_environment(secrets)):
             return self._execute(arguments, variables, detached=True)
 
     def _execute(self, arguments: Vars, variables: Vars, *, detached: bool) -> Vars:

@@ -25,6 +25,7 @@ Params = t.Dict[str, t.Any]
 # Its attributes are made when it is imported.
 _constants: t.Any = constants
 
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LOCAL_CONNECTIONS = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
 _KNOWN_HOSTS_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
 
@@ -44,10 +45,11 @@ class EndpointResolver:
     templar: t.Any
     variables: t.Mapping[str, t.Any]
 
-    def resolve(self, given: object, *, role: str) -> object:
+    def resolve(self, given: object, *, role: str, is_jump: bool = False) -> object:
         """Return the suboptions of an endpoint with everything that the inventory adds.
 
-        What is not a mapping is returned as it is, for the module to refuse. Raises InputError.
+        What is not a mapping is returned as it is, for the module to refuse. A jump is reached in no other way than the
+        task says, as ssh hands none of its arguments on to the one that makes the jump. Raises InputError.
         """
         if given is not None and not isinstance(given, t.Mapping):
             return given
@@ -56,7 +58,7 @@ class EndpointResolver:
             return params
         named, spelled_out = _text(params.get("inventory_host")), _text(params.get("host"))
         if named or not spelled_out:
-            params = self._filled_in(params, named, role)
+            params = self._filled_in(params, named, role, is_jump=is_jump)
         if not _is_true(params.get("local")):
             params["user"] = _text(params.get("user")) or getpass.getuser()
             self._read_secrets(params, role)
@@ -72,7 +74,7 @@ class EndpointResolver:
                 remedy="Give 'inventory_host' or 'host' for each of them.",
                 role=role,
             )
-        resolved = self.resolve(given, role=role)
+        resolved = self.resolve(given, role=role, is_jump=True)
         if isinstance(resolved, dict) and resolved.pop("jump", None):
             raise InputError(
                 "invalid_input",
@@ -82,10 +84,12 @@ class EndpointResolver:
             )
         return resolved
 
-    def _filled_in(self, params: Params, named: str, role: str) -> Params:
+    def _filled_in(self, params: Params, named: str, role: str, *, is_jump: bool) -> Params:
         options = self._options_of(named, role)
         if options is None:
             return {**params, "local": True}
+        states_the_way = is_jump or "jump" in params or "host" in params
+        self._read_secrets(params, role)
         arguments = read_ssh_arguments(
             [_text(_option(options, name)) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
         )
@@ -95,15 +99,19 @@ class EndpointResolver:
             "port": _option(options, "port") or arguments.port,
             "user": _option(options, "remote_user") or arguments.user,
             "password": _option(options, "password"),
+            "use_agent": False if arguments.no_agent else None,
             **self._inherited_key(params, options, arguments),
             **_inherited_trust(params, arguments),
         }
         for name, value in inherited.items():
             if not _is_given(params.get(name)) and _is_given(value):
                 params[name] = value
-        self._refuse_detours(arguments, params["inventory_host"], role)
-        if arguments.jumps and not params.get("jump"):
-            params["jump"] = [self._jump_through(hop, params) for hop in arguments.jumps]
+        if not states_the_way:
+            self._refuse_detours(arguments, params["inventory_host"], role)
+        # Arguments of a whole group stand for the jump's own host as well, which needs no jump to itself.
+        hops = [hop for hop in arguments.jumps if hop.host != params["inventory_host"]]
+        if hops and "jump" not in params and not is_jump:
+            params["jump"] = [self._jump_through(hop, params) for hop in hops]
         return params
 
     def _jump_through(self, hop: Hop, target: Params) -> Params:
@@ -116,13 +124,13 @@ class EndpointResolver:
         if hop.host in (self.variables.get("hostvars") or {}):
             return {"inventory_host": hop.host, **{name: value for name, value in stated.items() if value}}
         shared = ("private_key", "private_key_file", "private_key_passphrase", "certificate", "use_agent")
-        trust = ("known_hosts", "known_hosts_files")
+        trust = ("known_hosts", "known_hosts_files", "revoked_host_keys")
         return {"host": hop.host, **stated, **{name: target[name] for name in (*shared, *trust) if name in target}}
 
     @staticmethod
     def _inherited_key(params: Params, options: t.Any, arguments: SshArguments) -> Params:  # noqa: ANN401
         """A key that the task states, in either form, wins over the inventory's as a whole."""
-        if _text(params.get("private_key")):
+        if _text(params.get("private_key")) or _text(params.get("private_key_file")):
             return {}
         return {
             "private_key_file": _option(options, "private_key_file") or arguments.identity_file,
@@ -146,16 +154,35 @@ class EndpointResolver:
 
     def _options_of(self, named: str, role: str) -> t.Any:  # noqa: ANN401 - a connection plugin
         """Return a connection plugin that holds the host's options, or None for this machine."""
-        if not named or named == self._play_host():
-            if self.connection.transport in LOCAL_CONNECTIONS:
-                return None
-            if hasattr(self.connection, "get_option") and _option(self.connection, "host"):
-                return self.connection
-        variables = self._variables_of(named, role)
-        kind = _text(variables.get("ansible_connection")) or _constants.DEFAULT_TRANSPORT
-        if kind in LOCAL_CONNECTIONS:
+        is_play_host = not named or named == self._play_host()
+        variables = self._variables_of(self._known_name(named), role)
+        own_kind = _text(self._value_of(variables, "ansible_connection"))
+        by_keyword = is_play_host and self.connection.transport in LOCAL_CONNECTIONS
+        if own_kind in LOCAL_CONNECTIONS or (by_keyword and not own_kind and self._is_this_machine(variables)):
             return None
-        return self._loaded(kind, variables)
+        if is_play_host and not by_keyword and _option(self.connection, "host"):
+            return self.connection
+        return self._loaded(own_kind or _constants.DEFAULT_TRANSPORT, variables)
+
+    def _known_name(self, named: str) -> str:
+        """Return the name of a host in the inventory, empty for a host of the play that is not in there.
+
+        Ansible adds what the play's connection is to the task's variables, so that only the host's own tell its kind.
+        """
+        name = named or self._play_host()
+        is_stray = name == self._play_host() and name not in (self.variables.get("hostvars") or {})
+        return "" if is_stray else name
+
+    def _is_this_machine(self, variables: t.Mapping[str, t.Any]) -> bool:
+        """Tell whether the play's host is this machine by its name and address.
+
+        A play's ``connection: local`` says where its modules run, and not what its host is: a server stays one.
+        """
+        address = _text(self._value_of(variables, "ansible_host")) or self._play_host()
+        return {self._play_host(), address} <= _LOCAL_HOSTS
+
+    def _value_of(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:  # noqa: ANN401
+        return self.templar.template(variables[name]) if name in variables else None
 
     def _variables_of(self, named: str, role: str) -> t.Mapping[str, t.Any]:
         if not named:
@@ -206,14 +233,19 @@ class EndpointResolver:
         certificate = _text(params.get("certificate"))
         if certificate and len(certificate.split()) == 1:
             params["certificate"] = read_controller_file(self.loader, certificate, what="certificate", role=role)
+        for name in ("private_key", "certificate"):
+            if _is_blank(params.get(name)):
+                params.pop(name, None)
 
 
 def _inherited_trust(params: Params, arguments: SshArguments) -> Params:
     """Trust that the task states replaces what the inventory says, as a whole: half of each would be neither."""
+    revoked = os.path.expanduser(arguments.revoked_host_keys)
+    always = {"host_key_alias": arguments.host_key_alias, "revoked_host_keys": revoked}
     no_files = params.get("known_hosts_files") == []
     if no_files or any(_is_given(params.get(name)) for name in _KNOWN_HOSTS_OPTIONS):
-        return {"host_key_alias": arguments.host_key_alias}
-    return {"known_hosts_files": arguments.known_hosts_files, "host_key_alias": arguments.host_key_alias}
+        return always
+    return {"known_hosts_files": arguments.known_hosts_files, **always}
 
 
 def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401

@@ -22,6 +22,8 @@ from ansible.utils.display import Display
 _constants: t.Any = constants
 
 _POLL_SECONDS = 0.25
+# How long a module may take to say who it is before it is left alone.
+_ANNOUNCEMENT_SECONDS = 2.0
 
 
 class Heartbeat:
@@ -75,6 +77,9 @@ class Heartbeat:
             self._display.display(progress_line(record))
 
     def _end_module(self) -> None:
+        deadline = time.monotonic() + _ANNOUNCEMENT_SECONDS
+        while not self._pid and time.monotonic() < deadline:
+            time.sleep(0.05)
         if self._pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)

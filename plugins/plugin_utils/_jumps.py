@@ -12,7 +12,8 @@ import typing as t
 from dataclasses import dataclass
 
 _HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@/]+)(?::(?P<port>\d+))?/?\Z")
-_FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
+# Those of ssh(1); any other flag may share its word with the next one, as in -qJ.
+_FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
         words = shlex.split(value)
     except ValueError:
         return None
-    flags, names = _taken_apart(words[1:])
+    flags: dict[str, str] = {}
+    names: list[str] = []
+    for flag, text in taken_apart(words[1:]):
+        if flag:
+            flags.setdefault(flag, text)
+        else:
+            names.append(text)
     understood = set(flags) <= {"W", "p", "l", "q"} and flags.get("W") == "%h:%p" and len(names) == 1
     if not words or words[0].rsplit("/", 1)[-1] != "ssh" or not understood:
         return None
@@ -50,18 +57,18 @@ def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
     return (Hop(hop.host, port, flags.get("l") or hop.user),)
 
 
-def _taken_apart(words: t.Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    flags: dict[str, str] = {}
-    names: list[str] = []
+def taken_apart(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+    """Yield ssh's flags one by one, each with its value or empty text; what is no flag comes under an empty one."""
     waiting = iter(words)
     for word in waiting:
         if not word.startswith("-"):
-            names.append(word)
-        elif word[1:2] in _FLAGS_WITH_VALUE:
-            flags[word[1]] = word[2:] or next(waiting, "")
-        else:
-            flags.update(dict.fromkeys(word[1:], ""))
-    return flags, names
+            yield "", word
+            continue
+        for position, flag in enumerate(word[1:], start=2):
+            if flag in _FLAGS_WITH_VALUE:
+                yield flag, word[position:] or next(waiting, "")
+                break
+            yield flag, ""
 
 
 def _hop(text: str) -> Hop | None:

@@ -11,16 +11,18 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ..module_utils._errors import InputError
-from ._jumps import Hop, read_proxy_command, read_proxy_jump
+from ._jumps import Hop, read_proxy_command, read_proxy_jump, taken_apart
 
-_FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
 _UNFOLLOWED = {
     "hostname": "HostName",
     "configfile": "a configuration file (-F)",
     "proxyusefdpass": "ProxyUseFdpass",
 }
 _SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "F": "configfile"}
-# The first of the two that is given counts (ssh_config(5), ProxyJump).
+_TEXTS = {"user": "user", "identityfile": "identity_file", "hostkeyalias": "host_key_alias"}
+_HARMLESS = frozenset({("configfile", "none"), ("configfile", "/dev/null"), ("proxyusefdpass", "no")})
+_NO_AGENT = frozenset({("identitiesonly", "yes"), ("identityagent", "none")})
+# The first of the two that is given counts (ssh_config(5), ProxyJump), but ``ProxyJump none`` lets a command count.
 _JUMP_READERS = {
     "proxyjump": ("ProxyJump", read_proxy_jump),
     "proxycommand": ("ProxyCommand", read_proxy_command),
@@ -32,7 +34,7 @@ class SshArguments:
     """The settings among ssh's arguments that matter here.
 
     ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere in a way
-    that cannot be followed.
+    that cannot be followed. ``no_agent`` says that no key but those of files is to be offered.
 
     ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
     """
@@ -43,6 +45,8 @@ class SshArguments:
     host_key_alias: str = ""
     user_known_hosts_files: tuple[str, ...] | None = None
     global_known_hosts_files: tuple[str, ...] | None = None
+    revoked_host_keys: str = ""
+    no_agent: bool = False
     jumps: tuple[Hop, ...] = ()
     detour: str = ""
 
@@ -62,7 +66,8 @@ def read_ssh_arguments(texts: t.Iterable[str]) -> SshArguments:
     found = SshArguments()
     seen: set[str] = set()
     for name, value in _settings([word for text in texts for word in _words(text)]):
-        if name not in seen:
+        overruled = name == "proxyjump" and "proxycommand" in seen
+        if name not in seen and not overruled and (name, value.lower()) not in _HARMLESS:
             seen.add(name)
             found = _with(found, name, value)
     return found
@@ -79,14 +84,7 @@ def _words(text: str) -> list[str]:
 
 def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
     """Yield settings by their lower-case names, from ``-o Name=value``, ``-oName value`` and the short flags."""
-    waiting = iter(words)
-    for word in waiting:
-        if not word.startswith("-") or len(word) < 2:
-            continue
-        flag, value = word[1], word[2:]
-        if flag not in _FLAGS_WITH_VALUE:
-            continue
-        value = value or next(waiting, "")
+    for flag, value in taken_apart(words):
         if flag == "o":
             name, _equals, setting = value.replace("=", " ", 1).strip().partition(" ")
             yield name.lower(), setting.strip().strip('"')
@@ -101,14 +99,15 @@ def _with(found: SshArguments, name: str, value: str) -> SshArguments:
         spelling, read = _JUMP_READERS[name]
         hops = read(value)
         return replace(found, detour=f"{spelling} {value}") if hops is None else replace(found, jumps=hops)
+    if (name, value.lower()) in _NO_AGENT:
+        return replace(found, no_agent=True)
     if name == "port":
         return replace(found, port=int(value) if value.isdigit() else None)
-    if name == "user":
-        return replace(found, user=value)
-    if name == "identityfile":
-        return replace(found, identity_file=value)
-    if name == "hostkeyalias":
-        return replace(found, host_key_alias=value)
+    if name in _TEXTS:
+        change: dict[str, t.Any] = {_TEXTS[name]: value}
+        return replace(found, **change)
+    if name == "revokedhostkeys":
+        return found if value.lower() == "none" else replace(found, revoked_host_keys=value)
     if name == "userknownhostsfile":
         return replace(found, user_known_hosts_files=tuple(value.split()))
     if name == "globalknownhostsfile":

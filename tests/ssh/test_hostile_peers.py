@@ -344,7 +344,9 @@ def test_a_server_that_asks_and_never_listens_is_given_up(key: Key) -> None:
 
     with paramiko_server(key, account=loud(ask_without_listening)) as server:
         result = meet(server.port, key, connect_seconds=3)
-    assert result["code"] == "timed_out" and "logging in" in result["message"]
+    # Where it was asked to check the password before it went deaf, it may have counted that: no other try must follow.
+    assert "no answer in time" in result["message"]
+    assert result["code"] == ("authentication_refused" if "password was tried" in result["message"] else "timed_out")
 
 
 @pytest.mark.parametrize(

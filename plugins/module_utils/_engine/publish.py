@@ -36,8 +36,8 @@ class Leftover:
 def clear_away(files: FileSystem, left: Leftover) -> None:
     """Bring an old file back if nothing has taken its place, else remove what was left behind.
 
-    That it is not there is fine: nobody knew. An old file is removed only when its place is taken by our copy, proven by
-    its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
+    That it is not there is fine: nobody knew. An old file is removed only when its place is taken by our copy, proven
+    by its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
     """
     try:
         if left.belongs:

@@ -10,11 +10,17 @@ what these stand for comes through the environment, which only the same account 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import typing as t
 
+from .._errors import InputError
+
 ENVIRONMENT_NAME = "BACKHAUL_SFTP_SECRETS"
+# Linux takes no single string of 128 KiB or more (execve(2)), and all of them together may have about 2 MiB.
+_STRING_CHARACTERS = 96 * 1024
+_LONGEST_CHARACTERS = 1024 * 1024
 SECRET_SUBOPTIONS = frozenset({"password", "private_key", "private_key_passphrase"})
 
 Secrets = t.Dict[str, str]
@@ -30,16 +36,35 @@ def withhold(value: Value, secrets: Secrets, *, token: str) -> Value:
 
 
 def _withheld(key: object, value: Value, secrets: Secrets, token: str) -> Value:
-    if key not in SECRET_SUBOPTIONS or value is None:
+    if key not in SECRET_SUBOPTIONS or value is None or not str(value).strip():
         return withhold(value, secrets, token=token)
     stand_in = f"withheld-{token}-{len(secrets)}"
     secrets[stand_in] = str(value)
     return stand_in
 
 
+def as_environment(secrets: Secrets) -> dict[str, str]:
+    """Return the variables that carry the secrets; ``invalid_input`` when no process can be given that much."""
+    text = json.dumps(secrets)
+    if len(text) > _LONGEST_CHARACTERS:
+        raise InputError(
+            "invalid_input",
+            f"the keys and passwords of this task have {len(text)} characters, too many for a job in the background",
+            remedy="Run it without 'poll: 0', or with fewer endpoints in one task.",
+        )
+    starts = range(0, len(text), _STRING_CHARACTERS)
+    return {_variable(number): text[start : start + _STRING_CHARACTERS] for number, start in enumerate(starts)}
+
+
+def _variable(number: int) -> str:
+    return f"{ENVIRONMENT_NAME}_{number}" if number else ENVIRONMENT_NAME
+
+
 def take_secrets() -> Secrets:
     """Return what the environment holds, and remove it from there."""
-    return {str(key): str(value) for key, value in json.loads(os.environ.pop(ENVIRONMENT_NAME, "{}")).items()}
+    names = itertools.takewhile(os.environ.__contains__, map(_variable, itertools.count()))
+    text = "".join([os.environ.pop(name) for name in names])
+    return {str(key): str(value) for key, value in json.loads(text or "{}").items()}
 
 
 def restore(value: Value, secrets: t.Mapping[str, str]) -> Value:

@@ -66,9 +66,15 @@ def ask_space(session: Session, path: bytes) -> Space | None:
     return Space(free_bytes=available * fragment, total_bytes=blocks * fragment)
 
 
+MAX_PATIENCE_SECONDS = 24 * 60 * 60.0
+
+
 def patience_seconds(base_seconds: float, size_bytes: int) -> float:
-    """Return how long a request may take that has to read ``size_bytes`` on the server."""
-    return base_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND
+    """Return how long a request may take that has to read ``size_bytes`` on the server, a day at most.
+
+    The size is what the server says, and no timer takes the seconds that its largest number comes to.
+    """
+    return min(base_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND, MAX_PATIENCE_SECONDS)
 
 
 class RemoteDigests:

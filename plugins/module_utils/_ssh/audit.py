@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import BackhaulError, InputError, shown
 from .._model import ConnectionReport
+from .files import opened
 
 LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
 _LOG = logging.getLogger("backhaul.sftp")
@@ -44,7 +45,7 @@ def connected(report: ConnectionReport) -> None:
 
 
 def refused(error: BackhaulError) -> None:
-    """Record a connection that was not made, or did not last."""
+    """Record why a connection was not made, on its way to whoever asked for it."""
     _LOG.warning("%s: %s", error.code, error.message.replace("\n", " "))
 
 
@@ -71,19 +72,28 @@ def recording(file_name: str, level: str) -> t.Iterator[None]:
         for logger, before in zip(loggers, levels):
             logger.removeHandler(handler)
             logger.setLevel(before)
-        handler.stream.close()
+        with contextlib.suppress(OSError):  # what is still to be flushed may find no room, either
+            handler.stream.close()
 
 
 def _file_handler(file_name: str) -> logging.StreamHandler[t.TextIO]:
     try:
-        descriptor = os.open(os.path.expanduser(file_name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with opened(file_name, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as found:
+            descriptor = os.dup(found)
     except OSError as exc:
         raise InputError(
             "invalid_input",
             f"log_file {file_name} cannot be written: {exc.strerror}",
             remedy="Name a file in a directory that exists and that the account running Ansible may write.",
         ) from exc
-    return logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace"))
+    return _QuietHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace"))
+
+
+class _QuietHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no subscript before Python 3.11
+    """Keeps a record that cannot be written, as on a full disk, from being printed beside the module's result."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say nothing."""
 
 
 class _Enough(logging.Filter):

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import InputError, TrustError, shown
 from .._model import Credentials
-from .boundary import translated
+from .agent import AgentError, agent_keys
+from .boundary import Refusal, translated
 from .dependency import SSHException, paramiko
+from .files import read_file
 from .keys import load_private_key, with_certificate
 from .transport import VerifiedTransport
 
@@ -20,38 +23,75 @@ from .transport import VerifiedTransport
 MAX_QUESTIONS = 10
 
 
+# A key of 16384 bits has 13 KiB.
+MAX_KEY_FILE_BYTES = 1024 * 1024
+
+
+@dataclass
+class Password:
+    """The password of one login, and what became of it at this server."""
+
+    text: str = field(repr=False)
+    sent: bool = False
+    refused: bool = False
+
+    def take(self) -> str:
+        """Return the text, to send it."""
+        self.sent = True
+        return self.text
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One credential: the protocol's method it uses, how results call it, and how to try it.
 
-    ``run`` returns the methods that the server still wants (RFC 4252 section 5.1, partial success).
+    ``run`` returns the methods that the server still wants (RFC 4252 section 5.1, partial success), or raises
+    AgentError before anything was sent. ``password`` is what it may send, and then it does so only until the server
+    has refused that.
     """
 
     method: str
     label: str
     run: t.Callable[[VerifiedTransport, str], t.Sequence[str]] = field(repr=False)
+    password: Password | None = None
+
+    def fits(self, allowed: t.Sequence[str]) -> bool:
+        """Say whether the server takes the method and has not refused the credential."""
+        return self.method in allowed and not (self.password and self.password.refused)
 
 
-def authenticate(transport: VerifiedTransport, credentials: Credentials) -> str:
-    """Log in and return how; ``authentication_refused`` lists what was tried and what the server takes."""
+@dataclass
+class Login:
+    """How far a login has come: what succeeded, what was tried in vain, and what the server still takes."""
+
+    user: str
+    deadline: float
+    allowed: t.Sequence[str] = ()
+    succeeded: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+
+
+def authenticate(transport: VerifiedTransport, credentials: Credentials, *, deadline: float) -> str:
+    """Log in and return how; ``authentication_refused`` lists what was tried and what the server takes.
+
+    ``deadline`` is on the monotonic clock. It is the caller who ends the connection then; a login that is cut off after
+    a credential was sent is refused, so that nobody sends it again.
+    """
+    login = Login(credentials.user, deadline)
     with translated("logging in"):
-        allowed = _ask_allowed(transport, credentials.user)
-        succeeded: list[str] = []
-        tried: list[str] = []
+        login.allowed = _ask_allowed(transport, credentials.user)
         waiting: list[Attempt] = []
         # What does not fit yet may fit after a partial success, however early it stands in the order.
-        for latest in _attempts(credentials):
+        for latest in _attempts(credentials, deadline):
             waiting.append(latest)
-            while not transport.is_authenticated() and (fitting := [a for a in waiting if a.method in allowed]):
+            while not transport.is_authenticated() and (fitting := [a for a in waiting if a.fits(login.allowed)]):
                 waiting.remove(fitting[0])
-                outcome = _try(transport, credentials.user, fitting[0])
-                (tried if outcome is None else succeeded).append(fitting[0].label)
-                allowed = allowed if outcome is None else outcome
+                _try(transport, login, fitting[0])
             if transport.is_authenticated():
                 break
         if not transport.is_authenticated():
-            raise _refused(credentials, succeeded, tried, allowed)
-    return " + ".join(succeeded) or "none"
+            raise _refused(login)
+    return " + ".join(login.succeeded) or "none"
 
 
 def _ask_allowed(transport: VerifiedTransport, user: str) -> t.Sequence[str]:
@@ -62,32 +102,57 @@ def _ask_allowed(transport: VerifiedTransport, user: str) -> t.Sequence[str]:
         return t.cast("t.Sequence[str]", exc.allowed_types)
 
 
-def _try(transport: VerifiedTransport, user: str, attempt: Attempt) -> t.Sequence[str] | None:
-    """Return what the server still wants after a success, or None when it refused this one."""
+def _try(transport: VerifiedTransport, login: Login, attempt: Attempt) -> None:
+    """Note what the server still wants after a success, or that it refused this one."""
+    if attempt.password:
+        attempt.password.sent = False
     try:
-        return attempt.run(transport, user)
-    except paramiko.AuthenticationException as exc:
-        if not transport.is_active():
-            raise TrustError(
-                "authentication_refused",
-                f"the server ended the connection after {attempt.label} was tried for user {user!r}",
-                remedy="It allows fewer attempts than there are credentials: name the right one, or set"
-                " 'authentications' or 'use_agent: false'.",
-            ) from exc
-        return None
+        login.allowed = attempt.run(transport, login.user)
+        login.succeeded.append(attempt.label)
+        return
+    except AgentError as exc:
+        login.tried.append(f"{attempt.label} ({exc})")
+    except Refusal:
+        raise
+    except (SSHException, EOFError, OSError) as exc:
+        login.tried.append(attempt.label)
+        said_no = isinstance(exc, paramiko.AuthenticationException) and transport.is_active()
+        if not said_no or time.monotonic() >= login.deadline:
+            raise _cut_off(login, attempt.label, exc) from exc
+    if attempt.password:
+        attempt.password.refused = attempt.password.sent
 
 
-def _attempts(credentials: Credentials) -> t.Iterator[Attempt]:
-    makers: dict[str, t.Callable[[Credentials], t.Iterator[Attempt]]] = {
-        "certificate": _certificate,
-        "key": _key,
-        "agent": _agent,
-        "password": _password,
-        "keyboard-interactive": _keyboard_interactive,
+def _cut_off(login: Login, label: str, exc: Exception) -> TrustError:
+    """Return the error for a connection that ended over a credential: to send it again could lock the account."""
+    late = time.monotonic() >= login.deadline
+    what = "no answer in time" if late else f"the server ended the connection ({_said(str(exc)) or 'without a word'})"
+    return TrustError(
+        "authentication_refused",
+        f"{what} after {label} was tried for user {login.user!r}",
+        remedy="Nothing was retried, to not lock the account. "
+        + (
+            "The server may be slow to check credentials: connect_timeout is the limit."
+            if late
+            else "The server may allow fewer attempts than there are credentials: name the right one, or set"
+            " 'authentications' or 'use_agent: false'."
+        ),
+        details=_details(login),
+    )
+
+
+def _attempts(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:
+    password = Password(credentials.password) if credentials.password else None
+    makers: dict[str, t.Callable[[], t.Iterator[Attempt]]] = {
+        "certificate": lambda: _certificate(credentials),
+        "key": lambda: _key(credentials),
+        "agent": lambda: _agent(credentials, deadline),
+        "password": lambda: _password(password),
+        "keyboard-interactive": lambda: _keyboard_interactive(password),
     }
     for name in credentials.authentications:
         if name in makers:
-            yield from makers[name](credentials)
+            yield from makers[name]()
 
 
 def _certificate(credentials: Credentials) -> t.Iterator[Attempt]:
@@ -119,8 +184,7 @@ def _private_key(credentials: Credentials) -> t.Any:
 
 def _read_key_file(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return read_file(path, limit_bytes=MAX_KEY_FILE_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(
             "invalid_input",
@@ -129,35 +193,45 @@ def _read_key_file(path: str) -> str:
         ) from exc
 
 
-def _agent(credentials: Credentials) -> t.Iterator[Attempt]:
+def _agent(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:
     if not credentials.use_agent:
         return
-    agent = paramiko.Agent()
     try:
-        for key in agent.get_keys():
-            yield _public_key(f"agent key {key.fingerprint}", key)
-    finally:
-        agent.close()
+        with agent_keys(deadline=deadline) as keys:
+            for key in keys:
+                yield _public_key(f"agent key {key.fingerprint}", key)
+    except AgentError as exc:
+        yield Attempt("publickey", "agent", _raising(exc))
+
+
+def _raising(fault: AgentError) -> t.Callable[[VerifiedTransport, str], t.Sequence[str]]:
+    def run(_transport: VerifiedTransport, _user: str) -> t.Sequence[str]:
+        raise fault
+
+    return run
 
 
 def _public_key(label: str, key: t.Any) -> Attempt:
     return Attempt("publickey", label, lambda transport, user: transport.auth_publickey(user, key))
 
 
-def _password(credentials: Credentials) -> t.Iterator[Attempt]:
-    password = credentials.password
+def _password(password: Password | None) -> t.Iterator[Attempt]:
     if password:
         yield Attempt(
-            "password", "password", lambda transport, user: transport.auth_password(user, password, fallback=False)
+            "password",
+            "password",
+            lambda transport, user: transport.auth_password(user, password.take(), fallback=False),
+            password,
         )
 
 
-def _keyboard_interactive(credentials: Credentials) -> t.Iterator[Attempt]:
+def _keyboard_interactive(password: Password | None) -> t.Iterator[Attempt]:
     """RFC 4256: the password, or the one-time code in its place, answers one hidden prompt, once.
 
-    Whatever else is asked gets no answer: a server that goes on asking, or wants to see what is typed, is refused.
+    Whatever else is asked (a second question, several at once, one whose answer is shown) gets empty answers, which no
+    server takes for a credential that it checks: the protocol knows no other way to decline a question and go on.
+    Questions without an end are refused. A password that this server has refused before is not tried again.
     """
-    password = credentials.password
     if not password:
         return
     rounds = 0
@@ -168,24 +242,42 @@ def _keyboard_interactive(credentials: Credentials) -> t.Iterator[Attempt]:
         if rounds > MAX_QUESTIONS:
             raise SSHException("the server does not stop asking")
         if rounds == 1 and len(prompts) == 1 and not prompts[0][1]:
-            return [password]
+            return [password.take()]
         return [""] * len(prompts)
 
     yield Attempt(
         "keyboard-interactive",
         "keyboard-interactive",
         lambda transport, user: transport.auth_interactive(user, answer),
+        password,
     )
 
 
-def _refused(credentials: Credentials, succeeded: list[str], tried: list[str], allowed: t.Sequence[str]) -> TrustError:
-    takes = [shown(name.encode("utf-8", "surrogateescape"), limit=100) for name in allowed]
-    what = f"{', '.join(tried)} refused" if tried else "no credential that was given fits"
-    also = f" after {', '.join(succeeded)} succeeded" if succeeded else ""
+def _refused(login: Login) -> TrustError:
+    takes = _takes(login)
+    what = f"{', '.join(login.tried)} refused" if login.tried else "no credential that was given fits"
+    also = f" after {', '.join(login.succeeded)} succeeded" if login.succeeded else ""
     return TrustError(
         "authentication_refused",
-        f"user {credentials.user!r} could not log in{also}: {what}; the server takes {', '.join(takes) or 'nothing'}",
+        f"user {login.user!r} could not log in{also}: {what}; the server takes {', '.join(takes) or 'nothing'}",
         remedy="Nothing was retried, to not lock the account. Check the user name, and that the credential is the one"
         " this server knows.",
-        details={"user": credentials.user, "tried": tried, "succeeded": succeeded, "allowed": takes},
+        details=_details(login),
     )
+
+
+def _details(login: Login) -> dict[str, t.Any]:
+    return {
+        "user": login.user,
+        "tried": login.tried,
+        "succeeded": login.succeeded,
+        "allowed": _takes(login),
+    }
+
+
+def _takes(login: Login) -> list[str]:
+    return [_said(name) for name in login.allowed]
+
+
+def _said(text: str) -> str:
+    return shown(text.encode("utf-8", "surrogateescape"), limit=100)

@@ -11,7 +11,7 @@ import socket
 import threading
 import typing as t
 
-from .._errors import BackhaulError, LinkError, RemoteError, shown
+from .._errors import BackhaulError, LinkError, RemoteError, TrustError, shown
 from .dependency import SSHException, paramiko
 
 
@@ -68,7 +68,8 @@ def _text(exc: BaseException) -> str:
 def closing_after(seconds: float, close: t.Callable[[], None], *, phase: str) -> t.Iterator[None]:
     """Bound a block that waits inside paramiko: ``close`` what it waits on after ``seconds``, then say so.
 
-    LinkError ``timed_out`` names the ``phase``. What the block raised because of the closing becomes its cause.
+    LinkError ``timed_out`` names the ``phase``. What the block raised because of the closing becomes its cause, but for
+    a TrustError, which stays what it is: another try must not follow it.
     """
     fired = threading.Event()
 
@@ -76,11 +77,13 @@ def closing_after(seconds: float, close: t.Callable[[], None], *, phase: str) ->
         fired.set()
         close()
 
-    timer = threading.Timer(max(seconds, 0.001), expire)
+    timer = threading.Timer(min(max(seconds, 0.001), threading.TIMEOUT_MAX), expire)
     timer.daemon = True
     timer.start()
     try:
         yield
+    except TrustError:
+        raise
     except (BackhaulError, SSHException, EOFError, OSError) as exc:
         if fired.is_set():
             raise _too_late(phase) from exc

@@ -20,6 +20,8 @@ from .transport import RawSocket, VerifiedTransport
 
 # What a server may send ahead of being read: holds 64 replies of 255 KiB, and bounds what is kept.
 WINDOW_BYTES = 16 * 1024 * 1024
+# The longest that a command is waited for, whatever it has to read.
+MAX_COMMAND_SECONDS = 24 * 60 * 60
 _RECEIVE_BYTES = 4 * 1024 * 1024
 
 
@@ -151,6 +153,7 @@ def run_command(
     Servers without a shell, commands that answer too much or too late, and answers without an exit status are all
     RemoteError ``unsupported``: there is always another way to get what a command would have said.
     """
+    timeout_seconds = min(timeout_seconds, MAX_COMMAND_SECONDS)
     deadline = time.monotonic() + timeout_seconds
     try:
         with translated("running a command"), contextlib.ExitStack() as closing:

@@ -12,7 +12,6 @@ import typing as t
 
 from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
 from .._model import ConnectionReport, Endpoint
-from .._rules.public_key import read_public_key
 from .._sftp.filesystem import SftpFileSystem
 from .._sftp.session import Duplex, Session
 from . import algorithms, audit, channels
@@ -109,7 +108,7 @@ def _log_in(endpoint: Endpoint, through: Connection | None, closing: contextlib.
     transport = _verified(endpoint, through, trust, deadline)
     closing.callback(close_transport, transport)
     with closing_after(deadline - time.monotonic(), transport.sock.close, phase="logging in"):
-        method = authenticate(transport, endpoint.credentials)
+        method = authenticate(transport, endpoint.credentials, deadline=deadline)
     transport.set_keepalive(int(endpoint.timeouts.keepalive_seconds))
     report = _report(endpoint, transport, trust, method)
     audit.connected(report)
@@ -123,7 +122,7 @@ def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, 
     """
     refused: list[TrustError] = []
     while True:
-        shown_types = algorithms.of_key_types(read_public_key(blob).key_type for blob in trust.shown)
+        shown_types = algorithms.of_key_types(trust.shown_types)
         try:
             return open_transport(
                 endpoint,

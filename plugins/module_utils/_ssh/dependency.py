@@ -21,6 +21,7 @@ try:
     PacketizerBase: t.Any = paramiko.packet.Packetizer
     AuthHandlerBase: t.Any = paramiko.auth_handler.AuthOnlyHandler
     MessageBase: t.Any = paramiko.Message
+    AgentBase: t.Any = paramiko.agent.AgentSSH
     GroupExchangeBase: t.Any = TransportBase._kex_info.get("diffie-hellman-group-exchange-sha256", object)
     SSHException: type[Exception] = paramiko.SSHException
 except Exception:  # noqa: BLE001 - a broken cryptography raises more than ImportError, down to a panic of its native half
@@ -30,6 +31,7 @@ except Exception:  # noqa: BLE001 - a broken cryptography raises more than Impor
     PacketizerBase = object
     AuthHandlerBase = object
     MessageBase = object
+    AgentBase = object
     GroupExchangeBase = object
     SSHException = Exception
 
@@ -37,7 +39,12 @@ except Exception:  # noqa: BLE001 - a broken cryptography raises more than Impor
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 OLDEST = (3, 5)
-OWNERS = {"Transport": TransportBase, "Packetizer": PacketizerBase, "AuthHandler": AuthHandlerBase}
+OWNERS = {
+    "Transport": TransportBase,
+    "Packetizer": PacketizerBase,
+    "AuthHandler": AuthHandlerBase,
+    "Agent": AgentBase,
+}
 # Every name of paramiko's that its documentation does not promise and that we rely on, with the reason. Without one of
 # the first kind trust or liveness could not be kept, and the module refuses to start.
 REQUIRED = {
@@ -66,6 +73,7 @@ OPTIONAL = {
     " only the deadline ends it)",
     "Packetizer.set_inbound_compressor": "to bound what one compressed packet may hold (else compression is refused)",
     "AuthHandler._parse_userauth_info_request": "to say that a password has expired (else the connection just ends)",
+    "Agent._connect": "to ask an ssh-agent over a socket that has a deadline (else no agent is used)",
 }
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from .._errors import LinkError, TrustError
 from .._model import Endpoint
-from .._rules.public_key import PublicKey, read_public_key
+from .._rules.host_certificate import is_certificate, read_certificate
+from .._rules.public_key import CERTIFICATE_SUFFIX, PublicKey, read_public_key
 from .._rules.trust_store import Verdict
 from . import algorithms
 from .connect import Connection, close_transport, open_transport, reach
@@ -32,7 +33,9 @@ class ScannedKey:
 def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
     """Return the server's host keys, one for each type it has, in our order of preference.
 
-    Every type costs one connection that ends inside the key exchange: no user name, and no credential, is ever sent.
+    Every type costs one connection that ends inside the key exchange: the server gets no user name and no credential.
+    The jumps on the way are logged in to. Where the endpoint trusts an authority, certificates are asked for, too, and
+    a key that only its certificate vouches for is trusted by that.
     """
     require_paramiko()
     trust = load_trust(endpoint)
@@ -43,6 +46,13 @@ def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
             blob = _shown_key(endpoint, through, key_type)
             if blob is not None and blob not in found:
                 found[blob] = _judged(blob, trust)
+        for key_type in (name for name in trust.known_algorithms() if name.endswith(CERTIFICATE_SUFFIX)):
+            blob = _shown_key(endpoint, through, key_type)
+            if blob is not None and is_certificate(blob):
+                scanned = _judged(blob, trust)
+                before = found.get(scanned.key.blob)
+                if before is None or before.verdict is None:
+                    found[scanned.key.blob] = scanned
     return list(found.values())
 
 
@@ -65,7 +75,7 @@ def _shown_key(endpoint: Endpoint, through: Connection | None, key_type: str) ->
 
 
 def _judged(blob: bytes, trust: HostTrust) -> ScannedKey:
-    key = read_public_key(blob)
+    key = read_certificate(blob).public_key if is_certificate(blob) else read_public_key(blob)
     try:
         trust.judge(blob)
     except TrustError as exc:

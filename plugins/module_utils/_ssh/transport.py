@@ -237,6 +237,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         """Verify the signature, then whose key it is (called inside every key exchange, RFC 4253 section 8)."""
         try:
+            _check_key_type(host_key, self.host_key_type)
             _check_signature_algorithm(sig, self.host_key_type)
             super()._verify_key(host_key, sig)
             if self._judged_blob not in (None, host_key):
@@ -300,6 +301,20 @@ def _unproven(reason: Exception) -> TrustError:
         remedy="Whoever answers only knows the public half of the key, or changes what is sent: treat this as an attack"
         " until it is explained.",
     )
+
+
+def _check_key_type(host_key: bytes, negotiated: str) -> None:
+    """The key must be of the type that was negotiated: paramiko would read a certificate as its plain key."""
+    length = int.from_bytes(host_key[:4], "big")
+    presented = host_key[4 : 4 + length]
+    # One type of key for all of RSA's signature algorithms (RFC 8332 section 3).
+    expected = negotiated.replace("rsa-sha2-512", "ssh-rsa").replace("rsa-sha2-256", "ssh-rsa")
+    if presented != expected.encode("ascii"):
+        raise TrustError(
+            "algorithm_mismatch",
+            f"the server showed a host key of the type {shown(presented, limit=100)} though {negotiated} was agreed",
+            remedy="The server breaks the SSH protocol, or somebody in between does.",
+        )
 
 
 def _check_signature_algorithm(signature: bytes, negotiated: str) -> None:

@@ -19,6 +19,7 @@ from .._rules.known_hosts import KnownHosts
 from .._rules.revoked_host_keys import RevokedHostKeys
 from .._rules.trust_store import TrustStore, Verdict
 from .dependency import SSHException, paramiko
+from .files import read_file
 
 # What ssh reads (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile), in its order.
 USER_FILES = (".ssh/known_hosts", ".ssh/known_hosts2")
@@ -37,7 +38,7 @@ class HostTrust:
         self._load = load
         self._store = load()
         self.verdict: Verdict | None = None
-        self.shown: list[bytes] = []
+        self.shown_types: list[str] = []
 
     @property
     def may_know_another(self) -> bool:
@@ -47,13 +48,18 @@ class HostTrust:
     def judge(self, presented: bytes) -> None:
         """Accept the presented host key or raise TrustError; runs inside the key exchange."""
         store = _with_revocations_of(self._load(), self._store) if self.verdict else self._store
-        self.shown.append(presented)
+        self.shown_types.append(_type_of(presented))
         now = int(time.time())  # certificates have dates
         self.verdict = store.judge(presented, now=now, verify_signature=verify_signature)
 
     def known_algorithms(self) -> tuple[str, ...]:
         """Return the host key algorithms of which something is known, the best first."""
         return self._store.preferred_key_types()
+
+
+def _type_of(presented: bytes) -> str:
+    """Return the type by which a key or a certificate calls itself (RFC 4253 section 6.6)."""
+    return presented[4 : 4 + int.from_bytes(presented[:4], "big")].decode("ascii", "replace")
 
 
 def load_trust(endpoint: Endpoint) -> HostTrust:
@@ -104,16 +110,17 @@ def _revocations(given: str) -> tuple[RevokedHostKeys, ...]:
 
 def default_files() -> tuple[str, ...]:
     """Return the known-hosts files that ssh reads by default; like ssh, by the account's home and not by $HOME."""
-    home = pwd.getpwuid(os.getuid()).pw_dir
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # as in a container that runs under any uid
+        home = os.path.expanduser("~")
     return (*(os.path.join(home, name) for name in USER_FILES), *SYSTEM_FILES)
 
 
 def _read(path: str, *, must_exist: bool = False) -> bytes:
     """Return the content of a known-hosts file; one that does not exist is empty, as for ssh, unless it must."""
     try:
-        with open(os.path.expanduser(path), "rb") as file:
-            _require_private(path, os.fstat(file.fileno()))
-            content = file.read(MAX_FILE_BYTES + 1)
+        return read_file(path, limit_bytes=MAX_FILE_BYTES, check=lambda found: _require_private(path, found))
     except OSError as exc:
         if isinstance(exc, FileNotFoundError) and not must_exist:
             return b""
@@ -122,14 +129,6 @@ def _read(path: str, *, must_exist: bool = False) -> bytes:
             f"the file {path} cannot be read: {exc.strerror}",
             remedy="Without it nothing can be said about the host key. Make it readable, or name another file.",
         ) from exc
-
-    if len(content) > MAX_FILE_BYTES:
-        raise InputError(
-            "invalid_input",
-            f"the file {path} is larger than {MAX_FILE_BYTES} bytes",
-            remedy="Half of it could lack the line that matters. Name a smaller file.",
-        )
-    return content
 
 
 def _require_private(path: str, found: os.stat_result) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 _PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+_FRAGMENTS = sorted((_PLUGINS / "doc_fragments").glob("*.py"))
 _MODULES = sorted(path.stem for path in (_PLUGINS / "modules").glob("*.py"))
 
 
@@ -22,8 +23,12 @@ def test_there_is_one_for_each_module() -> None:
 @pytest.mark.parametrize("name", _MODULES)
 def test_it_runs_its_own_module(name: str) -> None:
     tree = ast.parse((_PLUGINS / "action" / f"{name}.py").read_text(encoding="utf-8"))
-    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)]
-    assert [ast.literal_eval(value) for value in values] == [f"backhaul.sftp.{name}"]
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    stated = {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in assigned}
+    assert stated.pop("module_name") == f"backhaul.sftp.{name}"
+    assert "endpoint_option" in stated
+    texts = [path.read_text(encoding="utf-8") for path in (_PLUGINS / "modules" / f"{name}.py", *_FRAGMENTS)]
+    assert [option for option in stated.values() if not any(f"  {option}:\n" in text for text in texts)] == []
 
 
 def test_the_action_group_has_them_all() -> None:

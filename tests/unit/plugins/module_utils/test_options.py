@@ -85,7 +85,6 @@ def test_a_blank_field_of_awx_is_not_given(blank: str | None) -> None:
         private_key_file=blank,
         private_key_passphrase=blank,
         known_hosts=blank,
-        host_keys=[blank or ""],
         host_key_alias=blank,
     )
     assert read == endpoint(host="h")

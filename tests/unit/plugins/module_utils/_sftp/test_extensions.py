@@ -88,6 +88,10 @@ def test_patience_grows_with_the_size() -> None:
     assert extensions.patience_seconds(60, 10**9) == 160
 
 
+def test_patience_ends_after_a_day_whatever_size_a_server_claims() -> None:
+    assert extensions.patience_seconds(60, 2**64 - 1) == 86400
+
+
 def digests(
     answer: t.Callable[[Request], bytes] | None, run: Run | None = None, *, policy: str = "auto"
 ) -> tuple[extensions.RemoteDigests, FakeSftp]:

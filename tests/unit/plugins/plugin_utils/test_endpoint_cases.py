@@ -1,0 +1,273 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inventories and tasks that once led somewhere else than they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import connection_loader, init_plugin_loader
+from ansible.template import Templar
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
+from ansible_collections.backhaul.sftp.plugins.module_utils._module import withheld
+from ansible_collections.backhaul.sftp.plugins.module_utils._options import _trust
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import EndpointAction
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._endpoints import EndpointResolver
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._heartbeat import Heartbeat
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._jumps import Hop
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_arguments import SshArguments, read_ssh_arguments
+
+Vars = t.Dict[str, t.Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def named_plugins() -> t.Iterator[None]:
+    """Let Ansible find its plugins by their full names, and not longer than here: it changes how Python imports."""
+    init_plugin_loader()
+    yield
+    _AnsibleCollectionFinder._remove()
+
+
+@dataclass
+class Case:
+    """A play on ``runs_on``, whose connection the keyword ``connection`` states, in an inventory of its own."""
+
+    folder: Path
+    hosts: dict[str, Vars]
+    everyone: Vars = field(default_factory=dict)
+    runs_on: str = "localhost"
+    keyword: str = "ssh"
+
+    def resolve(self, **given: t.Any) -> Vars:
+        """Return an endpoint's suboptions as the module gets them."""
+        path = self.folder / "inventory.json"
+        path.write_text(json.dumps({"all": {"vars": self.everyone, "hosts": self.hosts}}), encoding="utf-8")
+        loader = DataLoader()
+        inventory = InventoryManager(loader=loader, sources=[str(path)])
+        manager = VariableManager(loader=loader, inventory=inventory)
+        hosts = HostVars(inventory=inventory, variable_manager=manager, loader=loader)
+        variables = {**manager.get_vars(host=inventory.get_host(self.runs_on)), "hostvars": hosts}
+        task = Task.load({"action": "ping"})
+        templar = Templar(loader=loader, variables=variables)
+        context = PlayContext(passwords={}).set_task_and_variable_override(
+            task=task, variables=variables, templar=templar
+        )
+        connection = connection_loader.get(variables.get("ansible_connection", self.keyword), context, os.devnull)
+        connection.set_options(var_options=variables)
+        connection.update_vars(variables)  # as the task executor does
+        resolver = EndpointResolver(
+            task=task,
+            connection=connection,
+            play_context=context,
+            loader=loader,
+            templar=templar,
+            variables=variables,
+        )
+        return t.cast(Vars, resolver.resolve(given, role="source"))
+
+
+_BASTION = {"ansible_ssh_common_args": "-o ProxyJump=bastion"}
+_NAS = {"ansible_host": "192.0.2.5", "ansible_user": "backup"}
+
+
+def test_a_jump_of_the_whole_inventory_is_not_jumped_to_for_ever(tmp_path: Path) -> None:
+    case = Case(tmp_path, {"bastion": {"ansible_host": "192.0.2.1"}, "nas": _NAS}, everyone=_BASTION)
+    (hop,) = case.resolve(inventory_host="nas")["jump"]
+    assert (hop["inventory_host"], hop["host"], "jump" in hop) == ("bastion", "192.0.2.1", False)
+    assert "jump" not in case.resolve(inventory_host="bastion")
+    (stated,) = case.resolve(inventory_host="nas", jump=[{"inventory_host": "bastion"}])["jump"]
+    assert stated == hop
+
+
+def test_a_jump_is_not_refused_for_its_own_detour(tmp_path: Path) -> None:
+    detour = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
+    case = Case(tmp_path, {"bastion": detour, "nas": {**_NAS, **_BASTION}})
+    assert [hop["host"] for hop in case.resolve(inventory_host="nas")["jump"]] == ["bastion"]
+
+
+@pytest.mark.parametrize("given", [{}, {"inventory_host": "nas"}])
+def test_a_server_stays_one_in_a_play_with_a_local_connection(tmp_path: Path, given: Vars) -> None:
+    found = Case(tmp_path, {"nas": _NAS}, runs_on="nas", keyword="local").resolve(path="/b", **given)
+    assert (found["host"], found["user"], "local" in found) == ("192.0.2.5", "backup", False)
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "is_local"),
+    [
+        ("nas", {"ansible_connection": "local"}, True),
+        ("nas", {"ansible_connection": "{{ kind }}", "kind": "ansible.builtin.local"}, True),
+        ("localhost", {}, True),
+        ("127.0.0.1", {}, True),
+        ("localhost", {"ansible_host": "127.0.0.1"}, True),
+        ("localhost", {"ansible_host": "192.0.2.5"}, False),
+        ("nas", {"ansible_host": "127.0.0.1"}, False),
+    ],
+)
+def test_only_this_machine_is_local(tmp_path: Path, host: str, variables: Vars, is_local: bool) -> None:
+    if "kind" in variables:  # the keyword's plugin is chosen before templates are filled in here
+        case = Case(tmp_path, {host: variables, "other": {}}, runs_on="other")
+        assert case.resolve(inventory_host=host).get("local", False) is is_local
+        return
+    case = Case(tmp_path, {host: variables}, runs_on=host, keyword="local")
+    assert case.resolve().get("local", False) is is_local
+
+
+def test_a_key_file_of_the_task_is_never_mixed_with_the_key_of_the_inventory(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("the task's key", encoding="ascii")
+    theirs = {"ansible_private_key": "the inventory's key", "ansible_private_key_passphrase": "its passphrase"}
+    case = Case(tmp_path, {"nas": {**_NAS, **theirs}})
+    found = case.resolve(inventory_host="nas", private_key_file=str(tmp_path / "key"))
+    assert (found["private_key"], "private_key_passphrase" in found) == ("the task's key", False)
+
+
+def test_a_blank_key_file_is_as_if_no_key_was_given(tmp_path: Path) -> None:
+    (tmp_path / "blank").write_text("\n", encoding="ascii")
+    (tmp_path / "key").write_text("the inventory's key", encoding="ascii")
+    case = Case(tmp_path, {"nas": {**_NAS, "ansible_private_key_file": str(tmp_path / "key")}})
+    blank = str(tmp_path / "blank")
+    assert case.resolve(inventory_host="nas", private_key_file=blank)["private_key"] == "the inventory's key"
+    assert "private_key" not in case.resolve(host="nas", private_key_file=blank)
+
+
+@pytest.mark.parametrize(
+    "given", [{"jump": [{"host": "b", "user": "x"}]}, {"jump": []}, {"host": "192.0.2.9"}], ids=str
+)
+def test_a_way_that_the_task_states_needs_none_of_the_inventory(tmp_path: Path, given: Vars) -> None:
+    detour = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
+    case = Case(tmp_path, {"nas": {**_NAS, **detour}})
+    assert case.resolve(inventory_host="nas", **given)["host"] == given.get("host", "192.0.2.5")
+    with pytest.raises(InputError, match="cannot follow"):
+        case.resolve(inventory_host="nas")
+
+
+def test_an_empty_list_of_jumps_switches_those_of_the_inventory_off(tmp_path: Path) -> None:
+    case = Case(tmp_path, {"nas": {**_NAS, **_BASTION}})
+    assert case.resolve(inventory_host="nas", jump=[])["jump"] == []
+    assert case.resolve(inventory_host="nas", jump="")["jump"] != []
+
+
+def test_the_agent_and_revocations_are_as_the_arguments_say(tmp_path: Path) -> None:
+    arguments = {"ansible_ssh_common_args": "-o IdentitiesOnly=yes -o RevokedHostKeys=~/revoked"}
+    case = Case(tmp_path, {"nas": {**_NAS, **arguments}})
+    found = case.resolve(inventory_host="nas", host_keys=["SHA256:x"])
+    assert (found["use_agent"], found["revoked_host_keys"]) == (False, os.path.expanduser("~/revoked"))
+    stated = case.resolve(inventory_host="nas", use_agent=True, revoked_host_keys="/own")
+    assert (stated["use_agent"], stated["revoked_host_keys"]) == (True, "/own")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-qJ bastion", SshArguments(jumps=(Hop("bastion"),))),
+        ("-Ap 2222", SshArguments(port=2222)),
+        ("-4qp2222 -Cl ops", SshArguments(port=2222, user="ops")),
+        ("-o RevokedHostKeys=/revoked", SshArguments(revoked_host_keys="/revoked")),
+        ("-o RevokedHostKeys=none", SshArguments()),
+        ("-o IdentitiesOnly=yes", SshArguments(no_agent=True)),
+        ("-o 'IdentityAgent none'", SshArguments(no_agent=True)),
+        ("-o IdentitiesOnly=no -o IdentityAgent=/socket", SshArguments()),
+        ("-F none", SshArguments()),
+        ("-F /dev/null -o ProxyUseFdpass=no", SshArguments()),
+        ("-F none -F /other", SshArguments(detour="a configuration file (-F) /other")),
+        ("-o ProxyUseFdpass=yes", SshArguments(detour="ProxyUseFdpass yes")),
+    ],
+)
+def test_ssh_arguments_as_ssh_reads_them(text: str, expected: SshArguments) -> None:
+    assert read_ssh_arguments([text]) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "ProxyJump=none", "-o", "ProxyCommand=ssh -W %h:%p bastion"],
+        ["-o", "ProxyCommand=none", "-o", "ProxyJump=bastion"],
+        ["-o", "ProxyJump=none", "-o", "ProxyJump=bastion"],
+        ["-o", "ProxyJump=bastion", "-o", "ProxyCommand=none"],
+        ["-o", "ProxyJump=bastion", "-o", "ProxyCommand=ssh -W %h:%p other"],
+        ["-o", "ProxyCommand=ssh -W %h:%p bastion", "-o", "ProxyJump=other"],
+    ],
+    ids=" ".join,
+)
+def test_the_proxy_that_counts_is_the_one_that_ssh_takes(arguments: list[str]) -> None:
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", "none", *arguments, "host"], check=True, capture_output=True, text=True
+    ).stdout
+    settings = dict(line.partition(" ")[::2] for line in shown.splitlines())
+    command = settings.get("proxycommand", "none").split()
+    expected = settings.get("proxyjump", command[-1])
+    jumps = read_ssh_arguments([" ".join(f"'{word}'" for word in arguments)]).jumps
+    assert [hop.host for hop in jumps] == ([] if expected == "none" else [expected])
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_is_no_secret(blank: str) -> None:
+    secrets: dict[str, str] = {}
+    params = {"source": {"password": blank, "private_key": "key"}}
+    assert withheld.withhold(params, secrets, token="t")["source"]["password"] == blank
+    assert list(secrets.values()) == ["key"]
+
+
+def test_many_keys_pass_through_the_environment_of_a_process() -> None:
+    secrets = {f"withheld-{number}": "k" * 3000 for number in range(120)}
+    carried = withheld.as_environment(secrets)
+    assert len(carried) > 1
+    name = withheld.__name__
+    program = f"import json; from {name} import take_secrets; print(json.dumps([take_secrets(), take_secrets()]))"
+    environment = {**os.environ, **carried, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+    ).stdout
+    assert json.loads(done) == [secrets, {}]
+
+
+def test_more_keys_than_a_process_can_be_given_are_refused() -> None:
+    with pytest.raises(InputError, match="too many for a job in the background"):
+        withheld.as_environment({"withheld-0": "k" * (1 << 21)})
+
+
+def test_without_secrets_the_environment_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in withheld.as_environment({}).items():
+        monkeypatch.setenv(name, value)
+    assert withheld.take_secrets() == {}
+
+
+@pytest.mark.parametrize(("no_log", "seconds"), [(True, 0.0), (False, 3.0)])
+def test_a_task_without_a_log_has_no_heartbeat(no_log: bool, seconds: float) -> None:
+    task = Task.load({"action": "ping", "args": {"heartbeat": 3}, "no_log": no_log})
+    nothing: t.Any = None
+    action = EndpointAction(task, nothing, nothing, nothing, nothing, nothing)
+    assert action._heartbeat_seconds() == seconds
+
+
+def test_a_module_that_has_not_said_who_it_is_yet_is_ended_as_well() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as module:
+        with pytest.raises(KeyboardInterrupt), Heartbeat(10).following() as file_name:
+            announced = json.dumps({"pid": module.pid}) + "\n"
+            late = threading.Timer(0.7, lambda: Path(file_name).write_text(announced, encoding="utf-8") and None)
+            late.start()
+            raise KeyboardInterrupt
+        assert module.wait(30) == -signal.SIGTERM
+
+
+def test_pins_that_are_all_blank_are_refused_and_not_taken_for_none() -> None:
+    with pytest.raises(InputError, match="host_keys holds nothing but blanks") as caught:
+        _trust({"host_keys": ["", " "]}, "source")
+    assert (caught.value.code, caught.value.role) == ("invalid_input", "source")
