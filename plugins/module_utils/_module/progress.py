@@ -11,7 +11,6 @@ whenever enough time has passed: ``host``, ``path``, ``doing`` (``sent`` or ``ch
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -33,11 +32,23 @@ def time_limit_seconds() -> float:
 
 
 def announce_process() -> None:
-    """Tell the controller which process to end when the task is cancelled."""
+    """Tell the controller which process to end when the task is cancelled; end at once when it is cancelled already."""
     file_name = os.environ.get(ENVIRONMENT_NAME, "")
-    if file_name:
-        with contextlib.suppress(OSError), open(file_name, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"pid": os.getpid()}) + "\n")
+    if not file_name:
+        return
+    try:
+        _append(file_name, {"pid": os.getpid()})
+    except FileNotFoundError:
+        raise SystemExit("the controller has given up on this task already") from None
+    except OSError:
+        return  # the controller's disk is full, say: it cannot be told, and need not be
+
+
+def _append(file_name: str, record: t.Mapping[str, object]) -> None:
+    """Append a line to the controller's file, which is never created here: without it nobody reads."""
+    descriptor = os.open(file_name, os.O_WRONLY | os.O_APPEND)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 class ProgressLog:
@@ -74,7 +85,6 @@ class ProgressLog:
 
     def _write(self, record: dict[str, object]) -> None:
         try:
-            with open(self._file_name, "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            _append(self._file_name, record)
         except OSError:
             self._file_name = ""  # live lines are a comfort; a full disk on the controller must not end a transfer

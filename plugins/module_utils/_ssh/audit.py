@@ -49,6 +49,12 @@ def refused(error: BackhaulError) -> None:
     _LOG.warning("%s: %s", error.code, error.message.replace("\n", " "))
 
 
+def passed_over(notes: t.Iterable[str]) -> None:
+    """Record which known-hosts lines about a server could not be used, and why."""
+    for note in notes:
+        _LOG.debug("passed over: %s", note)
+
+
 @contextlib.contextmanager
 def recording(file_name: str, level: str) -> t.Iterator[None]:
     """Append our own and paramiko's records to a file for as long as the block runs; without a name, to nothing.

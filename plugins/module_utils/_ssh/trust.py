@@ -18,6 +18,7 @@ from .._model import Endpoint
 from .._rules.known_hosts import KnownHosts
 from .._rules.revoked_host_keys import RevokedHostKeys
 from .._rules.trust_store import TrustStore, Verdict
+from . import audit
 from .dependency import SSHException, paramiko
 from .files import read_file
 
@@ -73,7 +74,7 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
     # With pins, too: nothing else can vouch for the host then, but its key may be revoked there.
     files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
     texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
-    return TrustStore.build(
+    store = TrustStore.build(
         host=endpoint.host,
         port=endpoint.port,
         host_key_alias=trust.host_key_alias,
@@ -81,6 +82,8 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
         known_hosts=texts,
         revoked_host_keys=_revocations(trust.revoked_host_keys),
     )
+    audit.passed_over(store.notes)
+    return store
 
 
 def _with_revocations_of(latest: TrustStore, first: TrustStore) -> TrustStore:

@@ -31,6 +31,7 @@ class Served(t.NamedTuple):
 
     exit_code: int
     result: dict[str, t.Any]
+    complaints: str
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as caught:
             serve(body, SPEC)
         code = caught.value.code if isinstance(caught.value.code, int) else 0
-        printed = capsys.readouterr().out
-        return Served(code, json.loads(printed) if printed else {})
+        printed, complaints = capsys.readouterr()
+        return Served(code, json.loads(printed) if printed else {}, complaints)
 
     return run_body
 
@@ -54,7 +55,8 @@ Run = t.Callable[..., Served]
 def test_a_result_goes_out_with_its_warnings(run: Run) -> None:
     served = run(lambda request: Answer({"changed": True, "name": request.params["name"]}, warnings=("careful",)))
     assert (served.exit_code, served.result["changed"], served.result["name"]) == (0, True, "n")
-    assert "careful" in json.dumps(served.result["warnings"])
+    # Where this process imported the controller's half of Ansible before, a warning is shown in place of returned.
+    assert "careful" in json.dumps(served.result.get("warnings")) + served.complaints
 
 
 def test_check_and_diff_mode_are_passed_on(run: Run) -> None:

@@ -18,7 +18,15 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.progress imp
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(ENVIRONMENT_NAME, str(tmp_path / "records"))
     monkeypatch.setattr(progress, "_RECORD_SECONDS", 0)
+    (tmp_path / "records").touch()
     return tmp_path / "records"
+
+
+def test_a_module_that_starts_after_its_task_was_given_up_ends_at_once(file: Path) -> None:
+    file.unlink()
+    with pytest.raises(SystemExit):
+        progress.announce_process()
+    assert not file.exists()
 
 
 def test_bytes_add_up_over_the_records(file: Path) -> None:
@@ -39,7 +47,7 @@ def test_records_are_throttled(file: Path, monkeypatch: pytest.MonkeyPatch) -> N
     count = ProgressLog().follow("h", b"/a", total_bytes=lambda: 30)
     for _block in range(1000):
         count(1)
-    assert not file.exists()
+    assert file.read_text() == ""
 
 
 def test_nothing_is_written_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
