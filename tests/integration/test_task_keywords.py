@@ -118,7 +118,7 @@ def _temporary_files(site: Site) -> list[str]:
 
 def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
     place, proxy = slow
-    source.put("a", os.urandom(3_000_000))
+    source.put("a", os.urandom(12_000_000))
     place.put("b", b"old")
     proxy.upstream.throttle(400_000)
     tasks = [relay(name, source=source.end("a"), destinations=[place.end("b")]) for name in ("async", "timeout")]
@@ -133,7 +133,7 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
 
 def test_a_run_that_is_killed_leaves_no_draft(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
     place, proxy = slow
-    source.put("a", os.urandom(3_000_000))
+    source.put("a", os.urandom(12_000_000))
     proxy.upstream.throttle(400_000)
     with site.playing(relay("relay", source=source.end("a"), destinations=[place.end("b")])) as running:
         eventually(lambda: any(_TEMPORARY in name for name in place.names()))
