@@ -77,8 +77,8 @@ def subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
     """Every file system in turn, with an empty folder for the test."""
-    with _subject(request.param, lab, connections, tmp_path) as made:
-        yield made
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
 
 
 @pytest.fixture(params=[case for case in CASES if case.is_plain], ids=lambda case: str(case.name))
@@ -86,8 +86,8 @@ def plain_subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
     """The file systems that are different programs: for what no configuration of a server changes."""
-    with _subject(request.param, lab, connections, tmp_path) as made:
-        yield made
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
 
 
 @contextlib.contextmanager

@@ -53,8 +53,8 @@ def _write_blocks(writer: Writer) -> None:
 @pytest.mark.parametrize("block", [0, _BLOCKS // 2, _BLOCKS - 1])
 def test_a_write_that_failed_is_raised_by_flush_at_the_latest(lab: SharedLab, block: int) -> None:
     with (
-        _misbehaving(lab, fail_write_at=block * _BLOCK_BYTES) as (files, server),
-        _new_file(files, server) as writer,
+        _misbehaving(lab, fail_write_at=block * _BLOCK_BYTES) as there,
+        _new_file(*there) as writer,
         pytest.raises(RemoteError),
     ):
         _write_blocks(writer)
@@ -63,8 +63,8 @@ def test_a_write_that_failed_is_raised_by_flush_at_the_latest(lab: SharedLab, bl
 
 def test_a_write_that_failed_is_raised_by_close(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as (files, server),
-        _new_file(files, server) as writer,
+        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as there,
+        _new_file(*there) as writer,
         pytest.raises(RemoteError),
     ):
         _write_blocks(writer)
@@ -73,8 +73,8 @@ def test_a_write_that_failed_is_raised_by_close(lab: SharedLab) -> None:
 
 def test_a_write_that_failed_is_raised_by_sync(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as (files, server),
-        _new_file(files, server) as writer,
+        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as there,
+        _new_file(*there) as writer,
         pytest.raises(RemoteError),
     ):
         _write_blocks(writer)
@@ -83,9 +83,9 @@ def test_a_write_that_failed_is_raised_by_sync(lab: SharedLab) -> None:
 
 def test_a_write_that_failed_is_raised_by_leaving_without_close(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as (files, server),
+        _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as there,
         pytest.raises(RemoteError),
-        _new_file(files, server) as writer,
+        _new_file(*there) as writer,
     ):
         _write_blocks(writer)
 
@@ -105,8 +105,8 @@ def test_a_local_write_that_failed_is_raised(tmp_path: Path) -> None:
 
 def test_a_refused_close_is_raised(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_close=True) as (files, server),
-        _new_file(files, server) as writer,
+        _misbehaving(lab, fail_close=True) as there,
+        _new_file(*there) as writer,
         pytest.raises(RemoteError),
     ):
         writer.write(0, b"content")
@@ -115,18 +115,18 @@ def test_a_refused_close_is_raised(lab: SharedLab) -> None:
 
 def test_a_refused_close_is_raised_by_leaving(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_close=True) as (files, server),
+        _misbehaving(lab, fail_close=True) as there,
         pytest.raises(RemoteError),
-        _new_file(files, server) as writer,
+        _new_file(*there) as writer,
     ):
         writer.write(0, b"content")
 
 
 def test_a_refused_close_is_not_raised_over_an_error_on_its_way(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_close=True) as (files, server),
+        _misbehaving(lab, fail_close=True) as there,
         pytest.raises(ZeroDivisionError),
-        _new_file(files, server) as writer,
+        _new_file(*there) as writer,
     ):
         writer.write(0, b"content")
         raise ZeroDivisionError
@@ -134,8 +134,8 @@ def test_a_refused_close_is_not_raised_over_an_error_on_its_way(lab: SharedLab) 
 
 def test_a_refused_sync_is_raised(lab: SharedLab) -> None:
     with (
-        _misbehaving(lab, fail_sync=True) as (files, server),
-        _new_file(files, server) as writer,
+        _misbehaving(lab, fail_sync=True) as there,
+        _new_file(*there) as writer,
         pytest.raises(RemoteError),
     ):
         writer.write(0, b"content")

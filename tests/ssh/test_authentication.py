@@ -167,7 +167,8 @@ def agent_with(folder: Path, *keys: Path) -> t.Iterator[str]:
     try:
         environment = {**os.environ, "SSH_AUTH_SOCK": str(path)}
         # 2 is "cannot contact the agent"; 1 is "it has no keys".
-        while subprocess.run([oracle.program("ssh-add"), "-l"], env=environment, capture_output=True).returncode == 2:
+        listing = [oracle.program("ssh-add"), "-l"]
+        while subprocess.run(listing, env=environment, capture_output=True, check=False).returncode == 2:
             assert agent.poll() is None, "ssh-agent ended"
         for key in keys:
             command = [oracle.program("ssh-add"), "-q", str(key)]

@@ -80,7 +80,7 @@ def _interrupt(_number: int, _frame: object) -> t.NoReturn:
 def _sites() -> t.Iterator[Sites]:
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="backhaul-demo-")))
-        source, destination = (_start(stack) for _ in range(2))
+        source, destination = (_start(stack) for _server in range(2))
         newest = _fill(source.root)
         yield Sites(source, destination, newest, work)
 
@@ -114,7 +114,7 @@ def _fill(folder: Path) -> Path:
         os.utime(newest, (now - days * DAY + 4 * HOUR,) * 2)
     before = newest.stat()
     with newest.open("wb") as file:
-        for _ in range(NEWEST_BYTES // MIB):
+        for _mebibyte in range(NEWEST_BYTES // MIB):
             file.write(os.urandom(MIB))
     os.utime(newest, (before.st_atime, before.st_mtime))
     empty = folder / f"db-{_date(now)}.tar.gz"

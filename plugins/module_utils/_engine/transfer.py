@@ -217,7 +217,7 @@ def apply_attributes(
     What a server refuses, or says yes to and does not keep, is noted in ``not_applied`` and is not an error.
     """
     parts = {"mode": Attributes(mode=wanted.mode), "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime)}
-    asked = [name for name, part in parts.items() if part != Attributes() and _accepted(apply, parts[name])]
+    asked = [name for name, part in parts.items() if part != Attributes() and _accepted(apply, part)]
     found = look()
     kept = {"mode": found.permissions == wanted.mode, "mtime": found.mtime == wanted.mtime}
     for name, part in parts.items():

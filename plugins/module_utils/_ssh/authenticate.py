@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -197,8 +198,8 @@ def _agent(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:
     if not credentials.use_agent:
         return
     try:
-        with agent_keys(deadline=deadline) as keys:
-            for key in keys:
+        with contextlib.ExitStack() as closing:
+            for key in closing.enter_context(agent_keys(deadline=deadline)):
                 yield _public_key(f"agent key {key.fingerprint}", key)
     except AgentError as exc:
         yield Attempt("publickey", "agent", _raising(exc))
