@@ -41,6 +41,8 @@ class Open(Login):
 def renew_keys(server: FakeSshServer, key: paramiko.PKey) -> None:
     """Let the server start a new key exchange, with this key."""
     (transport,) = server.transports
+    # The client is done with the first exchange before the server is: one more from there would be out of order.
+    wait_for(lambda: transport.initial_kex_done and not transport.in_kex)
     transport.server_key_dict[key.get_name()] = key
 
     def renew() -> None:
