@@ -10,7 +10,8 @@ import errno
 import typing as t
 from contextlib import contextmanager
 
-from .._errors import InputError, RemoteError, shown
+from .._errors import RemoteError, shown
+from .._rules.paths import require_safe
 
 # The groups are those of OpenSSH's sftp-server (errno_to_portable), so that a local end and a server say the same,
 # and finer where SFTP version 3 only knows "failure".
@@ -37,21 +38,17 @@ _REMEDIES = {
 
 @contextmanager
 def refusals(action: str, path: bytes, *, target: bytes | None = None) -> t.Iterator[None]:
-    """Turn an ``OSError`` into a ``RemoteError`` that says what was attempted on which path, or pair of paths."""
+    """Turn an ``OSError`` into a ``RemoteError`` that says what was attempted on which path, or pair of paths.
+
+    ``unsafe_path`` before anything is attempted when a path is empty or has a NUL.
+    """
     where = shown(path) if target is None else f"{shown(path)} to {shown(target)}"
+    for each in (path,) if target is None else (path, target):
+        require_safe(each, what="path")
     try:
         yield
     except OSError as exc:
         raise refusal(f"{action} {where}", path, exc) from exc
-    except ValueError as exc:  # os functions refuse a NUL byte before the kernel sees the path
-        if b"\0" not in path + (target or b""):
-            raise
-        raise InputError(
-            "unsafe_path",
-            f"cannot {action} {where}: a path cannot contain a NUL byte",
-            remedy="Correct the path.",
-            path=path,
-        ) from exc
 
 
 def refusal(attempt: str, path: bytes, exc: OSError) -> RemoteError:

@@ -39,7 +39,7 @@ def translated(what: str) -> t.Iterator[None]:
 def _ours(exc: BaseException, what: str) -> BackhaulError:
     if isinstance(exc, paramiko.ChannelException):
         return _channel_refused(exc, what)
-    if isinstance(exc, socket.timeout):
+    if isinstance(exc, (socket.timeout, TimeoutError)):  # one and the same from Python 3.10 on
         return LinkError("timed_out", f"no answer while {what}", remedy="The server or the network is stuck.")
     text = _text(exc) or "the connection ended"
     if "Exceeded MaxStartups" in text or "Not allowed at this time" in text:

@@ -83,7 +83,7 @@ def _tune(raw: socket.socket, stall_seconds: float) -> None:
 
 def _unreachable(host: str, port: int, failures: list[tuple[str, OSError]]) -> LinkError:
     reasons = "; ".join(f"{address}: {shown((exc.strerror or str(exc)).encode())}" for address, exc in failures)
-    silent = all(isinstance(exc, socket.timeout) for _address, exc in failures)
+    silent = all(isinstance(exc, (socket.timeout, TimeoutError)) for _address, exc in failures)
     return LinkError(
         "timed_out" if silent else "connect_failed",
         f"no connection to {host} port {port}: {reasons or 'no address answered in time'}",
