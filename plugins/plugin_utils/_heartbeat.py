@@ -33,13 +33,15 @@ class Heartbeat:
         self._interval_seconds = interval_seconds
         self._shown: dict[tuple[str, str], float] = {}
         self._pid = 0
+        self._run_pid = os.getppid()
         self._display = Display()
 
     @contextlib.contextmanager
     def following(self) -> t.Iterator[str]:
         """Yield the name of the file that the module is to write to, and show what appears there meanwhile.
 
-        When the block is left by an exception, such as the task's ``timeout``, the module is told to end, too.
+        When the block is left by an exception, such as the task's ``timeout``, or when the run that this worker belongs
+        to is killed, the module is told to end, too.
         """
         descriptor, file_name = tempfile.mkstemp(prefix="backhaul-progress-", dir=_constants.DEFAULT_LOCAL_TMP)
         os.close(descriptor)
@@ -64,6 +66,9 @@ class Heartbeat:
                 *lines, rest = rest.split("\n")
                 for line in lines:
                     self._take(json.loads(line))
+                if os.getppid() != self._run_pid:
+                    self._end_module()
+                    return
 
     def _take(self, record: dict[str, t.Any]) -> None:
         if "pid" in record:

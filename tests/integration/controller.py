@@ -285,9 +285,13 @@ class Playing:
         """What it has shown so far."""
         return self.output.read_text(encoding="utf-8", errors="surrogateescape")
 
-    def interrupt(self) -> None:
-        """Do as a person does at the terminal with Ctrl-C: every process in the foreground gets the signal."""
-        os.killpg(self.process.pid, signal.SIGINT)
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process in the foreground, as a terminal does with SIGINT for Ctrl-C."""
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """Kill the controller and nothing else, as the system does when memory is short."""
+        self.process.kill()
 
     def wait(self) -> None:
         """Wait for the end of the run."""

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import typing as t
+
+import pytest
 
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
 
-from .controller import Place, Site, Vars, eventually, find, info, relay
+from .controller import Place, Playing, Site, Vars, eventually, find, info, relay
 
 _TEMPORARY = "backhaul"
 
@@ -131,13 +135,24 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
     assert _temporary_files(site) == []
 
 
-def test_a_run_that_is_killed_leaves_no_draft(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda running: running.signal(signal.SIGINT),
+        lambda running: running.signal(signal.SIGTERM),
+        lambda running: running.kill(),
+    ],
+    ids=["interrupted", "cancelled", "killed"],
+)
+def test_a_run_that_ends_early_leaves_no_draft(
+    site: Site, source: Place, slow: tuple[Place, Proxy], end: t.Callable[[Playing], None]
+) -> None:
     place, proxy = slow
     source.put("a", os.urandom(12_000_000))
     proxy.upstream.throttle(400_000)
     with site.playing(relay("relay", source=source.end("a"), destinations=[place.end("b")])) as running:
         eventually(lambda: any(_TEMPORARY in name for name in place.names()))
-        running.interrupt()
+        end(running)
         running.wait()
         eventually(lambda: not site.processes())
     assert place.names() == set()

@@ -28,7 +28,8 @@ _PR_SET_CHILD_SUBREAPER = 36  # prctl(2): orphaned descendants become our childr
 def main() -> int:
     """Start the program, print its process id, wait, clean up."""
     log, folders, *command = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which then closes our standard input
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they are for the lab, whose end closes our standard input
     _adopt_orphans()
     pid = _start(command, log)
     print(pid, flush=True)

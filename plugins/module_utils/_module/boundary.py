@@ -18,11 +18,14 @@ from .._interruption import interrupt
 from .._model import ConnectionReport
 from .._options import log_spec
 from .._ssh.audit import recording
+from .abandonment import end_when_abandoned
 from .progress import announce_process, time_limit_seconds
 from .results import connection_fields
 from .withheld import restore, take_secrets
 
 Result = t.Dict[str, t.Any]
+# Where Ansible reads a module's result: its standard output.
+RESULT_DESCRIPTOR = 1
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,16 @@ def serve(body: t.Callable[[Request], Answer], argument_spec: t.Mapping[str, t.A
     """Run a module's body on Ansible's parameters and exit with what it answers.
 
     Every BackhaulError becomes ``fail_json``; anything else is a mistake of ours and keeps its traceback. A job that is
-    cancelled (SIGTERM) leaves through the context managers, so that nothing half-done stays behind.
+    cancelled (SIGTERM, SIGINT, or nobody left to read its result) leaves through the context managers, so that nothing
+    half-done stays behind.
     """
     secrets = take_secrets()
     module = AnsibleModule(argument_spec={**argument_spec, **log_spec()}, supports_check_mode=True)
     module.no_log_values.update(secrets.values())
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     announce_process()
+    end_when_abandoned(RESULT_DESCRIPTOR)
     params = restore(module.params, secrets)
     request = Request(params=params, check_mode=module.check_mode, diff_mode=bool(module._diff))
     try:
@@ -95,8 +101,8 @@ def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any t
     return [_as_valid_text(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _leave(_number: int, _frame: object) -> None:
-    interrupt(SystemExit(128 + signal.SIGTERM))
+def _leave(number: int, _frame: object) -> None:
+    interrupt(SystemExit(128 + number))
 
 
 class TimeIsUp(BaseException):
