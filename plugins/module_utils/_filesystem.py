@@ -45,7 +45,7 @@ class Reader(t.Protocol):
 
 
 class Writer(t.Protocol):
-    """A file that was created and is being written, from one end to the other."""
+    """A file that was created or reopened, and is being written; blocks may come in whatever order."""
 
     def __enter__(self) -> Writer: ...
 
@@ -101,6 +101,13 @@ class FileSystem(t.Protocol):
 
         Whatever is there already, a dangling symlink included, is left alone and is an ``already_exists`` error
         (O_CREAT | O_EXCL).
+        """
+
+    def reopen(self, path: bytes) -> Writer:
+        """Open an existing regular file for writing from any offset; what it holds stays.
+
+        It is neither created nor truncated: ``not_found`` when there is nothing. Anything but a regular file is
+        refused and left alone, a symlink included where the server can tell.
         """
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:

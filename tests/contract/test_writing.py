@@ -182,3 +182,54 @@ def test_a_size_truncates_or_extends_the_open_file(subject: Subject, size: int) 
         writer.set_attributes(Attributes(size=size))
         writer.close()
     assert subject.content(b"file") == b"content"[:size].ljust(size, b"\0")
+
+
+def test_a_file_that_is_reopened_keeps_what_it_holds(subject: Subject) -> None:
+    content = os.urandom(3_000_000)
+    path = subject.put(b"file", content[:1_000_000], mode=0o600)
+    with subject.files.reopen(path) as writer:
+        assert writer.attributes().size == 1_000_000
+        writer.write(1_000_000, content[1_000_000:])
+        writer.close()
+    assert subject.content(b"file") == content
+
+
+def test_a_file_that_is_reopened_can_be_overwritten_in_the_middle(subject: Subject) -> None:
+    path = subject.put(b"file", bytes(600_000), mode=0o600)
+    with subject.files.reopen(path) as writer:
+        writer.write(300_000, b"middle")
+        writer.close()
+    assert subject.content(b"file") == bytes(300_000) + b"middle" + bytes(299_994)
+
+
+def test_what_was_interrupted_can_be_reopened(subject: Subject) -> None:
+    content = os.urandom(2_000_000)
+    path = subject.path(b"file")
+    with pytest.raises(ZeroDivisionError), subject.files.create(path, mode=0o600) as writer:
+        writer.write(0, content[:1_000_000])
+        writer.flush()
+        raise ZeroDivisionError
+    with subject.files.reopen(path) as writer:
+        writer.write(1_000_000, content[1_000_000:])
+    assert subject.content(b"file") == content
+
+
+def test_reopening_creates_nothing(subject: Subject) -> None:
+    path = subject.path(b"missing")
+    with pytest.raises(RemoteError) as caught:
+        subject.files.reopen(path)
+    assert (caught.value.code, caught.value.path) == ("not_found", path)
+    assert subject.names() == set()
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "dangling-link"])
+def test_only_a_regular_file_is_reopened_and_a_link_is_not_followed(subject: Subject, kind: str) -> None:
+    if kind == "link" and subject.case.resolves_links:
+        pytest.skip("the server follows links before it says what is there")
+    path = _occupy(subject, kind)
+    names = subject.names()
+    with pytest.raises(RemoteError):
+        subject.files.reopen(path)
+    assert subject.names() == names
+    if kind == "link":
+        assert subject.content(b"other") == b"mine"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
 import typing as t
 
 from .._errors import InputError, RemoteError, shown
@@ -17,6 +16,7 @@ from .._model import Attributes, Digest, DirectoryEntry, Features, Limits, Space
 from .handles import BLOCK_BYTES, LocalReader, LocalWriter, apply_attributes, attributes_of
 from .refusals import refusals
 
+_HandleT = t.TypeVar("_HandleT", LocalReader, LocalWriter)
 _ALGORITHMS = ("sha256", "sha512")
 _FEATURES = Features(
     limits=Limits(packet_bytes=BLOCK_BYTES, read_bytes=BLOCK_BYTES, write_bytes=BLOCK_BYTES),
@@ -66,17 +66,21 @@ class LocalFileSystem:
         with refusals("read", path):
             # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
-        reader = LocalReader(descriptor, path)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return reader
-        reader.close()
-        raise RemoteError("remote_failure", f"cannot read {shown(path)}: it is not a regular file", path=path)
+        return _regular(LocalReader(descriptor, path), "read", path)
 
     def create(self, path: bytes, *, mode: int) -> LocalWriter:
         """Create a new file with these permission bits or fewer (the umask takes away), open for writing."""
         with refusals("create", path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return LocalWriter(os.open(path, flags, mode), path)
+
+    def reopen(self, path: bytes) -> LocalWriter:
+        """Open an existing regular file for writing; neither truncated nor created."""
+        with refusals("write to", path):
+            # O_NONBLOCK, as for reading: a FIFO without a reader is refused instead of waited for.
+            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+            writer = LocalWriter(os.open(path, flags), path)
+        return _regular(writer, "write to", path)
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None, following links."""
@@ -135,6 +139,14 @@ class LocalFileSystem:
         with refusals("ask for the space at", path):
             status = os.statvfs(path)
         return Space(free_bytes=status.f_bavail * status.f_frsize, total_bytes=status.f_blocks * status.f_frsize)
+
+
+def _regular(handle: _HandleT, action: str, path: bytes) -> _HandleT:
+    """Return ``handle`` if it is that of a regular file; close and refuse it otherwise."""
+    if handle.attributes().kind == "file":
+        return handle
+    handle.close()
+    raise RemoteError("remote_failure", f"cannot {action} {shown(path)}: it is not a regular file", path=path)
 
 
 def _directory_entry(entry: os.DirEntry[bytes]) -> DirectoryEntry | None:

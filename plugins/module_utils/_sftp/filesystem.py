@@ -119,6 +119,15 @@ class SftpFileSystem:
             handle = self._open(path, flags, Attributes(mode=mode))
         except RemoteError as exc:
             raise self._if_occupied(exc, path) from exc
+        return self._writer(handle, path)
+
+    def reopen(self, path: bytes) -> SftpWriter:
+        """Open an existing file for writing; the look comes first, since opening a FIFO would hold the server."""
+        if self.attributes(path, follow=False).kind not in ("file", "unknown"):
+            raise RemoteError("remote_failure", f"cannot write to {shown(path)}: it is not a regular file", path=path)
+        return self._writer(self._open(path, wire.OPEN_WRITE, Attributes()), path)
+
+    def _writer(self, handle: bytes, path: bytes) -> SftpWriter:
         return SftpWriter(
             self._session,
             handle,

@@ -22,7 +22,7 @@ SLOWEST_BYTES_PER_SECOND = 10_000_000
 
 
 class SftpWriter:
-    """A handle that was created and is open for writing (the port's ``Writer``)."""
+    """A handle that is open for writing (the port's ``Writer``)."""
 
     def __init__(
         self,

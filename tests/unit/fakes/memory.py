@@ -175,6 +175,14 @@ class MemoryFiles:
 
         return t.cast(MemoryWriter, self._call("create", path, act))
 
+    def reopen(self, path: bytes) -> MemoryWriter:
+        def act() -> MemoryWriter:
+            if path in self.server.links or path in self.server.directories:
+                raise RemoteError("remote_failure", "it is not a regular file", path=path)
+            return MemoryWriter(self, path, self._node(path))
+
+        return t.cast(MemoryWriter, self._call("reopen", path, act))
+
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         wanted = Attributes() if self.server.forgets_attributes else wanted
         self._call("set_attributes", path, lambda: apply(self._node(path), wanted))

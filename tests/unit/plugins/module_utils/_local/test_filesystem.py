@@ -42,6 +42,18 @@ def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
             FILES.open_reader(path)
 
 
+@pytest.mark.parametrize("has_reader", [False, True])
+def test_a_fifo_is_not_reopened_for_writing(tmp_path: Path, has_reader: bool) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK) if has_reader else -1
+    try:
+        with pytest.raises(RemoteError):
+            FILES.reopen(_path(tmp_path, "fifo"))
+    finally:
+        if has_reader:
+            os.close(reader)
+
+
 def test_a_refused_reader_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     for _attempt in range(5):

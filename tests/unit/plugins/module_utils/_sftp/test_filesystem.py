@@ -225,3 +225,13 @@ def test_a_server_that_cannot_hash_is_asked_once() -> None:
     assert files.digest(b"/a", algorithm="sha256") is None
     assert len(server.requests) == asked
     assert files.digest_methods() == ()
+
+
+@pytest.mark.parametrize("kind", [0o010000, 0o020000, 0o040000, 0o120000, 0o140000])
+def test_only_a_regular_file_is_reopened(kind: int) -> None:
+    server = FakeSftp({b"/a": b"content"})
+    server.on(fake_sftp.LSTAT, lambda r, honest: [packet(fake_sftp.ATTRS, u32(r.id) + attrs(7, kind | 0o600))])
+    files, _duplex = opened(server)
+    error = refused(lambda: files.reopen(b"/a"))
+    assert (error.code, error.path) == ("remote_failure", b"/a")
+    assert fake_sftp.OPEN not in server.kinds()
