@@ -70,6 +70,21 @@ options:
       - Whether to create the directories that lead to the copy.
     type: bool
     default: false
+  resume:
+    description:
+      - Whether a transfer that was interrupted goes on where it ended, in a retry or in a later run.
+      - What was sent is kept then, in a hidden file beside the destination whose name stands for this very source, its
+        server, path, size and modification time. Before anything is added to it, its content is proven to be the
+        beginning of the source, by digests of both servers or else by reading it. The finished copy is verified as a
+        whole, as any other.
+      - Less than 1 MiB is not kept, and nothing is after an error that going on would not mend.
+    type: bool
+    default: true
+  rate_limit:
+    description:
+      - How many bytes per second may be read from the source at most, all destinations together, as a size such as
+        V(10MiB). Without it there is no limit.
+    type: str
   retries:
     description:
       - How often to try again after a connection failed or was lost. A copy that arrived damaged or short is sent

@@ -5,14 +5,25 @@
 """Ending a job by a signal: between two steps, and never inside one that would leave half a packet behind.
 
 A signal's handler runs wherever the main thread happens to be. Raised inside a packet, an exception would leave a
-connection that nobody can clean up through; so it waits until the packet is whole.
+connection that nobody can clean up through; so it waits until the packet is whole. Other threads hear of no signal at
+all: they are told through a mailbox, and find what is in it where they would have been interrupted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import typing as t
+
+_LONGEST_NAP_SECONDS = 0.25
+
+
+class Mailbox:
+    """Where the main thread leaves the error that is to end other threads; each of them raises it once."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
 
 
 class _State(threading.local):
@@ -20,6 +31,8 @@ class _State(threading.local):
 
     depth = 0
     pending: BaseException | None = None
+    mailbox = Mailbox()
+    heard: BaseException | None = None
 
 
 _state = _State()
@@ -32,6 +45,24 @@ def interrupt(error: BaseException) -> None:
     _state.pending = error
 
 
+def attend(mailbox: Mailbox) -> None:
+    """Let this thread be ended through ``mailbox`` from now on."""
+    _state.mailbox = mailbox
+
+
+def checkpoint() -> None:
+    """Raise what interrupts this thread, if anything does and no undivided step is under way."""
+    if _state.depth:
+        return
+    if _state.pending is not None:
+        pending, _state.pending = _state.pending, None
+        raise pending
+    error = _state.mailbox.error
+    if error is not None and error is not _state.heard:
+        _state.heard = error
+        raise error
+
+
 @contextlib.contextmanager
 def undivided() -> t.Iterator[None]:
     """Let the block come to its end before an interruption is raised; for steps whose waits are short or bounded."""
@@ -40,6 +71,18 @@ def undivided() -> t.Iterator[None]:
         yield
     finally:
         _state.depth -= 1
-        if not _state.depth and _state.pending is not None:
-            pending, _state.pending = _state.pending, None
-            raise pending
+        checkpoint()
+
+
+def nap(seconds: float) -> None:
+    """Sleep, and wake up for an interruption in any thread."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        checkpoint()
+        time.sleep(min(left, _LONGEST_NAP_SECONDS))
+
+
+def acquire(lock: threading.Lock) -> None:
+    """Take a lock, and give up waiting for it when this thread is interrupted."""
+    while not lock.acquire(timeout=_LONGEST_NAP_SECONDS):
+        checkpoint()

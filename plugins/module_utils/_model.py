@@ -214,6 +214,7 @@ class RelayOptions:
     mode: int | None = None
     preserve_mode: bool = False
     create_directories: bool = False
+    resume: bool = True
 
 
 @dataclass(frozen=True)
@@ -276,6 +277,7 @@ class Outcome:
     verified_by: str = ""
     sha256: str = ""
     bytes_sent: int = 0
+    bytes_resumed: int = 0
     seconds: float = 0.0
     attempts: int = 1
     attributes_changed: tuple[str, ...] = ()

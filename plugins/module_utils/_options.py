@@ -141,6 +141,8 @@ def transfer_spec() -> Spec:
         "preserve_mtime": {"type": "bool", "default": True},
         "mode": {"type": "raw"},
         "create_directories": {"type": "bool", "default": False},
+        "resume": {"type": "bool", "default": True},
+        "rate_limit": {"type": "str"},
         "retries": {"type": "int", "default": 3},
         "retry_delay": {"type": "str", "default": "1s"},
         "heartbeat": {"type": "str", "default": "10s"},
@@ -328,6 +330,7 @@ def read_relay_options(params: Params) -> RelayOptions:
         mode=_mode(mode),
         preserve_mode=mode == "preserve",
         create_directories=params["create_directories"],
+        resume=params["resume"],
     )
 
 
@@ -342,6 +345,12 @@ def _mode(value: object) -> int | None:
     if isinstance(value, bool) or not 0 <= bits <= 0o7777:
         raise _invalid("mode", value, "octal permission bits in quotes, such as '0640', or 'preserve'")
     return bits
+
+
+def read_rate_limit(params: Params) -> float:
+    """Return the bytes per second that a transfer may take at most; 0 for no limit."""
+    value = _given(params["rate_limit"])
+    return 0 if value is None else units.size(value, option="rate_limit")
 
 
 def read_retries(params: Params) -> RetryPolicy:

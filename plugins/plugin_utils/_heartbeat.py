@@ -93,7 +93,7 @@ class Heartbeat:
 def progress_line(record: t.Mapping[str, t.Any]) -> str:
     """Return one line for people: destination, percent, bytes, rate, time left."""
     done, total, seconds = int(record["done_bytes"]), int(record["total_bytes"]), float(record["seconds"])
-    rate = done / seconds if seconds else 0.0
+    rate = (done - int(record.get("begun_bytes", 0))) / seconds if seconds else 0.0
     part = f"{min(100 * done // total, 100):3d}% of {_size(total)}, " if total else ""
     left = f", {_clock((total - done) / rate)} left" if rate and total > done else ""
     doing = record.get("doing", "sent")

@@ -125,7 +125,8 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
     source.put("a", os.urandom(12_000_000))
     place.put("b", b"old")
     proxy.upstream.throttle(400_000)
-    tasks = [relay(name, source=source.end("a"), destinations=[place.end("b")]) for name in ("async", "timeout")]
+    given = {"source": source.end("a"), "destinations": [place.end("b")], "resume": False}
+    tasks = [relay(name, **given) for name in ("async", "timeout")]
     run = site.play({**tasks[0], "async": 3, "poll": 1}, {**tasks[1], "timeout": 3})
     assert run.failure("async")["code"] == "timed_out"
     assert "async" in run["async"]["msg"]
@@ -150,7 +151,8 @@ def test_a_run_that_ends_early_leaves_no_draft(
     place, proxy = slow
     source.put("a", os.urandom(12_000_000))
     proxy.upstream.throttle(400_000)
-    with site.playing(relay("relay", source=source.end("a"), destinations=[place.end("b")])) as running:
+    task = relay("relay", source=source.end("a"), destinations=[place.end("b")], resume=False)
+    with site.playing(task) as running:
         eventually(lambda: any(_TEMPORARY in name for name in place.names()))
         end(running)
         running.wait()

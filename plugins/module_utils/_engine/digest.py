@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import typing as t
 
 from .._errors import IntegrityError
 from .._filesystem import FileSystem
+from .._interruption import acquire
 from .._model import Attributes, Comparison, Digest, Endpoint, Progress
 
 # From the strongest claim about what a later reader will get to the one that costs most; the weakest is reported.
@@ -27,22 +29,33 @@ def unwatched(_endpoint: Endpoint, _path: bytes) -> Progress:
 
 
 def read_digest(
-    files: FileSystem, path: bytes, *, algorithm: str = "sha256", progress: Progress = no_progress
+    files: FileSystem,
+    path: bytes,
+    *,
+    algorithm: str = "sha256",
+    length: int | None = None,
+    progress: Progress = no_progress,
 ) -> Digest:
-    """Read a file back from its server and hash it here; constant memory."""
+    """Read a file, or its first ``length`` bytes, back from its server and hash it here; constant memory."""
     hasher = hashlib.new(algorithm)
     with files.open_reader(path) as reader:
-        for block in reader.blocks():
+        for block in reader.blocks(length=length):
             hasher.update(block)
             progress(len(block))
     return Digest(algorithm, hasher.hexdigest(), "readback")
 
 
 def best_digest(
-    files: FileSystem, path: bytes, *, algorithm: str = "sha256", progress: Progress = no_progress
+    files: FileSystem,
+    path: bytes,
+    *,
+    algorithm: str = "sha256",
+    length: int | None = None,
+    progress: Progress = no_progress,
 ) -> Digest:
-    """Return the server's own digest where it can compute one, else read the file back."""
-    return files.digest(path, algorithm=algorithm) or read_digest(files, path, algorithm=algorithm, progress=progress)
+    """Return the server's own digest, of all or the first ``length`` bytes; where it has none, read and hash them."""
+    theirs = files.digest(path, algorithm=algorithm, length=length)
+    return theirs or read_digest(files, path, algorithm=algorithm, length=length, progress=progress)
 
 
 class SourceDigest:
@@ -51,13 +64,18 @@ class SourceDigest:
     def __init__(self, compute: t.Callable[[], Digest], path: bytes) -> None:
         self._compute = compute
         self._path = path
+        self._computing = threading.Lock()
         self.known: Digest | None = None
 
     def get(self) -> Digest:
-        """Return the digest, computing it on the first call."""
-        if self.known is None:
-            self.known = self._compute()
-        return self.known
+        """Return the digest, computing it on the first call; any thread may ask."""
+        acquire(self._computing)
+        try:
+            if self.known is None:
+                self.known = self._compute()
+            return self.known
+        finally:
+            self._computing.release()
 
     def streamed(self, hexdigest: str) -> None:
         """Take note of what a transfer read; another digest than the one known means that the source changed."""

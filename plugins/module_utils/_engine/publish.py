@@ -17,6 +17,8 @@ from .._rules.paths import join, split
 from .digest import best_digest
 
 TEMPORARY_MODE = 0o600
+# Less than this is sent again sooner than it is proven to be right.
+WORTH_KEEPING_BYTES = 1024 * 1024
 _TRIES = 3
 
 
@@ -31,6 +33,14 @@ class Leftover:
     path: bytes
     belongs: bytes = b""
     sha256: str = ""
+
+
+class PrefixDiffersError(Exception):
+    """What an earlier attempt left does not begin as the source does, as found while it was read."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"the first {length} bytes differ")
+        self.length = length
 
 
 def clear_away(files: FileSystem, left: Leftover) -> None:
@@ -57,11 +67,15 @@ def _is_ours(files: FileSystem, left: Leftover) -> bool:
 
 
 class Draft:
-    """A file that is being written beside its final name; a context manager that leaves no draft behind.
+    """A file that is being written beside its final name; a context manager.
 
-    ``create`` opens it exclusively, ``publish`` gives it the final name. ``publishing`` is true from the moment the
-    server was asked to rename: after a lost connection nobody knows, then, which name it has. What could not be
-    removed for now is appended to ``left_behind``.
+    ``create`` opens it exclusively, ``adopt`` takes over what an earlier attempt left, ``publish`` gives it the final
+    name. ``publishing`` is true from the moment the server was asked to rename: after a lost connection nobody knows,
+    then, which name it has.
+
+    It is removed on every exit, unless it has the name by which the next attempt finds it, was filled enough to be
+    worth that, and nothing but an interruption ended this attempt: then it is ``kept``, and ``kept_bytes`` says how
+    much the server has, if it can still be asked. What could not be removed for now is appended to ``left_behind``.
     """
 
     def __init__(
@@ -72,14 +86,31 @@ class Draft:
         self._token = token
         self._left_behind = left_behind
         self._path: bytes | None = None
+        self._can_be_found = False
+        self.filled_bytes = 0
         self.publishing = False
+        self.kept = False
+        self.kept_bytes: int | None = None
 
     def __enter__(self) -> Draft:
         return self
 
-    def __exit__(self, *_exc_info: object) -> None:
-        if self._path is not None:
+    def __exit__(self, _exc_type: object, error: BaseException | None, _traceback: object) -> None:
+        if self._path is not None and not (self._can_be_found and self._is_worth_keeping(error)):
             self._clear_away(Leftover(self._path))
+
+    def _is_worth_keeping(self, error: BaseException | None) -> bool:
+        if not _is_interruption(error) or self.filled_bytes < WORTH_KEEPING_BYTES:
+            return False
+        try:
+            self.kept_bytes = self._files.attributes(self.path, follow=False).size or 0
+        except LinkError:
+            self.kept = True  # how much arrived will be seen by who goes on with it
+        except RemoteError:
+            return False
+        else:
+            self.kept = self.kept_bytes >= WORTH_KEEPING_BYTES
+        return self.kept
 
     def _clear_away(self, left: Leftover) -> None:
         try:
@@ -94,23 +125,43 @@ class Draft:
             raise RuntimeError("the draft was not created")
         return self._path
 
-    def create(self) -> Writer:
-        """Create the draft in the directory of the final name, so that renaming it is one step on one file system."""
+    def path_for(self, token: str) -> bytes:
+        """Return where the draft is with this token: beside the final name, so that renaming it is a single step."""
         directory, name = split(self._final)
-        for attempt in range(_TRIES):
-            path = join(directory, temporary_name(name, self._token()))
+        return join(directory, temporary_name(name, token))
+
+    def create(self) -> Writer:
+        """Create the draft under a name that nobody can know before."""
+        for _attempt in range(_TRIES - 1):
             try:
-                writer = self._files.create(path, mode=TEMPORARY_MODE)
-            except LinkError:
-                self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
-                raise
+                return self._create(self._token())
             except RemoteError as exc:
-                if exc.code != "already_exists" or attempt == _TRIES - 1:
+                if exc.code != "already_exists":
                     raise
-            else:
-                self._path = path
-                return writer
-        raise RuntimeError("unreachable")
+        return self._create(self._token())
+
+    def create_to_be_found(self, token: str) -> Writer:
+        """Create the draft where the next attempt will look for it; ``already_exists`` if an earlier one left it."""
+        writer = self._create(token)
+        self._can_be_found = True
+        return writer
+
+    def _create(self, token: str) -> Writer:
+        path = self.path_for(token)
+        try:
+            writer = self._files.create(path, mode=TEMPORARY_MODE)
+        except LinkError:
+            self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
+            raise
+        self._path = path
+        return writer
+
+    def adopt(self, token: str) -> Writer:
+        """Take over what an earlier attempt left under this token, and open it for writing."""
+        path = self.path_for(token)
+        writer = self._files.reopen(path)
+        self._path, self._can_be_found = path, True
+        return writer
 
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
         """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
@@ -144,6 +195,15 @@ class Draft:
             raise
         self._path = None
         self._clear_away(Leftover(aside))
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Say whether a later attempt may go on where this one ended: a lost link, a refusing source, a cancelled job."""
+    if isinstance(error, RemoteError):
+        return error.role == "source"
+    if isinstance(error, Exception):
+        return isinstance(error, (LinkError, PrefixDiffersError))
+    return error is not None
 
 
 def _not_published(error: RemoteError, final: bytes) -> BackhaulError:

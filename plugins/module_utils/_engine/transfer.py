@@ -11,13 +11,14 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import BackhaulError, IntegrityError, RemoteError, shown
-from .._filesystem import FileSystem, Reader, Writer
-from .._model import Attributes, Digest, Endpoint, Progress, RelayOptions, Source, Step
+from .._filesystem import Buffer, FileSystem, Writer
+from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._rules.paths import split
-from .copy import copy, require_unchanged, source_changed
-from .digest import SourceDigest, no_progress, read_digest
-from .examine import at
+from .digest import no_progress, read_digest
 from .publish import Draft, Leftover
+from .resume import Beginning, Resumption, after_prefix
+from .source import Origin
+from .supply import Supply
 
 NEW_DIRECTORY_MODE = 0o755
 
@@ -27,9 +28,12 @@ class Delivery:
     """What a transfer achieved so far; it survives a failure, so that a retry knows what may have happened."""
 
     bytes_sent: int = 0
+    bytes_resumed: int = 0
     verified_by: str = ""
     sha256: str = ""
     publishing: bool = False
+    kept: bool = False
+    kept_bytes: int | None = None
     left_behind: list[Leftover] = field(default_factory=list)
     not_applied: list[str] = field(default_factory=list)
     attributes_changed: list[str] = field(default_factory=list)
@@ -37,17 +41,21 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Transfer:
-    """One file on its way from an open source to an open destination."""
+    """One file on its way from its origin to an open destination.
 
-    source_endpoint: Endpoint
-    source_files: FileSystem
+    ``resumption`` is how to go on from an earlier attempt; None starts over. ``progress`` counts what is sent,
+    ``resumed`` what need not be, ``checked`` what is read back.
+    """
+
+    origin: Origin
+    supply: Supply
     files: FileSystem
-    source: Source
-    digest: SourceDigest
     options: RelayOptions
     token: t.Callable[[], str]
-    progress: Progress
+    progress: Progress = no_progress
+    resumed: Progress = no_progress
     checked: Progress = no_progress
+    resumption: Resumption | None = None
 
     def run(self, step: Step, delivery: Delivery) -> None:
         """Bring the source under the step's path, or leave everything as it was and raise."""
@@ -72,17 +80,21 @@ class Transfer:
             self.files.remove_directory(directory)
 
     def _deliver(self, step: Step, delivery: Delivery) -> None:
-        with Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind) as draft:
-            with self._placed(step):
+        draft = Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind)
+        try:
+            with draft:
+                with self._placed(step):
+                    try:
+                        self._write(draft, step, delivery)
+                    except RemoteError as exc:
+                        raise self._if_full(exc, step.path) from exc
+                    delivery.verified_by = self._prove(draft.path, delivery.sha256)
                 try:
-                    self._write(draft, step, delivery)
-                except RemoteError as exc:
-                    raise self._if_full(exc, step.path) from exc
-                delivery.verified_by = self._prove(draft.path, delivery.sha256)
-            try:
-                draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
-            finally:
-                delivery.publishing = draft.publishing
+                    draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
+                finally:
+                    delivery.publishing = draft.publishing
+        finally:
+            delivery.kept, delivery.kept_bytes = draft.kept, draft.kept_bytes
 
     @contextlib.contextmanager
     def _placed(self, step: Step) -> t.Iterator[None]:
@@ -90,36 +102,46 @@ class Transfer:
         try:
             yield
         except IntegrityError as exc:
-            exc.located(path=self.source.path if exc.role == self.source_endpoint.role else step.path)
+            exc.located(path=self.origin.path if exc.role == self.origin.endpoint.role else step.path)
             raise
 
     def _write(self, draft: Draft, step: Step, delivery: Delivery) -> None:
-        with at(self.source_endpoint):
-            reader = self.source_files.open_reader(self.source.path)
-        with _Located(reader, self.source_endpoint) as located, draft.create() as writer:
-            located.require_same_as(self.source)
-            delivery.sha256 = copy(located, writer, size=self.source.size, progress=self._counting(delivery))
-            located.require_same_as(self.source)
-            self.digest.streamed(delivery.sha256)
+        begun = Beginning(draft.create()) if self.resumption is None else self.resumption.begin(draft, step.adjust)
+        with begun.writer as writer:
+            draft.filled_bytes = delivery.bytes_resumed = begun.start
+            self.resumed(begun.start)
+            self._copy(begun, draft, delivery)
+            delivery.sha256 = self.origin.digest.get().hexdigest
             self._finish(writer, step.adjust, delivery)
             writer.close()
 
-    def _counting(self, delivery: Delivery) -> Progress:
-        def count(byte_count: int) -> None:
-            delivery.bytes_sent += byte_count
-            self.progress(byte_count)
+    def _copy(self, begun: Beginning, draft: Draft, delivery: Delivery) -> None:
+        """Bring the source from where the draft begins to its end; every write was acknowledged on return."""
+        with contextlib.closing(self._blocks(begun)) as blocks:
+            for block in blocks:
+                begun.writer.write(draft.filled_bytes, block)
+                draft.filled_bytes += len(block)
+                delivery.bytes_sent += len(block)
+                self.progress(len(block))
+        begun.writer.flush()
 
-        return count
+    def _blocks(self, begun: Beginning) -> t.Generator[Buffer, None, None]:
+        if begun.start and begun.start == self.origin.source.size and begun.unproven is None:
+            return
+        if begun.unproven is None:
+            yield from self.supply.blocks(begun.start)
+        else:
+            yield from after_prefix(self.supply.blocks(0), begun.start, begun.unproven)
 
     def _finish(self, writer: Writer, wanted: Attributes, delivery: Delivery) -> None:
         """Make it durable, set its attributes, and check that the server holds as much as was sent."""
         if not writer.sync():
             delivery.not_applied.append("fsync")
         size = apply_attributes(writer.set_attributes, writer.attributes, wanted, delivery).size
-        if size not in (None, self.source.size):
+        if size not in (None, self.origin.source.size):
             raise IntegrityError(
                 "short_transfer",
-                f"the server holds {size} bytes of {self.source.size} though it acknowledged all of them",
+                f"the server holds {size} bytes of {self.origin.source.size} though it acknowledged all of them",
                 remedy="Nothing was published. Look at the server's storage before trusting it with backups.",
             )
 
@@ -167,7 +189,7 @@ class Transfer:
             space = self.files.space(split(path)[0])
         except BackhaulError:
             return error
-        if space is None or space.free_bytes >= self.source.size:
+        if space is None or space.free_bytes >= self.origin.source.size:
             return error
         return RemoteError(
             "no_space",
@@ -175,38 +197,6 @@ class Transfer:
             remedy="Make room and run again. Nothing was published, and what was there before is still there.",
             path=path,
         )
-
-
-class _Located:
-    """A reader whose errors say that they come from the source."""
-
-    def __init__(self, reader: Reader, endpoint: Endpoint) -> None:
-        self._reader = reader
-        self._endpoint = endpoint
-
-    def __enter__(self) -> _Located:
-        self._reader.__enter__()
-        return self
-
-    def __exit__(self, exc_type: object, *exc_info: object) -> None:
-        with at(self._endpoint):
-            self._reader.__exit__(exc_type, *exc_info)
-
-    def attributes(self) -> Attributes:
-        with at(self._endpoint):
-            return self._reader.attributes()
-
-    def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[t.Any]:
-        with at(self._endpoint):
-            yield from self._reader.blocks(offset=offset, length=length)
-
-    def require_same_as(self, source: Source) -> None:
-        """FSTAT must agree with what LSTAT said when the file was chosen: nobody swapped it in between."""
-        found = self.attributes()
-        with at(self._endpoint):
-            if found.kind not in ("file", "unknown"):
-                raise source_changed("it is not a regular file any more")
-            require_unchanged(Attributes(size=source.size, mtime=source.mtime), found)
 
 
 def apply_attributes(

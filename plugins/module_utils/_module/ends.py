@@ -7,55 +7,101 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import typing as t
 
+from .._errors import BackhaulError
 from .._filesystem import FileSystem
+from .._interruption import acquire
 from .._local.filesystem import LocalFileSystem
 from .._model import ConnectionReport, Endpoint
-from .._ssh.connect import connect
+from .._ssh.connect import Connection, connect
+
+
+class _Line:
+    """One connection to an endpoint and the sessions on it; closed as a whole."""
+
+    def __init__(self) -> None:
+        self.closing = contextlib.ExitStack()
+        self.connection: Connection | None = None
+
+    def open(self, endpoint: Endpoint, reports: list[ConnectionReport]) -> FileSystem:
+        """Connect, and return the first session."""
+        if endpoint.local:
+            return LocalFileSystem()
+        with contextlib.ExitStack() as undo:
+            self.connection = undo.enter_context(connect(endpoint))
+            reports.append(self.connection.report)
+            files = undo.enter_context(self.connection.file_system())
+            self.closing = undo.pop_all()
+            return files
+
+    def another(self) -> FileSystem | None:
+        """Return one more session on the same connection; None when the server does not allow it."""
+        if self.connection is None:
+            return LocalFileSystem()
+        try:
+            return self.closing.enter_context(self.connection.file_system())
+        except BackhaulError:
+            return None
 
 
 class Ends:
     """Open file systems by endpoint and keep them until the task ends; a context manager.
 
-    After a lost link, ``forget`` closes one end, so that asking again connects anew. ``reports`` are those of every
-    connection that was made.
+    Each lane is a session of its own, for a thread of its own: on the connection that the endpoint has already, or
+    where the server allows no more sessions (MaxSessions), on another. After a lost link, ``forget`` closes what a
+    lane uses, so that asking again connects anew. ``reports`` are those of every connection that was made.
     """
 
     def __init__(self, reports: list[ConnectionReport] | None = None) -> None:
-        self._open: dict[Endpoint, tuple[FileSystem, contextlib.ExitStack]] = {}
+        self._open: dict[tuple[Endpoint, int], tuple[FileSystem, _Line]] = {}
+        self._connecting: dict[Endpoint, threading.Lock] = {}
+        self._lock = threading.Lock()
         self.reports = [] if reports is None else reports
 
     def __enter__(self) -> Ends:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        for endpoint in list(self._open):
-            self.forget(endpoint)
+        for endpoint, lane in list(self._open):
+            self.forget(endpoint, lane)
 
-    def file_system(self, endpoint: Endpoint) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
         """Return the file system of an endpoint, connecting if that is not done yet."""
-        if endpoint not in self._open:
-            with contextlib.ExitStack() as undo:
-                files = undo.enter_context(self._opened(endpoint))
-                self._open[endpoint] = (files, undo.pop_all())
-        return self._open[endpoint][0]
+        found = self._open.get((endpoint, lane))
+        if found is not None:
+            return found[0]
+        with self._lock:
+            connecting = self._connecting.setdefault(endpoint, threading.Lock())
+        acquire(connecting)
+        try:
+            files, line = self._opened(endpoint)
+            with self._lock:
+                self._open[endpoint, lane] = (files, line)
+        finally:
+            connecting.release()
+        return files
 
-    def forget(self, endpoint: Endpoint) -> None:
-        """Close an endpoint's connection, if there is one; never raises."""
-        _files, closing = self._open.pop(endpoint, (None, contextlib.ExitStack()))
-        with contextlib.suppress(Exception):
-            closing.close()
+    def _opened(self, endpoint: Endpoint) -> tuple[FileSystem, _Line]:
+        with self._lock:
+            lines = [line for (end, _lane), (_files, line) in self._open.items() if end == endpoint]
+        for line in lines[:1]:
+            files = line.another()
+            if files is not None:
+                return files, line
+        line = _Line()
+        return line.open(endpoint, self.reports), line
 
-    @contextlib.contextmanager
-    def _opened(self, endpoint: Endpoint) -> t.Iterator[FileSystem]:
-        if endpoint.local:
-            yield LocalFileSystem()
-            return
-        with connect(endpoint) as connection:
-            self.reports.append(connection.report)
-            with connection.file_system() as files:
-                yield files
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+        """Close the connection that this lane uses, if there is one, for all its lanes; never raises."""
+        with self._lock:
+            _files, line = self._open.get((endpoint, lane), (None, None))
+            for key in [key for key, (_files, other) in self._open.items() if other is line]:
+                del self._open[key]
+        if line is not None:
+            with contextlib.suppress(Exception):
+                line.closing.close()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@
 
 A module cannot show anything before it ends. So the controller names a file, and the module appends one line of JSON
 whenever enough time has passed: ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes``,
-``total_bytes``, ``seconds``.
+``begun_bytes`` (those that were there before), ``total_bytes``, ``seconds``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 import typing as t
 
 from .._errors import shown
-from .._model import Progress
 
 # Set by the action plugin for a module that it runs on the controller; not an option, so that no result shows it.
 ENVIRONMENT_NAME = "BACKHAUL_SFTP_PROGRESS_FILE"
@@ -57,34 +56,52 @@ class ProgressLog:
     def __init__(self) -> None:
         self._file_name = os.environ.get(ENVIRONMENT_NAME, "")
 
-    def follow(self, host: str, path: bytes, *, total_bytes: t.Callable[[], int], doing: str = "sent") -> Progress:
-        """Return a callback for the bytes of one transfer, whose time runs from the first of them."""
-        started = last = 0.0
-        done = 0
+    def follow(self, host: str, path: bytes, *, total_bytes: t.Callable[[], int], doing: str = "sent") -> Followed:
+        """Return who is to be told of the bytes of one transfer."""
+        return Followed(self, {"host": host, "path": shown(path), "doing": doing}, total_bytes)
 
-        def count(byte_count: int) -> None:
-            nonlocal started, last, done
-            done += byte_count
-            now = time.monotonic()
-            if not started:
-                started = last = now
-            if self._file_name and now - last >= _RECORD_SECONDS:
-                last = now
-                self._write(
-                    {
-                        "host": host,
-                        "path": shown(path),
-                        "doing": doing,
-                        "done_bytes": done,
-                        "total_bytes": total_bytes(),
-                        "seconds": round(now - started, 1),
-                    }
-                )
+    @property
+    def is_read(self) -> bool:
+        """Whether anybody reads the records."""
+        return bool(self._file_name)
 
-        return count
-
-    def _write(self, record: dict[str, object]) -> None:
+    def write(self, record: dict[str, object]) -> None:
+        """Append a record, if anybody reads it."""
         try:
             _append(self._file_name, record)
         except OSError:
             self._file_name = ""  # live lines are a comfort; a full disk on the controller must not end a transfer
+
+
+class Followed:
+    """One transfer: counts its bytes, and writes a record now and then. Its time runs from the first call."""
+
+    def __init__(self, log: ProgressLog, record: dict[str, object], total_bytes: t.Callable[[], int]) -> None:
+        self._log = log
+        self._record = record
+        self._total_bytes = total_bytes
+        self._started = self._last = 0.0
+        self._done_bytes = self._begun_bytes = 0
+
+    def __call__(self, byte_count: int) -> None:
+        """Count bytes."""
+        self._done_bytes += byte_count
+        now = time.monotonic()
+        if not self._started:
+            self._started = self._last = now
+        if self._log.is_read and now - self._last >= _RECORD_SECONDS:
+            self._last = now
+            self._log.write(
+                {
+                    **self._record,
+                    "done_bytes": self._done_bytes,
+                    "begun_bytes": self._begun_bytes,
+                    "total_bytes": self._total_bytes(),
+                    "seconds": round(now - self._started, 1),
+                }
+            )
+
+    def begin_at(self, byte_count: int) -> None:
+        """Say that so many bytes are there already, as an attempt begins; its rate is that of the others."""
+        self._done_bytes = self._begun_bytes = byte_count
+        self._started = self._last = time.monotonic()

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 import typing as t
 from dataclasses import dataclass
 
-from .._engine.run import Chance, Destination, Relay
+from .._engine.run import Relay
+from .._engine.shipment import Chance, Destination, Following
 from .._errors import BackhaulError, InputError, shown
-from .._model import Attributes, Endpoint, Progress, Source, Step
+from .._interruption import nap
+from .._model import Attributes, Endpoint, Outcome, Progress, Source, Step
 from .._options import (
     destinations_spec,
     read_endpoint,
     read_path,
+    read_rate_limit,
     read_relay_options,
     read_retries,
     source_spec,
@@ -31,7 +33,7 @@ from .boundary import Answer, Request, TimeIsUp, serve, too_long
 from .ends import Ends
 from .progress import ProgressLog
 
-CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=time.sleep)
+CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=nap)
 
 
 def main() -> None:
@@ -63,10 +65,10 @@ def relay(request: Request) -> Answer:
             retries=read_retries(params),
             chance=CHANCE,
             watch=_watched,
+            bytes_per_second=read_rate_limit(params),
         )
         source = job.source
-        one = _planned if request.check_mode else _carried_out
-        reports = _each(one, job, destinations)
+        reports = _each(request, job, destinations)
         connections = [results.connection_fields(report) for report in ends.reports]
     result = {
         "changed": any(report.entry["changed"] for report in reports),
@@ -103,21 +105,34 @@ def _needed(min_success: int | None, count: int) -> int:
     return min_success
 
 
-Work = t.Callable[[Relay, Destination], Report]
-
-
-def _each(one: Work, job: Relay, destinations: t.Sequence[Destination]) -> list[Report]:
-    """Work on one destination after the other; when the time is up, what was done before still counts."""
-    reports: list[Report] = []
+def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -> list[Report]:
+    """Work on all destinations; when the time is up, what was done before still counts."""
+    reports: dict[int, Report] = {}
     try:
-        for destination in destinations:
-            reports += [_reported(one, job, destination)]
+        if request.check_mode:
+            for number, destination in enumerate(destinations):
+                reports[number] = _reported(_planned, job, destination)
+        elif len(destinations) == 1:
+            reports[0] = _reported(_carried_out, job, destinations[0])
+        else:
+            _side_by_side(job, destinations, reports)
     except TimeIsUp:
-        reports += [_failed(destination, too_long()) for destination in destinations[len(reports) :]]
-    return reports
+        pass
+    return [reports.get(number) or _failed(destination, too_long()) for number, destination in enumerate(destinations)]
 
 
-def _reported(one: Work, job: Relay, destination: Destination) -> Report:
+def _side_by_side(job: Relay, destinations: t.Sequence[Destination], reports: dict[int, Report]) -> None:
+    def done(number: int, result: tuple[Step, Outcome] | BackhaulError) -> None:
+        destination = destinations[number]
+        if isinstance(result, BackhaulError):
+            reports[number] = _failed(destination, result)
+        else:
+            reports[number] = _done(job, destination, *result)
+
+    job.carry_out_all(destinations, lambda destination: _following(job, destination), done)
+
+
+def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destination: Destination) -> Report:
     """Let one destination fail without harm to the others."""
     try:
         return one(job, destination)
@@ -173,10 +188,17 @@ def _planned(job: Relay, destination: Destination) -> Report:
 
 
 def _carried_out(job: Relay, destination: Destination) -> Report:
-    label = destination.endpoint.label
+    following = _following(job, destination)
+    return _done(job, destination, *job.carry_out(destination, progress=following.sent, resumed=following.resumed))
+
+
+def _following(job: Relay, destination: Destination) -> Following:
     path = destination_path(destination.path, split(job.source.path)[1])
-    progress = ProgressLog().follow(label, path, total_bytes=lambda: job.source.size)
-    step, outcome = job.carry_out(destination, progress=progress)
+    followed = ProgressLog().follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
+    return Following(sent=followed, resumed=followed.begin_at)
+
+
+def _done(job: Relay, destination: Destination, step: Step, outcome: Outcome) -> Report:
     diff = _diff(destination, step, job.source) if outcome.changed else None
     return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
 

@@ -113,7 +113,7 @@ def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
         "verified_by": outcome.verified_by or None,
         "sha256": outcome.sha256 or None,
         "bytes_sent": outcome.bytes_sent,
-        "bytes_resumed": 0,
+        "bytes_resumed": outcome.bytes_resumed,
         "seconds": outcome.seconds,
         "bytes_per_second": int(rate),
         "attempts": outcome.attempts,

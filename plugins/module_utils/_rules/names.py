@@ -17,6 +17,7 @@ OUR_PREFIX = b".backhaul-"
 _OUR_SUFFIX = b".part"
 _CUT_MARK = b"~"
 _CUT_DIGEST_LENGTH = 16
+_JOB_TOKEN_LENGTH = 24
 _TOKEN = re.compile(r"[0-9a-z]{8,64}\Z")
 _TEMPORARY = re.compile(
     re.escape(OUR_PREFIX) + rb"([0-9a-z]{8,64})-(.+)" + re.escape(_OUR_SUFFIX) + rb"\Z",
@@ -77,6 +78,14 @@ def temporary_name(final_name: bytes, token: str) -> bytes:
     front = OUR_PREFIX + token.encode("ascii") + b"-"
     room = LONGEST_NAME_BYTES - len(front) - len(_OUR_SUFFIX)
     return front + _fitting(final_name, room) + _OUR_SUFFIX
+
+
+def job_token(*identity: bytes) -> str:
+    """Return the token of whatever has this identity: the same on every run, and another for every other identity."""
+    hasher = hashlib.sha256()
+    for part in identity:
+        hasher.update(b"%d:" % len(part) + part)
+    return hasher.hexdigest()[:_JOB_TOKEN_LENGTH]
 
 
 def parse_temporary_name(name: bytes) -> TemporaryName | None:

@@ -16,7 +16,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Chance
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Chance
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import Buffer
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
@@ -330,19 +330,19 @@ class MemoryWriter(_Handle):
 
 
 class MemoryEnds:
-    """The engine's ``Ends`` over servers in memory, by role."""
+    """The engine's ``Ends`` over servers in memory, by host; the lanes of an endpoint share a connection."""
 
     def __init__(self, **servers: MemoryServer) -> None:
         self.servers = servers
         self._open: dict[Endpoint, MemoryFiles] = {}
         self.forgotten: list[str] = []
 
-    def file_system(self, endpoint: Endpoint) -> MemoryFiles:
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
         if endpoint not in self._open:
             self._open[endpoint] = MemoryFiles(self.servers[endpoint.host])
         return self._open[endpoint]
 
-    def forget(self, endpoint: Endpoint) -> None:
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         self.forgotten.append(endpoint.host)
         if self._open.pop(endpoint, None) is not None:
             # The server closes what the connection had open.

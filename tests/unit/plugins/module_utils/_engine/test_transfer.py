@@ -11,20 +11,23 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest import SourceDigest, best_digest, no_progress
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest import unwatched
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.examine import at
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.pace import Pace
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.source import Origin
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.supply import OwnRead
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.transfer import Delivery, Transfer, apply_attributes
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Attributes,
     Comparison,
     RelayOptions,
-    Source,
     Step,
 )
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
+    MemoryEnds,
     MemoryFiles,
     MemoryServer,
     chance,
@@ -47,7 +50,8 @@ class Job:
         self.delivery = Delivery()
 
     def run(self, *, adjust: Attributes = NOTHING, missing: tuple[bytes, ...] = (), **options: t.Any) -> Delivery:
-        files = MemoryFiles(self.source)
+        pace = Pace(0, clock=lambda: 0, sleep=lambda seconds: None)
+        origin = Origin(MemoryEnds(source=self.source), SOURCE, FROM, watch=unwatched, pace=pace)
         step = Step(
             "create" if self.old is None else "replace",
             TO if not missing else missing[-1] + b"/a",
@@ -56,16 +60,13 @@ class Job:
             adjust=adjust,
             missing_directories=missing,
         )
-        with at(SOURCE), at(DESTINATION):
+        with at(DESTINATION):
             Transfer(
-                source_endpoint=SOURCE,
-                source_files=files,
+                origin=origin,
+                supply=OwnRead(origin),
                 files=MemoryFiles(self.target),
-                source=Source(FROM, len(CONTENT), 1_700_000_000),
-                digest=SourceDigest(lambda: best_digest(files, FROM), FROM),
                 options=RelayOptions(**options),
                 token=chance().token,
-                progress=no_progress,
             ).run(step, self.delivery)
         return self.delivery
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
@@ -153,7 +154,10 @@ def test_between_two_servers(lab: SharedLab, source: Path) -> None:
     assert "diff" not in answer.result
 
 
-def test_when_the_time_is_up_what_was_done_before_still_counts(source: Path, target: Path) -> None:
+def test_when_the_time_is_up_what_was_done_before_still_counts(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supply, "PATIENCE_SECONDS", 0.1)
     with listeners.listener(listeners.silent) as port, limited(1.5):
         silent = {"host": "127.0.0.1", "port": port, "path": "/", "host_keys": ["SHA256:" + "A" * 43]}
         answer = relayed(source, local(f"{target}/"), silent, local(f"{target}/never/"))

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Several jobs at once, each in its own thread, and all of them ended when the main thread is."""
+
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+from .._interruption import Mailbox, attend
+
+# How long interrupted jobs may take to put everything in order before they are left behind.
+_PATIENCE_SECONDS = 20.0
+
+Job = t.Callable[[], None]
+
+
+def work_together(jobs: t.Sequence[Job], meanwhile: Job = lambda: None) -> None:
+    """Run every job in a thread of its own and ``meanwhile`` in this one; return when all have ended.
+
+    Jobs handle their own errors; one that does not is a mistake of ours, and raised here in the end. When this thread
+    is interrupted, the same is raised in every job, and after they ended, or took too long for that, here.
+    """
+    mailbox = Mailbox()
+    mistakes: list[BaseException] = []
+    threads = [threading.Thread(target=_run, args=(job, mailbox, mistakes), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    try:
+        meanwhile()
+        for thread in threads:
+            thread.join()
+    except BaseException as exc:
+        mailbox.error = exc
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+        raise
+    if mistakes:
+        raise mistakes[0]
+
+
+def _run(job: Job, mailbox: Mailbox, mistakes: list[BaseException]) -> None:
+    attend(mailbox)
+    try:
+        job()
+    except BaseException as exc:  # noqa: BLE001 - told to the thread that waits, whatever it is
+        if exc is not mailbox.error:
+            mistakes.append(exc)

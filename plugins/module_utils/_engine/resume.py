@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Going on where an earlier attempt ended: with what is proven to be the beginning of this very source."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import RemoteError
+from .._filesystem import Buffer, FileSystem, Writer
+from .._model import Attributes, Digest, Progress
+from .._rules.names import job_token
+from .digest import best_digest, no_progress
+from .examine import look
+from .publish import TEMPORARY_MODE, WORTH_KEEPING_BYTES, Draft, PrefixDiffersError
+from .source import Origin
+
+# Prefixes are whole blocks of this size, which every way of hashing them can do.
+_UNIT_BYTES = 256 * 1024
+# As much as can be under way when a link is lost: over several channels, writes before the last may be missing.
+_IN_FLIGHT_BYTES = 64 * 1024 * 1024
+# A partial file that changes within so many seconds is being written by another run.
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A draft that is open for writing; its first ``start`` bytes need not be sent.
+
+    ``unproven`` is their digest where the source's server could not hash its own: they are still to be read and
+    compared.
+    """
+
+    writer: Writer
+    start: int = 0
+    unproven: Digest | None = None
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How to begin a draft, given what earlier attempts left.
+
+    ``ours`` says that an attempt of this same task left it, so that nobody else is writing it. ``below`` is a length
+    that has turned out to differ; 0 stands for none.
+    """
+
+    files: FileSystem
+    origin: Origin
+    sleep: t.Callable[[float], None]
+    ours: bool = False
+    below: int = 0
+    checked: Progress = no_progress
+
+    def begin(self, draft: Draft, wanted: Attributes) -> Beginning:
+        """Create the draft, or take over the partial file of this source once its beginning is proven.
+
+        What is there under that name and is not a partial file of ours, or is being written by another run, is left
+        alone: the draft gets a name that nobody knows then.
+        """
+        token = self._token()
+        try:
+            return Beginning(draft.create_to_be_found(token))
+        except RemoteError as exc:
+            if exc.code != "already_exists":
+                raise
+        path = draft.path_for(token)
+        found = look(self.files, path)
+        if found is None or not _may_be_ours(found, wanted):
+            return Beginning(draft.create())
+        proven = self._proven(path, found.size or 0)
+        if self._is_busy(path, found):
+            return Beginning(draft.create())
+        if proven is not None:
+            try:
+                return Beginning(self._opened(draft, token, found), *proven)
+            except RemoteError:
+                pass  # whatever the reason is that it cannot be gone on with, it can be started over
+        self.files.remove(path)
+        return Beginning(draft.create_to_be_found(token))
+
+    def _token(self) -> str:
+        source, end = self.origin.source, self.origin.endpoint
+        where = f"{end.host}:{end.port}" if not end.local else ""
+        return job_token(where.encode("utf-8", "surrogateescape"), source.path, b"%d %d" % (source.size, source.mtime))
+
+    def _is_busy(self, path: bytes, found: Attributes) -> bool:
+        if self.ours:
+            return False
+        self.sleep(_WATCH_SECONDS)
+        again = look(self.files, path)
+        return again is None or (again.size, again.mtime) != (found.size, found.mtime)
+
+    def _proven(self, path: bytes, size: int) -> tuple[int, Digest | None] | None:
+        """Return how much of the partial file is right, and what is still to be compared; None for nothing."""
+        for length in self._lengths(size):
+            ours = self.origin.prefix_digest(length)
+            whole = length == size
+            theirs = best_digest(self.files, path, length=None if whole else length, progress=self.checked)
+            if ours is None:
+                return length, theirs
+            if ours.hexdigest == theirs.hexdigest:
+                return length, None
+        return None
+
+    def _lengths(self, size: int) -> t.Iterator[int]:
+        if size > self.origin.source.size:
+            return
+        below = self.below or size + 1
+        tried = 0
+        for candidate in (size, size - _IN_FLIGHT_BYTES):
+            length = candidate if candidate == self.origin.source.size else candidate - candidate % _UNIT_BYTES
+            if WORTH_KEEPING_BYTES <= length < below and length != tried:
+                tried = length
+                yield length
+
+    def _opened(self, draft: Draft, token: str, found: Attributes) -> Writer:
+        """Open the partial file, and make sure that it is still the one that was looked at, and no link to another."""
+        writer = draft.adopt(token)
+        try:
+            opened, named = writer.attributes(), look(self.files, draft.path)
+            if named is None or named.kind != "file" or (opened.size, opened.mtime) != (found.size, found.mtime):
+                raise RemoteError("already_exists", "the partial file was replaced while it was looked at")
+        except BaseException:
+            writer.__exit__(RemoteError, None, None)
+            raise
+        return writer
+
+
+def after_prefix(blocks: t.Iterator[Buffer], length: int, expected: Digest) -> t.Generator[Buffer, None, None]:
+    """Yield what follows the first ``length`` bytes, once these are seen to have the digest that is expected."""
+    hasher, left = hashlib.sha256(), length
+    for block in blocks:
+        view = memoryview(block)
+        if left:
+            head, view = view[:left], view[left:]
+            hasher.update(head)
+            left -= len(head)
+            if not left and hasher.hexdigest() != expected.hexdigest:
+                raise PrefixDiffersError(length)
+        if view:
+            yield view
+
+
+def _may_be_ours(found: Attributes, wanted: Attributes) -> bool:
+    """Say whether this may be a draft of ours: a regular file that has the mode of one, at its beginning or its end."""
+    return found.kind == "file" and found.size is not None and found.permissions in (TEMPORARY_MODE, wanted.mode)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs side by side, and what ends them."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.crew import work_together
+from ansible_collections.backhaul.sftp.plugins.module_utils._interruption import acquire, checkpoint, nap, undivided
+
+
+class Enough(BaseException):
+    """What a signal's handler raises."""
+
+
+def test_all_jobs_run_at_the_same_time() -> None:
+    meeting = threading.Barrier(3, timeout=30)
+
+    def meet() -> None:
+        meeting.wait()
+
+    work_together([meet, meet], meanwhile=meet)
+
+
+def test_an_interruption_of_the_main_thread_ends_every_job_where_it_may_be_ended() -> None:
+    ended: list[str] = []
+    started = threading.Barrier(4, timeout=30)
+    lock = threading.Lock()
+    lock.acquire()
+
+    def napping() -> None:
+        started.wait()
+        try:
+            nap(600)
+        except Enough:
+            ended.append("napping")
+            nap(0.01)  # whoever cleans up is not ended once more
+            raise
+
+    def waiting() -> None:
+        started.wait()
+        try:
+            acquire(lock)
+        except Enough:
+            ended.append("waiting")
+
+    def busy() -> None:
+        started.wait()
+        try:
+            with undivided():
+                checkpoint()
+                while not ended:
+                    threading.Event().wait(0.01)
+                whole.append(True)
+        except Enough:
+            ended.append("busy")
+
+    def interrupted() -> None:
+        started.wait()
+        raise Enough
+
+    whole: list[bool] = []
+    with pytest.raises(Enough):
+        work_together([napping, waiting, busy], meanwhile=interrupted)
+    assert sorted(ended) == ["busy", "napping", "waiting"]
+    assert whole == [True]
+
+
+def test_a_mistake_in_a_job_is_raised_when_all_have_ended() -> None:
+    done: list[bool] = []
+
+    def wrong() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work_together([wrong, lambda: done.append(True)])
+    assert done == [True]

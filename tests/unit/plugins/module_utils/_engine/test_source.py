@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the source: whole, once, and noticing whatever happens to it meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.crew import work_together
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest import unwatched
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.pace import Pace
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.source import Origin
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import BLOCK, SOURCE, MemoryEnds, MemoryServer
+
+CONTENT = bytes(range(256)) * 20
+PATH = b"/in/a"
+
+
+@pytest.fixture
+def server() -> MemoryServer:
+    server = MemoryServer()
+    server.put(PATH, CONTENT)
+    return server
+
+
+def origin_on(server: MemoryServer, *, paused: list[float] | None = None, rate: float = 0) -> Origin:
+    pace = Pace(rate, clock=lambda: 0, sleep=(paused if paused is not None else []).append)
+    return Origin(MemoryEnds(source=server), SOURCE, PATH, watch=unwatched, pace=pace)
+
+
+def read(origin: Origin, start: int = 0) -> bytes:
+    return b"".join(bytes(block) for block in origin.blocks(start, lane=0))
+
+
+def test_all_of_it_is_read_and_hashed_on_the_way(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    assert read(origin) == CONTENT
+    assert origin.digest.known is not None
+    assert (origin.digest.known.hexdigest, origin.digest.known.method) == (
+        hashlib.sha256(CONTENT).hexdigest(),
+        "stream",
+    )
+    assert origin.bytes_read == len(CONTENT)
+    assert [name for name, _path in server.calls].count("digest") == 0
+
+
+def test_a_part_of_it_says_nothing_about_the_digest(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    assert read(origin, 1234) == CONTENT[1234:]
+    assert origin.digest.known is None
+    assert origin.digest.get().hexdigest == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_digest_of_the_whole_is_asked_for_once(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    assert origin.prefix_digest(len(CONTENT)) == origin.digest.get() == origin.prefix_digest(len(CONTENT))
+    assert [name for name, _path in server.calls].count("digest") == 1
+    part = origin.prefix_digest(100)
+    assert part is not None
+    assert part.hexdigest == hashlib.sha256(CONTENT[:100]).hexdigest()
+
+
+def test_several_threads_that_want_the_digest_get_it_from_one_computation(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    assert origin.source.size == len(CONTENT)
+    meeting, found = threading.Barrier(4, timeout=30), []
+
+    def ask() -> None:
+        meeting.wait()
+        found.append(origin.digest.get())
+
+    work_together([ask] * 4)
+    assert len(set(found)) == 1
+    assert [name for name, _path in server.calls].count("digest") == 1
+
+
+def test_the_digest_is_taken_from_the_read_that_is_under_way(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    assert origin.source.size == len(CONTENT)
+    asking = threading.Event()
+
+    def reading() -> None:
+        with origin.reserved():
+            asking.set()
+            threading.Event().wait(0.05)
+            read(origin)
+
+    def ask() -> None:
+        asking.wait()
+        origin.digest.get()
+
+    work_together([reading, ask])
+    assert [name for name, _path in server.calls].count("digest") == 0
+
+
+def grow(server: MemoryServer) -> None:
+    server.files[PATH].content.extend(bytes(BLOCK))
+
+
+def shrink(server: MemoryServer) -> None:
+    del server.files[PATH].content[2 * BLOCK :]
+
+
+def touch(server: MemoryServer) -> None:
+    server.files[PATH].mtime += 1
+
+
+@pytest.mark.parametrize("start", [0, BLOCK])
+@pytest.mark.parametrize(
+    ("happens", "code"), [(grow, "source_changed"), (shrink, "short_transfer"), (touch, "source_changed")]
+)
+def test_what_happens_to_it_meanwhile_is_noticed(
+    server: MemoryServer, happens: t.Callable[[MemoryServer], None], code: str, start: int
+) -> None:
+    origin = origin_on(server)
+    blocks = origin.blocks(start, lane=0)
+    next(blocks)
+    happens(server)
+    with pytest.raises(BackhaulError) as caught:
+        list(blocks)
+    assert (caught.value.code, caught.value.role, caught.value.path) == (code, "source", PATH)
+    assert server.open_handles == 0
+
+
+def test_another_content_of_the_same_size_and_time_is_noticed_by_the_second_read(server: MemoryServer) -> None:
+    origin = origin_on(server)
+    read(origin)
+    server.files[PATH].content[0] ^= 1
+    with pytest.raises(BackhaulError) as caught:
+        read(origin)
+    assert caught.value.code == "source_changed"
+
+
+def test_whoever_stops_reading_leaves_no_handle_open(server: MemoryServer) -> None:
+    blocks = origin_on(server).blocks(0, lane=0)
+    next(blocks)
+    blocks.close()
+    assert server.open_handles == 0
+
+
+def test_the_rate_is_kept(server: MemoryServer) -> None:
+    paused: list[float] = []
+    read(origin_on(server, paused=paused, rate=1000))
+    assert paused[-1] == pytest.approx(len(CONTENT) / 1000)
