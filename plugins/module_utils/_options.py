@@ -103,6 +103,30 @@ def destinations_spec() -> Spec:
     }
 
 
+def get_spec() -> Spec:
+    """Spec of ``sftp_get``."""
+    return {
+        **endpoint_spec(),
+        "src": {"type": "str"},
+        "paths": {"type": "list", "elements": "str"},
+        "dest": {"type": "path", "required": True},
+        **transfer_spec(),
+    }
+
+
+def put_spec() -> Spec:
+    """Spec of ``sftp_put``."""
+    return {
+        **endpoint_spec(),
+        "src": {"type": "path"},
+        "paths": {"type": "list", "elements": "path"},
+        "content": {"type": "str", "no_log": True},
+        "dest": {"type": "str", "required": True},
+        "decrypt": {"type": "bool", "default": True},
+        **transfer_spec(),
+    }
+
+
 def selection_spec() -> Spec:
     """Spec of what to look for (documentation: the fragment ``_selection``)."""
     return {
@@ -259,6 +283,21 @@ def _invalid(option: str, value: object, expected: str, role: str = "") -> Input
 def read_path(value: str, *, option: str) -> bytes:
     """Return a path option in bytes; ``unsafe_path`` when it is empty or has a NUL."""
     return paths.require_safe(paths.encode(str(value), option=option), what=option)
+
+
+def read_sources(params: Params) -> tuple[bytes, ...]:
+    """Return what ``src`` or ``paths`` name; ``invalid_input`` unless it is exactly one of them."""
+    src, listed = params["src"], params["paths"]
+    if (src is None) == (listed is None):
+        raise InputError(
+            "invalid_input",
+            "give either 'src' or 'paths'",
+            remedy="'src' is one file or one directory, 'paths' a list of files.",
+            details={"option": "src"},
+        )
+    if src is not None:
+        return (read_path(src, option="src"),)
+    return tuple(read_path(path, option=f"paths[{index}]") for index, path in enumerate(listed))
 
 
 def read_selection(params: Params) -> Selection:

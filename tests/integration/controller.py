@@ -41,6 +41,16 @@ def info(name: str, **options: t.Any) -> Vars:
     return _task(name, "sftp_info", options)
 
 
+def get(name: str, **options: t.Any) -> Vars:
+    """Return a task that downloads; a failure of it does not end the play."""
+    return _task(name, "sftp_get", options)
+
+
+def put(name: str, **options: t.Any) -> Vars:
+    """Return a task that uploads; a failure of it does not end the play."""
+    return _task(name, "sftp_put", options)
+
+
 def _task(name: str, module: str, options: Vars) -> Vars:
     return {"name": name, f"backhaul.sftp.{module}": options, "ignore_errors": True}
 

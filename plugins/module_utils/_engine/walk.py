@@ -14,14 +14,26 @@ from .._filesystem import FileSystem
 from .._model import Attributes, DirectoryEntry, RemoteFile
 from .._rules.names import suspicion
 from .._rules.paths import join
-from .._rules.selection import Selector
 
 # Deeper trees than this are loops or attacks.
 MAX_DEPTH = 64
 MAX_DIRECTORIES = 100_000
 
 
-def walk(files: FileSystem, top: bytes, selector: Selector, *, depth: int | None) -> None:
+class Collector(t.Protocol):
+    """Whoever wants to hear of everything in a tree: the selector of a search, or a list of what to copy."""
+
+    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+        """Name the attributes that are missing and needed, to be asked for before the file is offered."""
+
+    def offer(self, file: RemoteFile) -> None:
+        """Take a file, a directory or anything else."""
+
+    def skip(self, path: bytes, reason: str, text: str) -> None:
+        """Take note of what must not become part of a path."""
+
+
+def walk(files: FileSystem, top: bytes, selector: Collector, *, depth: int | None) -> None:
     """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself, None all there is.
 
     Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself, and
@@ -50,7 +62,7 @@ def _endless(path: bytes, what: str) -> RemoteError:
     )
 
 
-def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector: Selector) -> bytes | None:
+def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
     """Offer one entry; return its path when it is a directory."""
     reason = suspicion(entry.name)
     if reason:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -17,6 +18,8 @@ from .handles import BLOCK_BYTES, LocalReader, LocalWriter, apply_attributes, at
 from .refusals import refusals
 
 _HandleT = t.TypeVar("_HandleT", LocalReader, LocalWriter)
+# What the calls of the system take: a path, and the descriptor of the directory that it starts from or None.
+Held = t.Tuple[bytes, t.Optional[int]]
 _ALGORITHMS = ("sha256", "sha512")
 _FEATURES = Features(
     limits=Limits(packet_bytes=BLOCK_BYTES, read_bytes=BLOCK_BYTES, write_bytes=BLOCK_BYTES),
@@ -31,6 +34,11 @@ _CANNOT_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENO
 class LocalFileSystem:
     """The files of the machine that this code runs on."""
 
+    @contextlib.contextmanager
+    def _held(self, path: bytes) -> t.Iterator[Held]:
+        """Yield how to name ``path`` to the system; whoever trusts no directory on the way overrides this."""
+        yield path, None
+
     def features(self) -> Features:
         """Return what this file system can do."""
         return _FEATURES
@@ -44,42 +52,37 @@ class LocalFileSystem:
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path``."""
-        with refusals("look at", path):
-            return attributes_of(os.stat(path, follow_symlinks=follow))
+        with refusals("look at", path), self._held(path) as (name, directory):
+            return attributes_of(os.stat(name, dir_fd=directory, follow_symlinks=follow))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries in the system's order."""
         with refusals("list", path):
             listing = os.scandir(path)
-        with listing:
-            while True:
-                with refusals("list", path):
-                    entry = next(listing, None)
-                if entry is None:
-                    return
-                found = _directory_entry(entry)
-                if found is not None:
-                    yield found
+        yield from listed(listing, path)
 
     def open_reader(self, path: bytes) -> LocalReader:
         """Open a regular file for reading."""
-        with refusals("read", path):
+        with refusals("read", path), self._held(path) as (name, directory):
             # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+            # In a directory that is held, what has the name itself is meant, and never what a link there leads to.
+            flags |= 0 if directory is None else os.O_NOFOLLOW
+            descriptor = os.open(name, flags, dir_fd=directory)
         return _regular(LocalReader(descriptor, path), "read", path)
 
     def create(self, path: bytes, *, mode: int) -> LocalWriter:
         """Create a new file with these permission bits or fewer (the umask takes away), open for writing."""
-        with refusals("create", path):
+        with refusals("create", path), self._held(path) as (name, directory):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            return LocalWriter(os.open(path, flags, mode), path)
+            return LocalWriter(os.open(name, flags, mode, dir_fd=directory), path)
 
     def reopen(self, path: bytes) -> LocalWriter:
         """Open an existing regular file for writing; neither truncated nor created."""
-        with refusals("write to", path):
+        with refusals("write to", path), self._held(path) as (name, directory):
             # O_NONBLOCK, as for reading: a FIFO without a reader is refused instead of waited for.
             flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-            writer = LocalWriter(os.open(path, flags), path)
+            writer = LocalWriter(os.open(name, flags, dir_fd=directory), path)
         return _regular(writer, "write to", path)
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
@@ -89,18 +92,18 @@ class LocalFileSystem:
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory."""
-        with refusals("create", path):
-            os.mkdir(path, mode)
+        with refusals("create", path), self._held(path) as (name, directory):
+            os.mkdir(name, mode, dir_fd=directory)
 
     def remove_directory(self, path: bytes) -> None:
         """Remove an empty directory."""
-        with refusals("remove", path):
-            os.rmdir(path)
+        with refusals("remove", path), self._held(path) as (name, directory):
+            os.rmdir(name, dir_fd=directory)
 
     def remove(self, path: bytes) -> None:
         """Remove a file or a symlink."""
-        with refusals("remove", path):
-            os.unlink(path)
+        with refusals("remove", path), self._held(path) as (name, directory):
+            os.unlink(name, dir_fd=directory)
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Rename, and refuse when there is something at ``target``.
@@ -109,20 +112,20 @@ class LocalFileSystem:
         name is linked and the old one removed, as OpenSSH's sftp-server does it. A crash in between leaves the file
         under both names. What cannot be linked is renamed after a look, with that race.
         """
-        with refusals("rename", source, target=target):
+        with refusals("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             try:
-                os.link(source, target, follow_symlinks=False)
+                os.link(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1], follow_symlinks=False)
             except OSError as exc:
                 if exc.errno not in _CANNOT_LINK:
                     raise
-                _rename_after_a_look(source, target)
+                _rename_after_a_look(old, new)
             else:
-                os.unlink(source)
+                os.unlink(old[0], dir_fd=old[1])
 
     def replace(self, source: bytes, target: bytes) -> None:
         """Rename over whatever file is at ``target`` in one step."""
-        with refusals("rename", source, target=target):
-            os.replace(source, target)
+        with refusals("rename", source, target=target), self._held(source) as old, self._held(target) as new:
+            os.replace(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
 
     def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest:
         """Read and hash the file here; of a file shorter than ``length``, all of it."""
@@ -149,17 +152,32 @@ def _regular(handle: _HandleT, action: str, path: bytes) -> _HandleT:
     raise RemoteError("remote_failure", f"cannot {action} {shown(path)}: it is not a regular file", path=path)
 
 
-def _directory_entry(entry: os.DirEntry[bytes]) -> DirectoryEntry | None:
+def listed(listing: t.Any, path: bytes) -> t.Iterator[DirectoryEntry]:  # noqa: ANN401 - scandir's own type is private
+    """Yield what ``os.scandir`` finds, and close it; ``path`` is for messages."""
+    with listing:
+        while True:
+            with refusals("list", path):
+                entry = next(listing, None)
+            if entry is None:
+                return
+            found = _directory_entry(entry)
+            if found is not None:
+                yield found
+
+
+def _directory_entry(entry: os.DirEntry[t.Any]) -> DirectoryEntry | None:
     """Return an entry with its attributes, none where they are refused; None when it is gone by now."""
+    name = os.fsencode(entry.name)
     try:
-        return DirectoryEntry(name=entry.name, attributes=attributes_of(entry.stat(follow_symlinks=False)))
+        return DirectoryEntry(name=name, attributes=attributes_of(entry.stat(follow_symlinks=False)))
     except FileNotFoundError:
         return None
     except OSError:  # a directory that may be read but not passed through
-        return DirectoryEntry(name=entry.name, attributes=Attributes())
+        return DirectoryEntry(name=name, attributes=Attributes())
 
 
-def _rename_after_a_look(source: bytes, target: bytes) -> None:
-    if os.path.lexists(target):
+def _rename_after_a_look(old: Held, new: Held) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(new[0], dir_fd=new[1], follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.rename(source, target)
+    os.rename(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])

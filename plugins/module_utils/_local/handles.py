@@ -80,6 +80,11 @@ class _Handle:
         with refusals("look at", self._path):
             return attributes_of(os.fstat(self._descriptor))
 
+    def set_attributes(self, wanted: Attributes) -> None:
+        """Set the mode, owner, times or size that are not None."""
+        with refusals("change", self._path):
+            apply_attributes(self._descriptor, wanted)
+
     def close(self) -> None:
         """Close the file; do nothing if that was done already."""
         if self._open_descriptor is None:
@@ -126,8 +131,3 @@ class LocalWriter(_Handle):
         with refusals("sync", self._path):
             os.fsync(self._descriptor)
         return True
-
-    def set_attributes(self, wanted: Attributes) -> None:
-        """Set the mode, owner, times or size that are not None."""
-        with refusals("change", self._path):
-            apply_attributes(self._descriptor, wanted)

@@ -1,0 +1,15 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of ``sftp_get``."""
+
+from __future__ import annotations
+
+from ..plugin_utils._local_files import DownloadAction
+
+
+class ActionModule(DownloadAction):
+    """Runs ``sftp_get`` on the controller, with its endpoint resolved from the inventory."""
+
+    module_name = "backhaul.sftp.sftp_get"
+    endpoint_option = "endpoint"

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""A directory as a list of what to copy, and the directories that this needs at the other end."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import InputError, RemoteError
+from .._filesystem import FileSystem
+from .._model import RemoteFile
+from .._rules.layout import below
+from .._rules.names import is_ours
+from .._rules.paths import normalise, split
+from .._rules.selection_model import Skipped
+from .walk import walk
+
+# A million results are more than anybody reads, or than Ansible carries.
+MAX_FILES = 1_000_000
+SUSPICIOUS = "suspicious_name"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What is in a directory: paths relative to it, in the order of their names, directories before what they hold.
+
+    ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, and names that must
+    not be used.
+    """
+
+    directories: tuple[bytes, ...]
+    files: tuple[RemoteFile, ...]
+    passed_over: tuple[Skipped, ...]
+
+
+def read_tree(files: FileSystem, top: bytes) -> Tree:
+    """Return everything below ``top``; nothing is followed, and no name is believed.
+
+    A directory that cannot be listed is an error, like a tree too big to be true: nobody could tell what is missing.
+    """
+    collected = _Collected(top)
+    walk(files, normalise(top), collected, depth=None)
+    return collected.tree()
+
+
+class _Collected:
+    """What a walk has found so far."""
+
+    def __init__(self, top: bytes) -> None:
+        self._top = top
+        self._found: dict[bytes, RemoteFile] = {}
+        self._passed_over: list[Skipped] = []
+
+    def tree(self) -> Tree:
+        ordered = sorted(self._found.items(), key=lambda item: item[0].split(b"/"))
+        return Tree(
+            directories=tuple(path for path, file in ordered if file.attributes.kind == "directory"),
+            files=tuple(RemoteFile(path, file.attributes) for path, file in ordered if file.attributes.kind == "file"),
+            passed_over=tuple(sorted(self._passed_over, key=lambda skipped: skipped.path)),
+        )
+
+    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+        return ("mode",) if file.attributes.kind == "unknown" else ()
+
+    def skip(self, path: bytes, reason: str, text: str) -> None:
+        self._passed_over.append(Skipped(path, reason, text))
+        self._require_an_end()
+
+    def _require_an_end(self) -> None:
+        if len(self._found) + len(self._passed_over) > MAX_FILES:
+            raise RemoteError(
+                "protocol_violation",
+                f"the server lists more than {MAX_FILES} files",
+                remedy="Copy the directories in it one by one.",
+                path=self._top,
+            )
+
+    def offer(self, file: RemoteFile) -> None:
+        path, kind = below(self._top, file.path), file.attributes.kind
+        if path in self._found:
+            self.skip(file.path, SUSPICIOUS, "the server listed this name twice")
+        elif is_ours(file.name):
+            self.skip(file.path, "temporary", "it is a hidden file of this collection")
+        elif kind in ("file", "directory"):
+            self._found[path] = file
+            self._require_an_end()
+        else:
+            self.skip(file.path, "not_a_file", _WHY[kind])
+
+
+_WHY = {
+    "link": "it is a symbolic link, and links are not followed",
+    "other": "it is a device, pipe or socket",
+    "unknown": "the server does not tell what it is",
+}
+
+
+def leading_directories(files: FileSystem, directory: bytes, *, may_create: bool) -> list[bytes]:
+    """Return the directories that must be made for ``directory`` to be there, itself included, outermost first.
+
+    ``not_found`` when there are any and ``may_create`` is false.
+    """
+    missing: list[bytes] = []
+    while not is_there(files, directory):
+        if not may_create:
+            raise RemoteError(
+                "not_found",
+                "the destination's directory does not exist",
+                remedy="Create it, correct the path, or set create_directories: true.",
+                path=directory,
+            )
+        missing.insert(0, directory)
+        directory = split(directory)[0]
+    return missing
+
+
+def is_there(files: FileSystem, directory: bytes) -> bool:
+    """Say whether a directory exists; ``invalid_input`` when something else has its place."""
+    try:
+        kind = files.attributes(directory, follow=True).kind
+    except RemoteError as exc:
+        if exc.code != "not_found":
+            raise
+        return False
+    if kind not in ("directory", "unknown"):
+        raise InputError("invalid_input", "this is to be a directory, and is something else", path=directory)
+    return True
+
+
+def make_directory(files: FileSystem, directory: bytes, *, mode: int) -> None:
+    """Make a directory; one that somebody else made meanwhile is as good."""
+    try:
+        files.make_directory(directory, mode=mode)
+    except RemoteError as exc:
+        if exc.code != "already_exists" or not is_there(files, directory):
+            raise

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""This machine's file system, without following any link below one directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import typing as t
+
+from .._errors import InputError, shown
+from .._model import Attributes, DirectoryEntry, Space
+from .._rules.paths import SEPARATOR, join, normalise, require_safe_name
+from .filesystem import Held, LocalFileSystem, listed
+from .refusals import refusals
+
+# O_PATH (Linux) needs no permission to read the directory, only the one to pass through it.
+_PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+# open(2) of a link with O_NOFOLLOW: ELOOP, with O_DIRECTORY also ENOTDIR.
+_IS_A_LINK = (errno.ELOOP, errno.ENOTDIR)
+
+
+class ConfinedFileSystem(LocalFileSystem):
+    """Holds every directory on the way below ``root`` open while it acts there, so that nothing can lead out of it.
+
+    A link on the way, however late it is planted, is ``unsafe_path``. How ``root`` itself is reached, and every path
+    that is not below it, is the caller's choice and goes the usual way.
+    """
+
+    def __init__(self, root: bytes) -> None:
+        self._root = normalise(root)
+        self._prefix = join(self._root, b"x")[:-1]
+
+    @contextlib.contextmanager
+    def _held(self, path: bytes) -> t.Iterator[Held]:
+        """Yield a name and the open directory that has it; the path itself when it is not below the root."""
+        names = self._names_below(path)
+        if not names:
+            yield path, None
+            return
+        with contextlib.ExitStack() as opened:
+            directory = _opened(opened, self._root, _PASSING, None)
+            for count, name in enumerate(names[:-1], start=1):
+                with self._links_refused(names[:count], directory):
+                    directory = _opened(opened, name, _PASSING | os.O_NOFOLLOW, directory)
+            yield names[-1], directory
+
+    def _names_below(self, path: bytes) -> list[bytes]:
+        clean = normalise(path)
+        if clean == self._root or not clean.startswith(self._prefix):
+            return []
+        return [require_safe_name(name, what="path") for name in clean[len(self._prefix) :].split(SEPARATOR)]
+
+    @contextlib.contextmanager
+    def _links_refused(self, names: t.Sequence[bytes], directory: int) -> t.Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            if exc.errno in _IS_A_LINK and _is_link(names[-1], directory):
+                raise _leads_out(self._prefix + SEPARATOR.join(names)) from exc
+            raise
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        """Return what is at ``path``; below the root a link is never followed but refused."""
+        names = self._names_below(path)
+        found = super().attributes(path, follow=follow and not names)
+        if names and follow and found.kind == "link":
+            raise _leads_out(path)
+        return found
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        """Yield a directory's entries in the system's order."""
+        names = self._names_below(path)
+        if not names:
+            yield from super().entries(path)
+            return
+        with contextlib.ExitStack() as opened:
+            with refusals("list", path), self._held(path) as (name, directory):
+                with self._links_refused(names, t.cast(int, directory)):
+                    descriptor = _opened(opened, name, _LISTING, directory)
+                listing = os.scandir(descriptor)
+            yield from listed(listing, path)
+
+    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
+        """Set the mode, owner or times that are not None; below the root, of a regular file that can be read."""
+        if not self._names_below(path):
+            super().set_attributes(path, wanted)
+            return
+        with self.open_reader(path) as reader:
+            reader.set_attributes(wanted)
+
+    def space(self, path: bytes) -> Space:
+        """Return the space of the file system that holds ``path``."""
+        names = self._names_below(path)
+        if not names:
+            return super().space(path)
+        with contextlib.ExitStack() as opened, refusals("ask for the space at", path):
+            name, directory = opened.enter_context(self._held(path))
+            with self._links_refused(names, t.cast(int, directory)):
+                status = os.statvfs(_opened(opened, name, _PASSING | os.O_NOFOLLOW, directory))
+        return Space(free_bytes=status.f_bavail * status.f_frsize, total_bytes=status.f_blocks * status.f_frsize)
+
+
+def _opened(opened: contextlib.ExitStack, name: bytes, flags: int, directory: int | None) -> int:
+    descriptor = os.open(name, flags, dir_fd=directory)
+    opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _is_link(name: bytes, directory: int) -> bool:
+    with contextlib.suppress(OSError):
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    return False
+
+
+def _leads_out(path: bytes) -> InputError:
+    return InputError(
+        "unsafe_path",
+        f"{shown(path)} is a symbolic link, and none is followed inside a directory that is copied",
+        remedy="Remove the link, or name the directory that it leads to.",
+        path=path,
+    )

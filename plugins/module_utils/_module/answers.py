@@ -1,0 +1,64 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""One answer for many files."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from .._engine.tree import SUSPICIOUS
+from .._errors import BackhaulError, SelectionError, shown
+from .._rules.selection_model import Skipped
+from . import results
+from .boundary import Answer, Request
+from .many import Load
+from .reports import Report
+
+
+def answer(request: Request, load: Load, *, directories: t.Sequence[Report], reports: t.Sequence[Report]) -> Answer:
+    """Return the result of a task: every file with what became of it; it fails when any of them did."""
+    everything = [*directories, *reports]
+    errors = [report.error for report in everything if report.error is not None]
+    counts = collections.Counter(report.entry["state"] for report in reports)
+    result: results.Json = {
+        "changed": any(report.entry["changed"] for report in everything),
+        "files": [report.entry for report in reports],
+        "directories": [report.entry for report in directories],
+        "passed_over": [results.skipped_fields(skipped) for skipped in load.passed_over],
+        "counts": dict(sorted(counts.items())),
+        "bytes_sent": sum(report.entry["bytes_sent"] for report in reports),
+        "connections": [results.connection_fields(report) for report in request.reports],
+    }
+    if request.diff_mode:
+        result["diff"] = [report.diff for report in everything if report.diff]
+    if errors and len(reports) > 1:
+        errors[0].details.update(failed=counts["failed"], succeeded=len(reports) - counts["failed"])
+    suspect = _suspect(load.passed_over)
+    error = errors[0] if errors else suspect
+    return Answer(result, error=error, warnings=tuple(_warnings(request, load, reports)))
+
+
+def _suspect(passed_over: t.Sequence[Skipped]) -> BackhaulError | None:
+    """Return the error for names that were not used: a copy without them is not what was asked for."""
+    names = [skipped for skipped in passed_over if skipped.reason == SUSPICIOUS]
+    if not names:
+        return None
+    return SelectionError(
+        "suspicious",
+        f"{len(names)} names in the source were refused, the first is {shown(names[0].path)}: {names[0].text}",
+        remedy="All other files were copied. Rename those that are listed in passed_over, or distrust the server.",
+        path=names[0].path,
+    )
+
+
+def _warnings(request: Request, load: Load, reports: t.Sequence[Report]) -> t.Iterator[str]:
+    yield from results.connection_warnings(request.reports)
+    counts = collections.Counter(skipped.text for skipped in load.passed_over if skipped.reason != "temporary")
+    for text, count in sorted(counts.items()):
+        yield f"{count} in the source not copied: {text}"
+    refused = collections.Counter(what for report in reports for what in report.entry["not_applied"] if what != "fsync")
+    for what, count in sorted(refused.items()):
+        yield f"{reports[0].entry['host']}: {what} was not accepted for {count} of {len(reports)} files"

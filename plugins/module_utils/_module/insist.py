@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Trying again after a lost connection, for work that is not the engine's."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine.run import Ends
+from .._errors import BackhaulError, LinkError
+from .._filesystem import FileSystem
+from .._model import Endpoint
+from .._rules.retry import RetryPolicy, may_retry
+from .reports import CHANCE
+
+_ResultT = t.TypeVar("_ResultT")
+
+
+def insist(
+    ends: Ends, endpoint: Endpoint, work: t.Callable[[FileSystem], _ResultT], *, retries: RetryPolicy
+) -> _ResultT:
+    """Do something at one end, again over a new connection after a lost one, and return its result."""
+    pauses = retries.delays(CHANCE.random)
+    attempt = 1
+    while True:
+        try:
+            return work(ends.file_system(endpoint))
+        except BackhaulError as exc:
+            exc.located(role=endpoint.role, host=endpoint.label)
+            if isinstance(exc, LinkError):
+                ends.forget(endpoint)
+            if not may_retry(exc, attempt=attempt, policy=retries):
+                raise
+        CHANCE.sleep(next(pauses))
+        attempt += 1

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Many files in one task: independent jobs over the same connections, and one answer."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._engine.run import Destination, Ends, Relay
+from .._errors import BackhaulError, LinkError, TrustError
+from .._model import Endpoint, Progress, RelayOptions
+from .._rules.retry import RetryPolicy
+from .._rules.selection_model import Skipped
+from . import results
+from .boundary import TimeIsUp, too_long
+from .progress import ProgressLog
+from .reports import CHANCE, Report, done, failed, planned, watched
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """One file to copy. ``name`` is what results call the source, None for content that has no file of its own.
+
+    ``size_bytes`` is the size as far as it is known before the file is looked at.
+    """
+
+    source: bytes
+    destination: Destination
+    options: RelayOptions
+    name: bytes | None
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Load:
+    """All that a task copies to an endpoint: directories, each before those in it, then the files in any order.
+
+    ``top`` is the directory that everything goes into. With ``may_create`` it, and what leads to it, may be made.
+    """
+
+    endpoint: Endpoint
+    top: bytes
+    directories: tuple[bytes, ...] = ()
+    may_create: bool = False
+    jobs: tuple[FileJob, ...] = ()
+    passed_over: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Courier:
+    """Does one job after the other, or several at once where each has ends of its own; it keeps no state.
+
+    ``progress`` follows the bytes of all jobs together; without it, each is followed on its own.
+    """
+
+    ends: Ends
+    endpoint: Endpoint
+    retries: RetryPolicy
+    check_mode: bool
+    progress: Progress | None = None
+
+    def __call__(self, job: FileJob) -> Report:
+        """Plan or carry out one job; its failure harms no other."""
+        try:
+            return _named(job, self._report(job))
+        except BackhaulError as exc:
+            return failure(job, exc)
+
+    def _report(self, job: FileJob) -> Report:
+        relay = Relay(
+            self.ends,
+            self.endpoint,
+            job.source,
+            options=job.options,
+            retries=self.retries,
+            chance=CHANCE,
+            watch=watched,
+        )
+        if self.check_mode:
+            return planned(job.destination, relay.plan(job.destination), relay.source)
+        label, path = job.destination.endpoint.label, job.destination.path
+        alone = ProgressLog().follow(label, path, total_bytes=lambda: relay.source.size)
+        step, outcome = relay.carry_out(job.destination, progress=self.progress or alone)
+        return done(job.destination, step, outcome, relay.source)
+
+
+def failure(job: FileJob, error: BackhaulError) -> Report:
+    """Return the report of a job that failed."""
+    return _named(job, failed(job.destination, error))
+
+
+def _named(job: FileJob, report: Report) -> Report:
+    source = {"source": None} if job.name is None else results.path_fields(job.name, key="source")
+    return replace(report, entry={**source, **report.entry})
+
+
+def run_jobs(jobs: t.Sequence[FileJob], one: t.Callable[[FileJob], Report]) -> list[Report]:
+    """Return a report for each job, in their order.
+
+    When the time is up, what was done before still counts. Once it is certain that no other job can succeed, the rest
+    are not tried: a refused login is never repeated.
+    """
+    reports: list[Report] = []
+    try:
+        for job in jobs:
+            hopeless = _hopeless(reports)
+            reports += [one(job) if hopeless is None else failure(job, _not_tried(hopeless))]
+    except TimeIsUp:
+        reports += [failure(job, too_long()) for job in jobs[len(reports) :]]
+    return reports
+
+
+def _hopeless(reports: t.Sequence[Report]) -> BackhaulError | None:
+    """Return why nothing will succeed any more: no trust, or no connection for two files in turn, with all retries."""
+    errors = [report.error for report in reports[-2:]]
+    if errors and isinstance(errors[-1], TrustError):
+        return errors[-1]
+    return errors[-1] if len(errors) == 2 and all(isinstance(error, LinkError) for error in errors) else None
+
+
+def _not_tried(error: BackhaulError) -> BackhaulError:
+    again = error.again()
+    again.details.update(attempts=0, bytes_sent=0, seconds=0.0, not_tried=True)
+    return again
+
+
+def together(label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress | None:
+    """Return what follows the bytes of all jobs as one transfer, from any thread; None for a single job."""
+    if len(jobs) < 2:
+        return None
+    total = sum(job.size_bytes for job in jobs)
+    follow = ProgressLog().follow(label, path, total_bytes=lambda: total)
+    lock = threading.Lock()
+
+    def count(byte_count: int) -> None:
+        with lock:
+            follow(byte_count)
+
+    return count

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The ends of a task with a file system of one's own in the place of one of them."""
+
+from __future__ import annotations
+
+from .._engine.run import Ends
+from .._filesystem import FileSystem
+from .._model import Endpoint
+
+
+class Overlay:
+    """Hands out ``files`` for one endpoint, and for every other what ``ends`` opens."""
+
+    def __init__(self, ends: Ends, endpoint: Endpoint, files: FileSystem) -> None:
+        self._ends = ends
+        self._endpoint = endpoint
+        self._files = files
+
+    def file_system(self, endpoint: Endpoint) -> FileSystem:
+        """Return the file system of an endpoint."""
+        return self._files if endpoint == self._endpoint else self._ends.file_system(endpoint)
+
+    def forget(self, endpoint: Endpoint) -> None:
+        """Close it, so that the next use connects anew; never raises."""
+        if endpoint != self._endpoint:
+            self._ends.forget(endpoint)

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The body of ``sftp_put``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._filesystem import FileSystem
+from .._local.confined import ConfinedFileSystem
+from .._local.filesystem import LocalFileSystem
+from .._model import Endpoint
+from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .answers import answer
+from .boundary import Answer, Request, serve
+from .carrying import carry
+from .ends import Ends
+from .loads import Wish, is_directory, load_file, load_list, load_tree
+from .many import FileJob, Load
+from .overlay import Overlay
+from .stand_ins import StandIns, stand_ins
+
+HERE = Endpoint(role="source", local=True, name="localhost")
+
+
+def main() -> None:
+    """Run the module."""
+    serve(put, put_spec())
+
+
+def put(request: Request) -> Answer:
+    """Find out what there is to copy, then bring each file to where it should be."""
+    params = request.params
+    endpoint = read_endpoint(params["endpoint"], role="destination")
+    retries, options = read_retries(params), read_relay_options(params)
+    wish = Wish(
+        read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), endpoint, options
+    )
+    with stand_ins() as instead, Ends(request.reports) as ends:
+        files, load = _load(wish)
+        load = replace(load, jobs=tuple(_substituted(job, instead) for job in load.jobs))
+        directories, reports = carry(request, Overlay(ends, HERE, files), HERE, load, retries=retries)
+    return answer(request, load, directories=directories, reports=reports)
+
+
+def _load(wish: Wish) -> tuple[FileSystem, Load]:
+    """Return what there is to copy, and the file system to read it from: no link inside a directory leads out of it."""
+    files = LocalFileSystem()
+    if wish.is_list:
+        return files, _links_resolved(files, load_list(wish))
+    if not is_directory(files, wish.sources[0], follow=True):
+        return files, _links_resolved(files, load_file(wish))
+    confined = ConfinedFileSystem(wish.sources[0])
+    return confined, load_tree(confined, wish)
+
+
+def _links_resolved(files: LocalFileSystem, load: Load) -> Load:
+    """Take what links lead to, where the task names links, as Ansible's ``copy`` does."""
+    return replace(load, jobs=tuple(replace(job, source=files.canonical(job.source)) for job in load.jobs))
+
+
+def _substituted(job: FileJob, instead: StandIns) -> FileJob:
+    """Take the file that stands in for a job's, with the mode that the real one has."""
+    if instead.content and job.name == instead.content:
+        return replace(job, name=None)
+    file = instead.files.get(job.name or b"")
+    if file is None:
+        return job
+    options = job.options
+    if options.preserve_mode:
+        mode = LocalFileSystem().attributes(job.source, follow=True).permissions
+        options = replace(options, mode=mode, preserve_mode=False)
+    return replace(job, source=file, options=options)

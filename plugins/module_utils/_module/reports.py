@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What a result says about one file at one destination: planned, done or failed."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+import typing as t
+from dataclasses import dataclass
+
+from .._engine.run import Chance, Destination
+from .._errors import BackhaulError
+from .._model import Attributes, Endpoint, Outcome, Progress, Source, Step
+from . import results
+from .progress import ProgressLog
+
+CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=time.sleep)
+
+NOTHING_DONE: t.Mapping[str, t.Any] = {
+    "changed": False,
+    "compared_by": None,
+    "verified_by": None,
+    "sha256": None,
+    "bytes_sent": 0,
+    "bytes_resumed": 0,
+    "seconds": 0.0,
+    "bytes_per_second": 0,
+    "attempts": 1,
+    "attributes_changed": [],
+    "not_applied": [],
+    "error": None,
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is returned for one file at one destination: its entry, what happened to it, and the error if it failed."""
+
+    entry: results.Json
+    diff: results.Json | None = None
+    error: BackhaulError | None = None
+
+
+def planned(destination: Destination, step: Step, source: Source) -> Report:
+    """Return what check mode says of a step."""
+    digest = step.comparison.digest
+    entry = {
+        **NOTHING_DONE,
+        "host": destination.endpoint.label,
+        **results.path_fields(step.path),
+        "state": "planned" if step.changes else {"keep": "unchanged", "skip": "skipped"}[step.action],
+        "action": step.action,
+        "changed": step.changes,
+        "compared_by": step.comparison.compared_by,
+        "sha256": digest.hexdigest if digest else None,
+    }
+    return Report(entry, diff=difference(destination, step, source))
+
+
+def done(destination: Destination, step: Step, outcome: Outcome, source: Source) -> Report:
+    """Return what was done."""
+    diff = difference(destination, step, source) if outcome.changed else None
+    return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
+
+
+def failed(destination: Destination, error: BackhaulError) -> Report:
+    """Return why nothing was done, or not all of it."""
+    entry = {
+        **NOTHING_DONE,
+        "host": destination.endpoint.label,
+        **results.path_fields(destination.path),
+        "state": "failed",
+        "attempts": error.details.get("attempts", 1),
+        "bytes_sent": error.details.get("bytes_sent", 0),
+        "seconds": error.details.get("seconds", 0.0),
+        "error": error.to_dict(),
+    }
+    return Report(entry, error=error)
+
+
+def difference(destination: Destination, step: Step, source: Source) -> results.Json | None:
+    """Return an entry for Ansible's ``diff``, or None where nothing changes."""
+    if not step.changes:
+        return None
+    before = None if step.before is None else _facts(step.before)
+    after = dict(before or {})
+    after.update({"size": source.size} if step.transfers else {})
+    after.update({key: value for key, value in _facts(step.adjust).items() if value is not None})
+    return results.diff_entry(destination.endpoint.label, step.path, before=before, after=after)
+
+
+def _facts(found: Attributes) -> results.Json:
+    fields = results.attribute_fields(found)
+    return {"size": fields["size"], "mtime": fields["mtime_utc"], "mode": fields["mode"]}
+
+
+def watched(endpoint: Endpoint, path: bytes) -> Progress:
+    """Show that a file is being read to be hashed; how much of it there is nobody knows for sure."""
+    return ProgressLog().follow(endpoint.label, path, total_bytes=lambda: 0, doing="checked")

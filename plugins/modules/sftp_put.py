@@ -1,0 +1,348 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sftp_put
+version_added: 0.1.0
+short_description: Upload files and directories to an SFTP server, verified
+author:
+  - the backhaul.sftp authors (@backhaul)
+description:
+  - Copies one file, a list of files, or a directory with all that is in it, from the controller to a server.
+  - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
+    the source's. Otherwise nothing changes under that name, the other files are copied all the same, and the task fails
+    at the end.
+  - A file that is there already is left alone, which the server's own checksums prove without a transfer where it can
+    compute them.
+extends_documentation_fragment:
+  - backhaul.sftp._endpoint
+  - backhaul.sftp._transfer
+  - backhaul.sftp._attributes
+  - backhaul.sftp._attributes.diff
+options:
+  src:
+    description:
+      - The path of a file or a directory on the controller. It is searched for like that of M(ansible.builtin.copy), in
+        C(files/) of the role and beside the playbook. Exactly one of O(src), O(paths) and O(content) is needed.
+      - A directory is copied with everything in it. With a V(/) at the end, it is its content that is copied into
+        O(dest), otherwise the directory itself.
+      - Symbolic links and special files in a directory are not copied, and are listed in RV(passed_over). A link that
+        is named here itself is followed.
+    type: path
+  paths:
+    description:
+      - The paths of files on the controller, which are copied into the directory O(dest) under their own names. They
+        are searched for like O(src).
+    type: list
+    elements: path
+  content:
+    description:
+      - What the copy is to contain, in the place of a file. Anything that is not text is written as JSON.
+      - It has no modification time, so that O(preserve_mtime) has no effect.
+    type: str
+  dest:
+    description:
+      - Where to put it on the server.
+      - For one file this is the path of the copy, or with a V(/) at the end the directory to put it into. For a list or
+        a directory it is the directory to put them into.
+      - Unlike with M(ansible.builtin.copy), a directory must be there already unless O(create_directories=true), and it
+        is named as one by its slash and not found out by looking. Directories inside of O(src) are always created, with
+        the mode V(0755) as far as the server grants it.
+    type: str
+    required: true
+  decrypt:
+    description:
+      - Whether files that Ansible Vault encrypted are decrypted first, those in a directory included.
+      - The plain text is in a file that only the user who runs Ansible can read, until the task ends. This cannot be
+        combined with C(poll=0).
+    type: bool
+    default: true
+seealso:
+  - module: backhaul.sftp.sftp_get
+  - module: backhaul.sftp.sftp_relay
+  - module: ansible.builtin.copy
+"""
+
+EXAMPLES = r"""
+- name: Upload a file of the role to the play's host, which has SFTP and nothing else
+  backhaul.sftp.sftp_put:
+    src: license.key
+    dest: /config/license.key
+    mode: "0600"
+
+- name: Upload what is in a directory
+  backhaul.sftp.sftp_put:
+    endpoint:
+      inventory_host: web01
+    src: site/
+    dest: /srv/www/
+    mode: "0644"
+
+- name: Say when the last run was
+  backhaul.sftp.sftp_put:
+    endpoint:
+      inventory_host: backup01
+    content: "{{ {'run': ansible_play_name, 'hosts': ansible_play_hosts} }}"
+    dest: /backups/last-run.json
+"""
+
+RETURN = r"""
+files:
+  description: What became of each file, in the order of the list or, in a directory, of the names.
+  returned: when it is known what there is to copy
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The path on the controller; null for O(content).
+      type: str
+      returned: always
+    source_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    host:
+      description: The inventory name or the address of the server.
+      type: str
+      returned: always
+    path:
+      description: The path of the copy.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    state:
+      description:
+        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      type: str
+      returned: always
+    action:
+      description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
+      type: str
+      returned: in check mode
+    changed:
+      description: Whether anything was changed there.
+      type: bool
+      returned: always
+    compared_by:
+      description:
+        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
+          differ, V(size_mtime) what O(compare=size_mtime) looks at; otherwise SHA-256 digests, by the weaker of the two
+          sides, V(check-file) or V(command) from the servers, V(readback) by reading a file, V(local) on a local one.
+      type: str
+      returned: always
+    verified_by:
+      description:
+        - What proved that the copy is right, V(check-file), V(command), V(readback), V(local) or V(acknowledged); null
+          where nothing was transferred.
+      type: str
+      returned: always
+    sha256:
+      description: The SHA-256 of what is there, as far as it is known.
+      type: str
+      returned: always
+    bytes_sent:
+      description: The bytes of content that were sent, those of failed attempts included.
+      type: int
+      returned: always
+    bytes_resumed:
+      description: The bytes of an earlier, interrupted transfer that were not sent again. So far an interrupted
+        transfer starts over, so this is V(0).
+      type: int
+      returned: always
+    seconds:
+      description: How long it took, with comparing and verifying.
+      type: float
+      returned: always
+    bytes_per_second:
+      description: The bytes that were sent, divided by that time.
+      type: int
+      returned: always
+    attempts:
+      description: How many times it was tried.
+      type: int
+      returned: always
+    attributes_changed:
+      description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
+      type: list
+      elements: str
+      returned: always
+    not_applied:
+      description:
+        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a
+          hidden temporary file of this collection is left in the directory.
+      type: list
+      elements: str
+      returned: always
+    error:
+      description: Why it failed, in the form of RV(error); null otherwise.
+      type: dict
+      returned: always
+  sample:
+    - source: /export/db-20260104.tar.gz
+      host: web01
+      path: /srv/restore/db-20260104.tar.gz
+      state: created
+      changed: true
+      compared_by: nothing
+      verified_by: command
+      sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+      bytes_sent: 3145728
+      seconds: 0.21
+      bytes_per_second: 14979657
+      bytes_resumed: 0
+      attempts: 1
+      attributes_changed: []
+      not_applied: []
+      error:
+directories:
+  description: The directories that were created, or in check mode would be, and those that could not be.
+  returned: when it is known what there is to copy
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The inventory name or the address of the server.
+      type: str
+      returned: always
+    path:
+      description: The path on the server.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    state:
+      description: One of V(created) and V(failed), and in check mode V(planned).
+      type: str
+      returned: always
+    changed:
+      description: Whether it was created.
+      type: bool
+      returned: always
+    error:
+      description: Why it failed, in the form of RV(error); null otherwise.
+      type: dict
+      returned: always
+passed_over:
+  description: What was found in a directory and not copied.
+  returned: when it is known what there is to copy
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path, escaped where it is not UTF-8.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    reason:
+      description:
+        - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
+          V(suspicious_name) for names that must not be used.
+      type: str
+      returned: always
+    message:
+      description: The same for people.
+      type: str
+      returned: always
+  sample: []
+counts:
+  description: How many files there are of each state.
+  returned: when it is known what there is to copy
+  type: dict
+  sample:
+    created: 3
+    unchanged: 40
+bytes_sent:
+  description: The bytes of content that were transferred, those of failed attempts included.
+  returned: when it is known what there is to copy
+  type: int
+  sample: 3145728
+connections:
+  description: Every connection that was made, how the server was reached and proven.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - name: backup01
+      host: 192.0.2.10
+      port: 22
+      address: 192.0.2.10
+      user: backup
+      server_version: SSH-2.0-OpenSSH_9.2p1
+      host_key:
+        type: ssh-ed25519
+        fingerprint: SHA256:uNiVztksCsDhcc0u9e8BrrUhrnGhnLrLaDtUKUdM9Cw
+        algorithm: ssh-ed25519
+      trusted_by: known_hosts
+      trust_origin: /home/ops/.ssh/known_hosts:12
+      authenticated_by: key SHA256:4JdGyZdA7tV0wF3sZ0zQ4i7fXy9sHc8uR1pE6kMd2bA
+      algorithms:
+        kex: curve25519-sha256@libssh.org
+        cipher: aes128-gcm@openssh.com
+        mac: ''
+        strict_kex: true
+      jumps: []
+error:
+  description: Why the task failed, as data.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description:
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
+          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+      type: str
+      returned: always
+    kind:
+      description: The class of the error.
+      type: str
+      returned: always
+    message:
+      description: What failed, in one line.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it.
+      type: str
+      returned: always
+    retryable:
+      description: Whether trying again may help.
+      type: bool
+      returned: always
+    role:
+      description: The end where it happened.
+      type: str
+      returned: always
+    host:
+      description: The host where it happened.
+      type: str
+      returned: always
+    path:
+      description: The path that it is about.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    details:
+      description: Further facts, by code.
+      type: dict
+      returned: always
+"""
+
+from ..module_utils._module.put import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Again after a lost connection, and only then."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.insist import insist
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import SOURCE, MemoryEnds, MemoryServer
+
+SOON = RetryPolicy(retries=2, base_seconds=0.001)
+
+
+@pytest.mark.parametrize(("lost", "connections"), [(0, 1), (1, 2), (2, 3)])
+def test_a_lost_connection_is_made_anew(lost: int, connections: int) -> None:
+    server, tries = MemoryServer(), []
+
+    def work(_files: FileSystem) -> str:
+        tries.append(1)
+        if len(tries) <= lost:
+            raise LinkError("link_lost", "it broke")
+        return "done"
+
+    assert insist(MemoryEnds(source=server), SOURCE, work, retries=SOON) == "done"
+    assert server.connections == connections
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(LinkError("link_lost", "it broke"), 3), (RemoteError("not_found", "gone"), 1)]
+)
+def test_what_fails_in_the_end_says_where(error: BackhaulError, tries: int) -> None:
+    seen = []
+
+    def work(_files: FileSystem) -> None:
+        seen.append(1)
+        raise error
+
+    with pytest.raises(BackhaulError) as caught:
+        insist(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=SOON)
+    assert (caught.value.role, caught.value.host, len(seen)) == ("source", "source", tries)
