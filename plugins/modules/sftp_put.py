@@ -42,7 +42,8 @@ options:
   content:
     description:
       - What the copy is to contain, in the place of a file. Anything that is not text is written as JSON.
-      - It has no modification time, so that O(preserve_mtime) has no effect.
+      - It has no modification time, so that O(preserve_mtime) has no effect, and with O(compare=size_mtime) it is sent
+        by every run.
     type: str
   dest:
     description:

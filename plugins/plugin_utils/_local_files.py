@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import InputError
 from ._action import EndpointAction, Vars
+from ._plain_text import PlainText
 
 
 class DownloadAction(EndpointAction):
@@ -27,15 +30,41 @@ class DownloadAction(EndpointAction):
 
 
 class UploadAction(EndpointAction):
-    """An action whose options ``src`` and ``paths`` are on the controller, searched for as with Ansible's ``copy``."""
+    """An action whose options ``src`` and ``paths`` are on the controller, searched for as with Ansible's ``copy``.
+
+    What Ansible Vault encrypted is decrypted, unless ``decrypt`` is false, and ``content`` becomes a file.
+    """
+
+    _plain_text: PlainText
+
+    def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
+        """Return the module's result."""
+        with PlainText(self._loader, detached=bool(self._task.async_val and not self._task.poll)) as self._plain_text:
+            return super().run(tmp, task_vars)
 
     def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
         resolved = super()._resolved(arguments, variables)
+        content = resolved.pop("content", None)
+        if content is not None:
+            return {**resolved, **self._held(content, resolved)}
         if isinstance(resolved.get("src"), str):
             resolved["src"] = self._found(resolved["src"])
         if isinstance(resolved.get("paths"), list):
             resolved["paths"] = [self._found(path) if isinstance(path, str) else path for path in resolved["paths"]]
+        if boolean(resolved.get("decrypt", True), strict=False):
+            named = (resolved.get("src"), *(resolved.get("paths") or ()))
+            self._plain_text.decrypt(path for path in named if isinstance(path, str))
         return resolved
+
+    def _held(self, content: object, resolved: Vars) -> Vars:
+        """Return options that send a file with this content; it has no time of its own that could be kept."""
+        if resolved.get("src") is not None or resolved.get("paths") is not None:
+            raise _content_with("src or paths", "Give one of 'src', 'paths' and 'content'.")
+        if str(resolved.get("dest", "")).endswith(os.sep):
+            raise _content_with("a dest that is a directory", "Give the copy a name.")
+        text = content if isinstance(content, str) else json.dumps(content)
+        path = self._plain_text.hold(text.encode("utf-8", "surrogateescape"))
+        return {"src": path, "preserve_mtime": False}
 
     def _found(self, named: str) -> str:
         try:
@@ -48,6 +77,12 @@ class UploadAction(EndpointAction):
                 remedy="It is searched for like the src of 'copy': in files/ of the role and beside the playbook.",
                 role="source",
             ) from exc
+
+
+def _content_with(other: str, remedy: str) -> InputError:
+    return InputError(
+        "invalid_input", f"content cannot go with {other}", remedy=remedy, role="source", details={"option": "content"}
+    )
 
 
 def _with_slash_of(given: str, found: str) -> str:

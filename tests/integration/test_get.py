@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import stat
 from pathlib import Path
 
-from .controller import Place, Site, Vars, get
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, start_asyncssh
 
+from .controller import Place, Site, Vars, eventually, get
+
+_HERE = Path(__file__).parent
+_LINE = re.compile(r"^  localhost: +\d+% of 1.9 MiB, .*", re.MULTILINE)
 _CONTENT = b"a backup " * 4000
 _MTIME = 1_700_000_000
 _TREE = {"a": _CONTENT, "sub/b": b"second", "sub/deep/c \n{{ 6 * 7 }}": b"third"}
@@ -72,3 +78,113 @@ def test_nothing_half_done_stays_behind(site: Site, store: Place) -> None:
     _planted(store)
     site.play(get("get", endpoint={"inventory_host": "store"}, src=store.path("a"), dest=f"{site.folder}/"))
     assert not [name for name in os.listdir(site.folder) if name.startswith(".backhaul")]
+
+
+_NAMES = [b"../escaped", b"/tmp/backhaul-escaped", b"a/b", b"a\0b", b"", b"back\\slash", b"good", b"good"]
+
+
+def test_no_name_that_a_server_sends_leads_out_of_the_destination(site: Site) -> None:
+    hostile = f"{_HERE / 'misnaming_server.py'}:Naming"
+    bait = site.folder / "bait"
+    bait.write_bytes(b"bait")
+    os.utime(bait, (1, 1))
+    options = {
+        "files": [base64.b64encode(name).decode() for name in _NAMES],
+        "directories": [base64.b64encode(name).decode() for name in (b"..", b".", b"../up", b"/etc")],
+        "bait": str(bait),
+    }
+    with start_asyncssh(sftp_class=hostile, options=options) as server:
+        place = site.add("hostile", server)
+        place.put("honest", b"content")
+        run = site.play(
+            get(
+                "tree",
+                endpoint={"inventory_host": "hostile"},
+                src=place.path(),
+                dest="in/tree",
+                create_directories=True,
+            )
+        )
+    assert run.failure("tree")["code"] == "suspicious"
+    assert _contents(site.folder / "in") == {"tree/honest": b"content", "tree/good": b"bait"}
+    assert set(_states(run["tree"])) == {"created"}
+    suspicious = [entry for entry in run["tree"]["passed_over"] if entry["reason"] == "suspicious_name"]
+    # One "good" is; of the directories, "." and ".." are in every listing and mean nothing.
+    assert len(suspicious) == len(_NAMES) - 1 + 2
+    assert not Path("/tmp/backhaul-escaped").exists()
+    assert not any(path.name in ("escaped", "up") for path in site.folder.rglob("*"))
+
+
+def test_a_link_that_was_planted_below_the_destination_is_refused(site: Site, store: Place) -> None:
+    _planted(store)
+    elsewhere, dest = site.folder / "elsewhere", site.folder / "dest"
+    for folder in (elsewhere, dest):
+        folder.mkdir()
+    (dest / "sub").symlink_to(elsewhere)
+    (dest / "a").symlink_to(elsewhere / "a")
+    end = {"inventory_host": "store"}
+    run = site.play(
+        get("tree", endpoint=end, src=store.path(), dest=str(dest)),
+        get("file", endpoint=end, src=store.path("a"), dest=f"{dest}/"),
+        get("list", endpoint=end, paths=[store.path("a"), store.path("sub/b")], dest=str(dest)),
+    )
+    assert set(_states(run["tree"])) == {"failed"}
+    assert (run.failure("tree")["code"], run.failure("file")["code"]) == ("unsafe_path", "unsafe_path")
+    assert _states(run["list"]) == ["failed", "created"]
+    assert os.listdir(elsewhere) == []
+    assert (dest / "a").is_symlink()
+
+
+def test_links_and_pipes_of_the_server_are_reported_and_not_followed(site: Site, store: Place) -> None:
+    _planted(store)
+    store.local("sub/link").symlink_to("b")
+    store.local("loop").symlink_to(".")
+    os.mkfifo(store.local("pipe"))
+    run = site.play(
+        get("tree", endpoint={"inventory_host": "store"}, src=store.path(), dest="tree", create_directories=True),
+        get("link", endpoint={"inventory_host": "store"}, src=store.path("sub/link"), dest="link"),
+    )
+    result = run.succeeded("tree")
+    assert _contents(site.folder / "tree") == _TREE
+    passed_over = {entry["path"] for entry in result["passed_over"]}
+    assert passed_over == {store.path(name) for name in ("sub/link", "loop", "pipe")}
+    assert len(result["warnings"]) == 2
+    assert run.failure("link")["code"] == "invalid_input"
+    assert not (site.folder / "link").exists()
+
+
+def test_many_files_take_one_connection_and_show_one_line(site: Site, slow: tuple[Place, Proxy]) -> None:
+    place, proxy = slow
+    for number in range(40):
+        place.put(f"{number:02d}", b"x" * 50_000)
+    proxy.downstream.throttle(400_000)
+    task = get("get", src=place.path(), dest="tree", create_directories=True, heartbeat="1s")
+    with site.playing(task, hosts="slow") as running:
+        eventually(lambda: _LINE.search(running.text))
+        proxy.downstream.throttle(0)
+        running.wait()
+    run = running.run()
+    assert len(run.succeeded("get")["connections"]) == 1
+    assert run["get"]["counts"] == {"created": 40}
+    assert all(line.endswith("/tree") for line in _LINE.findall(run.output))
+
+
+def test_what_was_done_before_a_lost_server_still_counts(site: Site, slow: tuple[Place, Proxy]) -> None:
+    place, proxy = slow
+    place.put("a", b"small")
+    place.put("b", b"x" * 3_000_000)
+    for name in "cde":
+        place.put(name, b"small")
+    proxy.downstream.throttle(200_000)
+    task = get("get", src=place.path(), dest="tree", create_directories=True, retries=1, retry_delay="0.1s")
+    with site.playing(task, hosts="slow") as running:
+        eventually(lambda: (site.folder / "tree" / "a").exists())
+        proxy.refusing = True
+        proxy.cut()
+        running.wait()
+    run = running.run()
+    assert _states(run["get"]) == ["created", *["failed"] * 4]
+    assert run["get"]["changed"] is True
+    assert [entry["error"]["retryable"] for entry in run["get"]["files"][1:]] == [True] * 4
+    assert [entry["attempts"] for entry in run["get"]["files"]][3:] == [0, 0]
+    assert _contents(site.folder / "tree") == {"a": b"small"}

@@ -13,6 +13,7 @@ from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
 from .._model import Endpoint
 from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .._rules.paths import normalise
 from .answers import answer
 from .boundary import Answer, Request, serve
 from .carrying import carry
@@ -65,7 +66,7 @@ def _substituted(job: FileJob, instead: StandIns) -> FileJob:
     """Take the file that stands in for a job's, with the mode that the real one has."""
     if instead.content and job.name == instead.content:
         return replace(job, name=None)
-    file = instead.files.get(job.name or b"")
+    file = instead.files.get(normalise(job.name or b""))
     if file is None:
         return job
     options = job.options

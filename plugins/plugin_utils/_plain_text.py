@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Plain text on the controller: what Ansible Vault had encrypted, and text that a task holds itself.
+
+It is in files of mode 0600, in a folder that is removed when the task ends: by the block's end, by a signal that ends
+the worker at once (a cancelled run), or by the module when this process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import typing as t
+
+from ansible import constants
+from ansible.parsing.vault import is_encrypted_file
+
+from ..module_utils._errors import InputError
+from ..module_utils._module.stand_ins import ENVIRONMENT_NAME, StandIns, write_index
+from ..module_utils._rules.paths import encode, normalise
+
+# Its attributes are made when it is imported.
+_constants: t.Any = constants
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class PlainText:
+    """Files that stand in for others; a context manager. ``loader`` is the action plugin's, which knows the vaults.
+
+    With ``detached``, for a job that outlives its task, nothing is written and ``invalid_input`` is raised instead.
+    """
+
+    def __init__(self, loader: t.Any, *, detached: bool) -> None:  # noqa: ANN401 - a DataLoader
+        self._loader = loader
+        self._detached = detached
+        self._folder = ""
+        self._files: dict[bytes, bytes] = {}
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> PlainText:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self._undo.close()
+
+    def decrypt(self, paths: t.Iterable[str]) -> None:
+        """Write what files have in them, if Ansible Vault encrypted them; a directory stands for all files in it."""
+        for path in paths:
+            if not os.path.isdir(path):
+                self._decrypt_file(path, follow=True)
+            for folder, _folders, names in os.walk(path):
+                for name in names:
+                    self._decrypt_file(os.path.join(folder, name), follow=False)
+        if self._files:
+            write_index(self._folder, StandIns(self._files))
+
+    def hold(self, content: bytes) -> str:
+        """Write text that has no file of its own, and return where it is."""
+        path = self._write(content)
+        write_index(self._folder, StandIns(content=os.fsencode(path)))
+        return path
+
+    def _decrypt_file(self, path: str, *, follow: bool) -> None:
+        if not _is_encrypted(path, follow=follow):
+            return
+        try:
+            content, _show = self._loader._get_file_contents(path)
+        except Exception as exc:  # whatever Ansible's loader raises for a vault without its password
+            raise InputError(
+                "invalid_input",
+                f"{path} cannot be decrypted: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}",
+                remedy="Give the vault's password, or say 'decrypt: false' to send the file as it is.",
+                role="source",
+            ) from exc
+        plain = self._write(content)
+        status = os.stat(path)
+        os.utime(plain, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self._files[normalise(encode(path, option="src"))] = os.fsencode(plain)
+
+    def _write(self, content: bytes) -> str:
+        if self._detached:
+            raise InputError(
+                "invalid_input",
+                "plain text is not left behind for a job that outlives its task",
+                remedy="Run it without 'poll: 0', or with 'decrypt: false' and without 'content'.",
+                role="source",
+            )
+        self._make_folder()
+        path = os.path.join(self._folder, str(len(self._files)))
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        return path
+
+    def _make_folder(self) -> None:
+        if not self._folder:
+            self._undo.enter_context(_also_on_signals(self._remove))
+            self._undo.callback(self._remove)
+            self._folder = tempfile.mkdtemp(prefix="backhaul-plain-", dir=_constants.DEFAULT_LOCAL_TMP)
+            os.environ[ENVIRONMENT_NAME] = self._folder
+
+    def _remove(self) -> None:
+        os.environ.pop(ENVIRONMENT_NAME, None)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _is_encrypted(path: str, *, follow: bool) -> bool:
+    """Say whether a regular file begins like one of Ansible Vault's; one that cannot be read is left to the module."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+        with open(descriptor, "rb") as file:
+            return bool(is_encrypted_file(file))
+    except (OSError, ValueError):  # and what cannot be sought in, such as a pipe
+        return False
+
+
+@contextlib.contextmanager
+def _also_on_signals(clean: t.Callable[[], None]) -> t.Iterator[None]:
+    """Clean up when a signal comes, and then let it do what it did before.
+
+    Ansible's workers die of them at once, from 2.19 on in the handler itself, so that nothing else would run.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def leave(number: int, _frame: object) -> None:
+        clean()
+        signal.signal(number, before[signal.Signals(number)])
+        os.kill(os.getpid(), number)
+
+    with contextlib.suppress(ValueError):  # not in the main thread, which alone is given signals
+        for number in _SIGNALS:
+            signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            for number, handler in before.items():
+                signal.signal(number, handler)
