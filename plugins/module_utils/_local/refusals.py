@@ -42,12 +42,12 @@ def refusals(action: str, path: bytes, *, target: bytes | None = None) -> t.Iter
 
     ``unsafe_path`` before anything is attempted when a path is empty or has a NUL.
     """
-    where = shown(path) if target is None else f"{shown(path)} to {shown(target)}"
     for each in (path,) if target is None else (path, target):
         require_safe(each, what="path")
     try:
         yield
     except OSError as exc:
+        where = shown(path) if target is None else f"{shown(path)} to {shown(target)}"
         raise refusal(f"{action} {where}", path, exc) from exc
 
 

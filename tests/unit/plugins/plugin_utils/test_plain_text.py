@@ -39,7 +39,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def loader() -> DataLoader:
     made = DataLoader()
-    made.set_vault_secrets(SECRETS)
+    made._vault.secrets = SECRETS
     return made
 
 
