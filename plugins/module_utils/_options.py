@@ -110,6 +110,8 @@ def get_spec() -> Spec:
         "src": {"type": "str"},
         "paths": {"type": "list", "elements": "str"},
         "dest": {"type": "path", "required": True},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
         **transfer_spec(),
     }
 

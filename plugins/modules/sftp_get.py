@@ -47,6 +47,15 @@ options:
         the mode V(0755) less the umask.
     type: path
     required: true
+  owner:
+    description:
+      - Who is to own the copies, an account of the controller by name or number. Without it, who runs Ansible.
+      - Where the system does not permit that, RV(files[].not_applied) and a warning say so.
+    type: str
+  group:
+    description:
+      - The group that is to own the copies, by name or number, like O(owner).
+    type: str
 seealso:
   - module: backhaul.sftp.sftp_put
   - module: backhaul.sftp.sftp_relay
@@ -163,13 +172,15 @@ files:
       type: int
       returned: always
     attributes_changed:
-      description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
+      description: Which attributes of a file with the right content were set right, V(mode), V(mtime),
+        V(owner) or V(group).
       type: list
       elements: str
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a
+        - What the server did not accept or did not keep, of V(fsync), V(mode), V(mtime),
+          V(owner) and V(group); V(cleanup) means that a
           hidden temporary file of this collection is left in the directory.
       type: list
       elements: str

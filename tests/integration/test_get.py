@@ -11,6 +11,8 @@ import re
 import stat
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, start_asyncssh
 
 from .controller import Place, Site, Vars, eventually, get
@@ -188,3 +190,19 @@ def test_what_was_done_before_a_lost_server_still_counts(site: Site, slow: tuple
     assert [entry["error"]["retryable"] for entry in run["get"]["files"][1:]] == [True] * 4
     assert [entry["attempts"] for entry in run["get"]["files"]][3:] == [0, 0]
     assert _contents(site.folder / "tree") == {"a": b"small"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_copies_get_the_owner_that_is_asked_for(site: Site, store: Place) -> None:
+    _planted(store)
+    task = get("get", src=store.path(), dest=str(site.folder), mode="0640", owner="12345", group="23456")
+    planned = site.play(task, hosts="store", arguments=["--check"])
+    first = site.play(task, hosts="store")
+    second = site.play(task, hosts="store")
+    assert {entry["state"] for entry in planned.succeeded("get")["files"]} == {"planned"}
+    status = (site.folder / "sub" / "b").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 23456, 0o640)
+    assert (first.succeeded("get")["changed"], second.succeeded("get")["changed"]) == (True, False)
+    os.chown(site.folder / "a", 0, 0)
+    third = site.play(task, hosts="store", arguments=["--diff"])
+    assert [entry["attributes_changed"] for entry in third.succeeded("get")["files"]] == [["owner", "group"], [], []]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from .._engine.run import Ends
@@ -18,19 +19,30 @@ from .._rules.retry import RetryPolicy
 from . import results
 from .boundary import Request
 from .insist import insist
-from .many import Courier, Load, run_jobs, together
+from .many import Courier, FileJob, Load, run_jobs, together
 from .reports import Report
 
 DIRECTORY_MODE = 0o755
+Work = t.Callable[[FileJob], Report]
 
 
 def carry(
-    request: Request, ends: Ends, source: Endpoint, load: Load, *, retries: RetryPolicy
+    request: Request,
+    ends: Ends,
+    source: Endpoint,
+    load: Load,
+    *,
+    retries: RetryPolicy,
+    around: t.Callable[[Work], Work] = lambda work: work,
 ) -> tuple[list[Report], list[Report]]:
-    """Carry out a load, or plan it in check mode; return the reports of the directories and of the files."""
+    """Carry out a load, or plan it in check mode; return the reports of the directories and of the files.
+
+    ``around`` may add to what is done for each file.
+    """
     directories = Carpenter(ends, retries, request.check_mode).prepare(load)
     progress = together(load.endpoint.label, load.top, load.jobs)
-    return directories, run_jobs(load.jobs, Courier(ends, source, retries, request.check_mode, progress))
+    courier = Courier(ends, source, retries, request.check_mode, progress)
+    return directories, run_jobs(load.jobs, around(courier))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from .insist import insist
 from .loads import Wish, is_directory, load_file, load_list, load_tree
 from .many import Load
 from .overlay import Overlay
+from .ownership import Owning, read_ownership
 
 HERE = Endpoint(role="destination", local=True, name="localhost")
 
@@ -33,13 +34,21 @@ def get(request: Request) -> Answer:
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="source")
     retries, options = read_retries(params), read_relay_options(params)
+    owner = read_ownership(params["owner"], params["group"])
     wish = Wish(read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), HERE, options)
     with Ends(request.reports) as ends:
         load = _load(ends, endpoint, wish, retries)
         # From here on nothing that is at the destination can lead out of it.
-        confined = Overlay(ends, HERE, ConfinedFileSystem(load.top))
-        directories, files = carry(request, confined, endpoint, load, retries=retries)
-    return answer(request, load, directories=directories, reports=files)
+        files = ConfinedFileSystem(load.top)
+        directories, reports = carry(
+            request,
+            Overlay(ends, HERE, files),
+            endpoint,
+            load,
+            retries=retries,
+            around=lambda work: Owning(work, files, owner, request.check_mode),
+        )
+    return answer(request, load, directories=directories, reports=reports)
 
 
 def _load(ends: OpenedEnds, endpoint: Endpoint, wish: Wish, retries: RetryPolicy) -> Load:

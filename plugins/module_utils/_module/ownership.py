@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Who owns copies on this machine."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import pwd
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._errors import BackhaulError, InputError, RemoteError
+from .._filesystem import FileSystem
+from .._model import Attributes
+from . import results
+from .many import FileJob, failure
+from .reports import Report
+
+
+def read_ownership(owner: str | None, group: str | None) -> Attributes:
+    """Return the ids of an account and a group, given by name or number; ``invalid_input`` for unknown ones."""
+    uid = _number("owner", owner, lambda name: pwd.getpwnam(name).pw_uid)
+    return Attributes(uid=uid, gid=_number("group", group, lambda name: grp.getgrnam(name).gr_gid))
+
+
+def _number(option: str, given: str | None, look_up: t.Callable[[str], int]) -> int | None:
+    if given is None or not str(given).strip():
+        return None
+    try:
+        return int(given) if str(given).isdecimal() else look_up(str(given))
+    except KeyError:
+        raise InputError(
+            "invalid_input",
+            f"{option} is {str(given)!r}, which this machine does not know",
+            remedy="Give the name of one that exists here, or its number.",
+            details={"option": option},
+        ) from None
+
+
+@dataclass(frozen=True)
+class Owning:
+    """Does jobs as ``one`` does them, and gives each copy its owner; what the system does not permit is noted."""
+
+    one: t.Callable[[FileJob], Report]
+    files: FileSystem
+    wanted: Attributes
+    check_mode: bool
+
+    def __call__(self, job: FileJob) -> Report:
+        """Plan or carry out one job; its failure harms no other."""
+        report = self.one(job)
+        is_there = (
+            report.error is None and report.entry["state"] != "skipped" and report.entry.get("action") != "create"
+        )
+        try:
+            return self._owned(report) if is_there else report
+        except BackhaulError as exc:
+            return failure(job, exc)
+
+    def _owned(self, report: Report) -> Report:
+        path = _path(report.entry)
+        found = self.files.attributes(path, follow=False)
+        drift = {name: now for name, now in self._pairs(found).items() if now[1] not in (None, now[0])}
+        if not drift:
+            return report
+        refused = [] if self.check_mode else self._refused(path, drift)
+        changed = [name for name in drift if name not in refused]
+        entry = dict(report.entry)
+        if self.check_mode:
+            entry.update(state="planned", action="adjust" if entry["action"] == "keep" else entry["action"])
+        elif entry["state"] == "unchanged":
+            entry["attributes_changed"] = [*entry["attributes_changed"], *changed]
+        entry.update(changed=entry["changed"] or bool(changed), not_applied=[*entry["not_applied"], *refused])
+        return replace(report, entry=entry, diff=report.diff or (_diff(entry, path, drift) if changed else None))
+
+    def _pairs(self, found: Attributes) -> dict[str, tuple[int | None, int | None]]:
+        return {"owner": (found.uid, self.wanted.uid), "group": (found.gid, self.wanted.gid)}
+
+    def _refused(self, path: bytes, drift: t.Iterable[str]) -> list[str]:
+        parts = {"owner": Attributes(uid=self.wanted.uid), "group": Attributes(gid=self.wanted.gid)}
+        return [name for name in drift if not self._accepted(path, parts[name])]
+
+    def _accepted(self, path: bytes, part: Attributes) -> bool:
+        try:
+            # Changing the owner takes set-id bits away, which were asked for then.
+            mode = self.files.attributes(path, follow=False).permissions
+            self.files.set_attributes(path, replace(part, mode=mode))
+        except RemoteError as exc:
+            if exc.code != "permission_denied":
+                raise
+            return False
+        return True
+
+
+def _path(entry: t.Mapping[str, t.Any]) -> bytes:
+    exact = entry.get("path_base64")
+    return base64.b64decode(exact) if exact else t.cast(str, entry["path"]).encode("utf-8")
+
+
+def _diff(
+    entry: t.Mapping[str, t.Any], path: bytes, drift: t.Mapping[str, tuple[int | None, int | None]]
+) -> results.Json:
+    before, after = ({name: pair[side] for name, pair in drift.items()} for side in (0, 1))
+    return results.diff_entry(entry["host"], path, before=before, after=after)
