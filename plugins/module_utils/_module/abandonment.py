@@ -20,14 +20,17 @@ import threading
 def end_when_abandoned(result_descriptor: int) -> None:
     """End this process by SIGTERM, which cleans up, as soon as nobody holds the other end of its result's pipe.
 
-    Does nothing where the result goes to a file or a terminal, or where the system has no poll(2).
+    Many an sshd gives its sessions a socket in a pipe's place. Does nothing where the result goes to a file or a
+    terminal, or where the system has no poll(2).
     """
-    if stat.S_ISFIFO(os.fstat(result_descriptor).st_mode) and hasattr(select, "poll"):
+    mode = os.fstat(result_descriptor).st_mode
+    if (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and hasattr(select, "poll"):
         threading.Thread(target=_watch, args=(result_descriptor,), daemon=True).start()
 
 
 def _watch(descriptor: int) -> None:
     waiting = select.poll()
-    waiting.register(descriptor, 0)  # an error, which is what a pipe without a reader has, is told all the same
-    if any(event & select.POLLERR for _descriptor, event in waiting.poll()):
+    # What a pipe without a reader has, an error, and a socket without a peer, a hang-up, are told all the same.
+    waiting.register(descriptor, 0)
+    if any(event & (select.POLLERR | select.POLLHUP) for _descriptor, event in waiting.poll()):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import typing as t
@@ -56,3 +57,14 @@ def test_a_module_whose_result_is_waited_for_goes_on(start: t.Callable[[float], 
     process = start(1)
     _ready(process)
     assert process.wait(timeout=20) == 0
+
+
+def test_a_socket_counts_as_a_pipe() -> None:
+    """Where sshd is built that way, the sessions of a server have sockets for their output."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen([sys.executable, "-c", WAITING.format(seconds=60)], stdout=theirs.fileno())
+        theirs.close()
+        assert ours.recv(6, socket.MSG_WAITALL) == b"ready\n"
+        ours.close()
+        assert process.wait(timeout=20) == -signal.SIGTERM
