@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 
 from .host_certificate import HostCertificate, read_certificate
@@ -14,6 +15,8 @@ from .public_key import CERTIFICATE_SUFFIX, PublicKey, is_known_type, read_key_t
 from .ssh_wire import WireError
 
 _BLANKS = b" \t"
+# Before the base64 of a binary list, which no option of Ansible's can hold as it is.
+ENCODED_KRL = b"krl-base64 "
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,10 @@ class RevokedHostKeys:
         """Read a list in either form. It never raises: what is not understood becomes the ``fault``."""
         raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
         try:
+            if raw.startswith(ENCODED_KRL):
+                raw = base64.b64decode(raw[len(ENCODED_KRL) :], validate=True)
             listed = read_krl(raw) if raw.startswith(KRL_MAGIC) else RevocationList(keys=_read_lines(raw))
-        except WireError as exc:
+        except ValueError as exc:  # of base64, or a WireError
             return cls.missing(origin=origin, fault=str(exc))
         return cls(origin=origin, listed=listed)
 

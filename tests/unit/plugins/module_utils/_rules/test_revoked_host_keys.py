@@ -10,7 +10,7 @@ import base64
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.host_certificate import read_certificate
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.revoked_host_keys import RevokedHostKeys
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.revoked_host_keys import ENCODED_KRL, RevokedHostKeys
 from ansible_collections.backhaul.sftp.tests.unit.plugins.module_utils._rules.ssh_material import (
     certificate,
     ed25519,
@@ -45,6 +45,13 @@ def test_a_binary_list_is_known_by_its_first_bytes() -> None:
     listed = RevokedHostKeys.parse(krl((2, packed(KEY.blob))), origin="r")
     assert listed.fault == ""
     assert listed.why_revoked(KEY, None)
+
+
+def test_a_binary_list_may_come_in_base64() -> None:
+    encoded = ENCODED_KRL + base64.b64encode(krl((2, packed(KEY.blob))))
+    assert RevokedHostKeys.parse(encoded.decode("ascii"), origin="r").why_revoked(KEY, None)
+    for damaged in (encoded[:-3], encoded + b"!", ENCODED_KRL + b"QUJD"):
+        assert RevokedHostKeys.parse(damaged, origin="r").fault
 
 
 def test_an_empty_list_revokes_nobody() -> None:
