@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._action import EndpointAction
+from ..plugin_utils._routed import RoutedAction
 
 
-class ActionModule(EndpointAction):
-    """Runs ``sftp_relay`` on the controller, with its endpoints resolved from the inventory."""
+class ActionModule(RoutedAction):
+    """Runs ``sftp_relay`` on the controller or on one of its ends, with its endpoints resolved from the inventory."""
 
     module_name = "backhaul.sftp.sftp_relay"
     endpoint_option = "source"

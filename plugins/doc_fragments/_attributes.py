@@ -45,8 +45,8 @@ attributes:
     support: full
     platforms: any server that speaks SFTP version 3; nothing is installed there and no shell is needed
 notes:
-  - The work runs on the controller. The connection of the play's host is not used, only its variables, so hosts that
-    have SFTP and nothing else are fine.
+  - The work runs on the controller, unless an option C(route) says otherwise. The connection of the play's host is not
+    used, only its variables, so hosts that have SFTP and nothing else are fine.
   - Host keys are always verified, before any credential is sent. No option turns that off, and neither does
     C(ANSIBLE_HOST_KEY_CHECKING) or C(StrictHostKeyChecking).
   - When a task fails, C(error.code) says why in one stable word; branch on it and not on the message.

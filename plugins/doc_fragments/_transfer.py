@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options of a transfer; their twin is ``transfer_spec`` in ``module_utils/_options.py``."""
+"""The options of a transfer; their twins are ``transfer_spec`` and ``route_spec`` in ``module_utils/_options.py``."""
 
 from __future__ import annotations
 
@@ -102,4 +102,35 @@ options:
       - How often a line shows the progress while a transfer runs; V(0) for never. Written like O(retry_delay).
     type: str
     default: 10s
+"""
+
+    ROUTE = r"""
+options:
+  route:
+    description:
+      - Where the work runs, and so which way the data takes.
+      - V(controller) runs it on the controller, which reads from the source and writes to the destinations. Nothing is
+        needed on them but an SFTP server.
+      - V(source) runs it on the host of the source, through Ansible's own connection to that host, with its own files
+        as the source. From there it talks straight to each destination.
+      - V(destination) runs it on the host of each destination, with its own files as the destination, and reads
+        straight from the source. Hosts work one after the other; each reads the source for its own destinations.
+      - The host that runs it needs Python 3.9 and paramiko 3.5 or newer. It must be a host of the inventory, named by
+        C(inventory_host) or as the host of the play, since Ansible has no way to one that C(host) spells out. Of its
+        suboptions only C(path) counts, as a path of its own file system. C(become), the interpreter and the connection
+        are those of any module on that host.
+      - The addresses of the other ends and their jumps must be right from there; a suboption C(host) wins over the
+        inventory.
+      - Whatever is needed to log in and to trust the other ends is read on the controller and handed to the module,
+        known hosts and revocations included. Known hosts and agents of that host itself are not used, the latter unless
+        C(use_agent) is stated.
+      - Since credentials go there, the host key of Ansible's own connection must be known to ssh, whatever
+        C(ANSIBLE_HOST_KEY_CHECKING) says.
+      - No progress is shown meanwhile, O(log_file) is a file on that host, and C(poll=0) is refused.
+    type: str
+    choices:
+      - controller
+      - destination
+      - source
+    default: controller
 """

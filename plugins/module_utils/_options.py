@@ -175,10 +175,15 @@ def transfer_spec() -> Spec:
     }
 
 
+def route_spec() -> Spec:
+    """Spec of where the work runs (documentation: the fragment ``_transfer.route``)."""
+    return {"route": {"type": "str", "choices": ["controller", "destination", "source"], "default": "controller"}}
+
+
 def read_endpoint(params: Params, *, role: str) -> Endpoint:
     """Return the endpoint that suboptions describe; blanks mean "not given" (AWX fills fields left empty with them)."""
     if params["local"]:
-        return Endpoint(role=role, local=True, name="localhost")
+        return Endpoint(role=role, local=True, name=_given(params["inventory_host"]) or "localhost")
     return replace(
         _read_hop(params, role=role),
         remote_checksum=params["remote_checksum"],

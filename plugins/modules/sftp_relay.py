@@ -13,6 +13,7 @@ author:
   - the backhaul.sftp authors (@backhaul)
 description:
   - Carries one file from a server to one or many others, without keeping it on the machine in between.
+  - Or lets one of the ends do it, past the controller; see O(route).
   - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
     the source's. Otherwise nothing changes under that name and the task fails.
   - A destination that has the file already is left alone, which the servers' own checksums prove without a transfer
@@ -21,6 +22,7 @@ extends_documentation_fragment:
   - backhaul.sftp._endpoint.source
   - backhaul.sftp._endpoint.destinations
   - backhaul.sftp._transfer
+  - backhaul.sftp._transfer.route
   - backhaul.sftp._attributes
   - backhaul.sftp._attributes.diff
 options:
@@ -74,6 +76,17 @@ EXAMPLES = r"""
         path: /vault/
     if_exists: version
     min_success: 2
+
+- name: Straight from the database server to the vault, past the controller
+  backhaul.sftp.sftp_relay:
+    source:
+      inventory_host: db01
+      path: /var/backups/db.tar.gz
+    destinations:
+      - inventory_host: vault01
+        path: /vault/
+    route: source
+  become: true
 """
 
 RETURN = r"""

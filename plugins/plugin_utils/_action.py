@@ -45,14 +45,16 @@ class EndpointAction(ActionBase):
         variables: Vars = task_vars or {}
         result: Vars = super().run(tmp, variables)
         try:
-            arguments = self._resolved(dict(self._task.args), variables)
-            heartbeat = Heartbeat(self._heartbeat_seconds())
-            return {**result, **self._run_here(arguments, variables, heartbeat)}
+            return {**result, **self._answer(dict(self._task.args), self._resolver(variables))}
         except BackhaulError as exc:
-            return {**result, "failed": True, "changed": False, **exc.to_fail_json()}
+            return {**result, **as_result(exc)}
 
-    def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
-        resolver = EndpointResolver(
+    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+        """Run the module where it belongs, and return what it says. Raises BackhaulError."""
+        return self._run_here(self._resolved(arguments, resolver), resolver.variables)
+
+    def _resolver(self, variables: Vars) -> EndpointResolver:
+        return EndpointResolver(
             task=self._task,
             connection=self._connection,
             play_context=self._play_context,
@@ -60,6 +62,8 @@ class EndpointAction(ActionBase):
             templar=self._templar,
             variables=variables,
         )
+
+    def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         single, several = self.endpoint_option, self.endpoint_list_option
         arguments[single] = resolver.resolve(arguments.get(single), role=single)
         if isinstance(arguments.get(several), list):
@@ -71,29 +75,33 @@ class EndpointAction(ActionBase):
         seconds = float(units.duration("10s" if given in (None, "") else given, option="heartbeat"))
         return 0.0 if self._task.no_log else seconds
 
-    def _run_here(self, arguments: Vars, variables: Vars, heartbeat: Heartbeat) -> Vars:
+    def _run_here(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
         """Run the module with the local connection and this Python, in place of the host's."""
+        heartbeat = Heartbeat(self._heartbeat_seconds())
         original = self._connection, self._play_context
         self._play_context = self._play_context.copy()
         # And not what runs commands on the play's host.
         self._play_context.shell, self._play_context.executable = "sh", "/bin/sh"
         self._connection = self._local_connection()
         try:
-            if self._task.async_val and not self._task.poll:
+            if self._is_for_the_background():
                 return self._detach(arguments, variables)
             with heartbeat.following() as file_name, self._told(file_name):
                 return self._execute(arguments, variables, detached=False)
         finally:
             self._connection, self._play_context = original
 
-    def _detach(self, arguments: Vars, variables: Vars) -> Vars:
+    def _is_for_the_background(self) -> bool:
+        return bool(self._task.async_val and not self._task.poll)
+
+    def _detach(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
         """Start the module in the background, with its secrets in its environment and in no file."""
         secrets: dict[str, str] = {}
         arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
         with _environment(withheld.as_environment(secrets)):
             return self._execute(arguments, variables, detached=True)
 
-    def _execute(self, arguments: Vars, variables: Vars, *, detached: bool) -> Vars:
+    def _execute(self, arguments: Vars, variables: t.Mapping[str, t.Any], *, detached: bool) -> Vars:
         return t.cast(
             Vars,
             self._execute_module(
@@ -120,12 +128,21 @@ class EndpointAction(ActionBase):
         need a shell on the play's host.
         """
         told = {ENVIRONMENT_NAME: progress_file}
-        if self._task.async_val:
-            self._limit_seconds, self._task.async_val = self._task.async_val, 0
-        if self._limit_seconds:
+        if self._take_limit_seconds():
             told[TIME_LIMIT_NAME] = str(self._limit_seconds)
         with _environment(told):
             yield
+
+    def _take_limit_seconds(self) -> int:
+        """Return the seconds of the task's ``async``, 0 for no limit, and let Ansible forget them."""
+        if self._task.async_val:
+            self._limit_seconds, self._task.async_val = self._task.async_val, 0
+        return self._limit_seconds
+
+
+def as_result(error: BackhaulError) -> Vars:
+    """Return the result of a task that an error ended before its module did anything."""
+    return {"failed": True, "changed": False, **error.to_fail_json()}
 
 
 @contextlib.contextmanager
@@ -143,7 +160,7 @@ def _environment(told: t.Mapping[str, str]) -> t.Iterator[None]:
                 os.environ[name] = value
 
 
-def _with_this_python(variables: Vars, delegate_to: str | None) -> Vars:
+def _with_this_python(variables: t.Mapping[str, t.Any], delegate_to: str | None) -> Vars:
     """Return the task's variables with the interpreter that runs Ansible, which has what the modules need."""
     local = {
         "ansible_connection": "local",

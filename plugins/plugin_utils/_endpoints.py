@@ -54,12 +54,13 @@ class EndpointResolver:
         if given is not None and not isinstance(given, t.Mapping):
             return given
         params = {str(key): value for key, value in (given or {}).items() if key == "path" or not _is_blank(value)}
-        if _is_true(params.get("local")):
+        if is_local(params):
+            params.pop("inventory_host", None)
             return params
         named, spelled_out = _text(params.get("inventory_host")), _text(params.get("host"))
         if named or not spelled_out:
             params = self._filled_in(params, named, role, is_jump=is_jump)
-        if not _is_true(params.get("local")):
+        if not is_local(params):
             params["user"] = _text(params.get("user")) or getpass.getuser()
             self._read_secrets(params, role)
             if isinstance(params.get("jump"), list):
@@ -94,7 +95,7 @@ class EndpointResolver:
             [_text(_option(options, name)) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
         )
         inherited: Params = {
-            "inventory_host": named or self._play_host(),
+            "inventory_host": named or self.play_host(),
             "host": _option(options, "host") or _option(options, "remote_addr"),
             "port": _option(options, "port") or arguments.port,
             "user": _option(options, "remote_user") or arguments.user,
@@ -149,12 +150,17 @@ class EndpointResolver:
                 host=host,
             )
 
-    def _play_host(self) -> str:
+    def play_host(self) -> str:
+        """Return the name of the host that the task is for, the delegated one where there is one."""
         return str(self.task.delegate_to or self.variables.get("inventory_hostname") or "")
+
+    def is_this_machine(self, named: str, *, role: str) -> bool:
+        """Tell whether a host, or with an empty name the play's host, is the controller. Raises InputError."""
+        return self._options_of(named, role) is None
 
     def _options_of(self, named: str, role: str) -> t.Any:  # noqa: ANN401 - a connection plugin
         """Return a connection plugin that holds the host's options, or None for this machine."""
-        is_play_host = not named or named == self._play_host()
+        is_play_host = not named or named == self.play_host()
         variables = self._variables_of(self._known_name(named), role)
         own_kind = _text(self._value_of(variables, "ansible_connection"))
         by_keyword = is_play_host and self.connection.transport in LOCAL_CONNECTIONS
@@ -169,8 +175,8 @@ class EndpointResolver:
 
         Ansible adds what the play's connection is to the task's variables, so that only the host's own tell its kind.
         """
-        name = named or self._play_host()
-        is_stray = name == self._play_host() and name not in (self.variables.get("hostvars") or {})
+        name = named or self.play_host()
+        is_stray = name == self.play_host() and name not in (self.variables.get("hostvars") or {})
         return "" if is_stray else name
 
     def _is_this_machine(self, variables: t.Mapping[str, t.Any]) -> bool:
@@ -178,8 +184,8 @@ class EndpointResolver:
 
         A play's ``connection: local`` says where its modules run, and not what its host is: a server stays one.
         """
-        address = _text(self._value_of(variables, "ansible_host")) or self._play_host()
-        return {self._play_host(), address} <= _LOCAL_HOSTS
+        address = _text(self._value_of(variables, "ansible_host")) or self.play_host()
+        return {self.play_host(), address} <= _LOCAL_HOSTS
 
     def _value_of(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:  # noqa: ANN401
         return self.templar.template(variables[name]) if name in variables else None
@@ -205,25 +211,26 @@ class EndpointResolver:
         if plugin is None:
             plugin = connection_loader.get("ansible.builtin.ssh", self.play_context, os.devnull)
         names = _constants.config.get_plugin_vars("connection", plugin._load_name)
-        task_keys = {**self.task.dump_attrs(), "timeout": self.play_context.timeout}
-        task_keys.pop("retries", None)
-        if self._typed_password():
-            task_keys["password"] = self._typed_password()
         plugin.set_options(
-            task_keys=task_keys,
+            task_keys=self.task_keys(),
             var_options={name: self.templar.template(variables[name]) for name in names if name in variables},
         )
         return plugin
 
-    def _typed_password(self) -> str:
-        """Return the connection password of the command line.
+    def task_keys(self) -> Params:
+        """Return what the task's keywords and the command line say about reaching any host."""
+        keys = {**self.task.dump_attrs(), "timeout": self.play_context.timeout, "password": self.typed("password")}
+        return {name: value for name, value in keys.items() if name != "retries" and (name != "password" or value)}
+
+    def typed(self, name: str) -> str:
+        """Return the ``password`` or ``become_pass`` of the command line.
 
         It comes in the play context, where a variable of the play's host replaces it: that one is for its host alone.
         """
         own = self._variables_of("", "")
-        if any(name in own for name in _constants.MAGIC_VARIABLE_MAPPING["password"]):
+        if any(variable in own for variable in _constants.MAGIC_VARIABLE_MAPPING[name]):
             return ""
-        return _text(self.play_context.password)
+        return _text(getattr(self.play_context, name))
 
     def _read_secrets(self, params: Params, role: str) -> None:
         """Turn paths on the controller into what is in those files, so that the module needs no file of ours."""
@@ -236,6 +243,11 @@ class EndpointResolver:
         for name in ("private_key", "certificate"):
             if _is_blank(params.get(name)):
                 params.pop(name, None)
+
+
+def is_local(params: t.Mapping[str, t.Any]) -> bool:
+    """Say whether suboptions state that the endpoint is the file system of the machine that runs the module."""
+    return _is_true(params.get("local"))
 
 
 def _inherited_trust(params: Params, arguments: SshArguments) -> Params:

@@ -23,6 +23,7 @@ from .._options import (
     read_rate_limit,
     read_relay_options,
     read_retries,
+    route_spec,
     source_spec,
     transfer_spec,
     utc_text,
@@ -38,7 +39,8 @@ CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=
 
 def main() -> None:
     """Run the module."""
-    serve(relay, {**source_spec(), **destinations_spec(), **transfer_spec(), "min_success": {"type": "int"}})
+    options = {**source_spec(), **destinations_spec(), **transfer_spec(), **route_spec()}
+    serve(relay, {**options, "min_success": {"type": "int"}})
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
     texts = [KnownHosts.parse(trust.known_hosts, origin="known_hosts")] if trust.known_hosts else []
     # With pins, too: nothing else can vouch for the host then, but its key may be revoked there.
     files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
-    texts += [KnownHosts.parse(_read(path), origin=path) for path in files]
+    texts += [KnownHosts.parse(read_declared(path), origin=path) for path in files]
     store = TrustStore.build(
         host=endpoint.host,
         port=endpoint.port,
@@ -106,7 +106,7 @@ def _revocations(given: str) -> tuple[RevokedHostKeys, ...]:
     if len(given.split()) > 1:
         return (RevokedHostKeys.parse(given, origin="revoked_host_keys"),)
     try:
-        return (RevokedHostKeys.parse(_read(given, must_exist=True), origin=given),)
+        return (RevokedHostKeys.parse(read_declared(given, must_exist=True), origin=given),)
     except InputError as exc:
         return (RevokedHostKeys.missing(origin=given, fault=exc.cause),)
 
@@ -120,8 +120,8 @@ def default_files() -> tuple[str, ...]:
     return (*(os.path.join(home, name) for name in USER_FILES), *SYSTEM_FILES)
 
 
-def _read(path: str, *, must_exist: bool = False) -> bytes:
-    """Return the content of a known-hosts file; one that does not exist is empty, as for ssh, unless it must."""
+def read_declared(path: str, *, must_exist: bool = False) -> bytes:
+    """Return the content of a file that declares trust; a missing one is empty, as for ssh, unless it must exist."""
     try:
         return read_file(path, limit_bytes=MAX_FILE_BYTES, check=lambda found: _require_private(path, found))
     except OSError as exc:

@@ -98,6 +98,7 @@ def test_booleans_may_be_strings(value: object) -> None:
 
 def test_the_local_file_system_is_an_endpoint() -> None:
     assert endpoint(local=True).label == "localhost"
+    assert endpoint(local=True, inventory_host="web").label == "web"
 
 
 def test_no_host_at_all_is_said_with_the_ways_to_name_one() -> None:

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""One result of a relay that ran on several hosts, each for its own destinations."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._errors import InputError, RemoteError
+from ._routes import Leg
+
+Result = t.Dict[str, t.Any]
+Ran = t.Tuple[Leg, Result]
+_LISTS = ("connections", "warnings", "deprecations", "diff")
+
+
+def needed_of(arguments: t.Mapping[str, t.Any]) -> int:
+    """Return how many destinations must succeed; InputError when there are not as many."""
+    given, count = arguments.get("min_success"), len(arguments["destinations"])
+    if given in (None, ""):
+        return count
+    if not str(given).strip().isdigit() or not 1 <= int(given) <= count:
+        raise InputError(
+            "invalid_input",
+            f"min_success is {given}, and must be from 1 to the number of destinations ({count})",
+            details={"option": "min_success"},
+        )
+    return int(given)
+
+
+def merge(runs: t.Sequence[Ran], *, needed: int) -> Result:
+    """Return the runs' results as one, in the form and with the verdict of a relay that ran in one place."""
+    entries = dict(entry for leg, result in runs for entry in zip(leg.places, _entries(leg, result)))
+    destinations = [entries[place] for place in sorted(entries)]
+    results = [result for _leg, result in runs]
+    merged: Result = {
+        "changed": any(entry["changed"] for entry in destinations),
+        "destinations": destinations,
+        "bytes_read": sum(result.get("bytes_read", 0) for result in results),
+        **_first("source", results),
+        **_first("invocation", results),
+    }
+    for key in _LISTS:
+        together = [item for result in results for item in _listed(result.get(key))]
+        if together or key == "connections":
+            merged[key] = together
+    errors = [entry["error"] for entry in destinations if entry["error"]]
+    if len(destinations) - len(errors) >= needed:
+        told = [f"{error['host'] or error['role']}: {error['message']}" for error in errors]
+        return {**merged, "warnings": list(dict.fromkeys([*merged.get("warnings", []), *told]))} if told else merged
+    failed = next(result for result in results if result.get("failed"))
+    counts = {"failed": len(errors), "succeeded": len(destinations) - len(errors)}
+    error = {**errors[0], "details": {**errors[0]["details"], **counts}}
+    return {**merged, "failed": True, "msg": failed["msg"], "error": error}
+
+
+def _entries(leg: Leg, result: Result) -> list[Result]:
+    if "destinations" in result:
+        return list(result["destinations"])
+    error = result.get("error") or RemoteError("remote_failure", str(result.get("msg", "")), host=leg.host).to_dict()
+    return [_failed(leg, end["path"], error) for end in leg.arguments["destinations"]]
+
+
+def _failed(leg: Leg, path: object, error: Result) -> Result:
+    """Return the entry of a destination whose run came to nothing, in the form of the others."""
+    nothing = dict.fromkeys(("compared_by", "verified_by", "sha256"))
+    counts = dict.fromkeys(("bytes_sent", "bytes_resumed", "bytes_per_second"), 0)
+    return {
+        "host": leg.host or "localhost",
+        "path": str(path),
+        "state": "failed",
+        "changed": False,
+        **nothing,
+        **counts,
+        "seconds": 0.0,
+        "attempts": error["details"].get("attempts", 1),
+        "attributes_changed": [],
+        "not_applied": [],
+        "error": error,
+    }
+
+
+def _first(key: str, results: t.Iterable[Result]) -> Result:
+    return next(({key: result[key]} for result in results if key in result), {})
+
+
+def _listed(value: object) -> list[t.Any]:
+    return value if isinstance(value, list) else [value] if value else []

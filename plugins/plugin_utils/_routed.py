@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""What the action plugin of a relay does besides: run the module on the source's or the destinations' hosts."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ..module_utils._errors import BackhaulError, InputError
+from ..module_utils._module.boundary import too_long
+from ..module_utils._module.progress import TIME_LIMIT_NAME
+from ._action import EndpointAction, Vars, as_result
+from ._children import ending_children
+from ._endpoints import EndpointResolver
+from ._hosts import action_on
+from ._merged import merge, needed_of
+from ._remote import explained, reaching
+from ._routes import Leg, is_routed, plan_legs
+
+
+class RoutedAction(EndpointAction):
+    """Follows the option ``route``: one run of the module for each host that is to do the work."""
+
+    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+        if not is_routed(arguments):
+            return super()._answer(arguments, resolver)
+        self._heartbeat_seconds()  # no lines can come from there, but what cannot be meant is refused all the same
+        legs = plan_legs(arguments, resolver)
+        self._refuse_background(legs)
+        seconds = self._seconds_left()
+        if len(legs) == 1:
+            return self._ran(legs[0], resolver, seconds)
+        needed = needed_of(arguments)
+        return merge([(leg, self._tried(leg, resolver, seconds)) for leg in legs], needed=needed)
+
+    def _refuse_background(self, legs: t.Sequence[Leg]) -> None:
+        hosts = [leg.host for leg in legs if leg.host]
+        if hosts and self._is_for_the_background():
+            raise InputError(
+                "invalid_input",
+                f"a job in the background cannot run on {hosts[0]}: its credentials would be in a file there",
+                remedy="Leave out 'poll: 0', or take 'route: controller'.",
+                host=hosts[0],
+            )
+
+    def _seconds_left(self) -> t.Callable[[], float | None]:
+        """Return what tells the seconds until the task's ``async`` or ``timeout`` ends it; None for no limit."""
+        if self._is_for_the_background():
+            return lambda: None
+        limits = [float(seconds) for seconds in (self._take_limit_seconds(), self._task.timeout) if seconds]
+        if not limits:
+            return lambda: None
+        deadline = time.monotonic() + min(limits)
+        return lambda: deadline - time.monotonic()
+
+    def _tried(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
+        """Let one host fail without harm to the others."""
+        try:
+            return self._ran(Leg(leg.host, {**leg.arguments, "min_success": None}, leg.places), resolver, seconds)
+        except BackhaulError as exc:
+            return as_result(exc)
+        except AnsibleError as exc:
+            return {"failed": True, "changed": False, "msg": str(exc)}
+
+    def _ran(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
+        if not leg.host:
+            return self._run_here(leg.arguments, resolver.variables)
+        left = seconds()
+        if left is not None and left <= 0:
+            raise too_long()
+        role = str(leg.arguments["route"])
+        with reaching(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as there:
+            if left is not None:
+                there.plugin._task.environment.append({TIME_LIMIT_NAME: str(round(left, 1))})
+            with ending_children():
+                result = there.plugin._execute_module(
+                    module_name=self.module_name, module_args=leg.arguments, task_vars=there.variables
+                )
+        return explained(result, leg.host, role=role)
