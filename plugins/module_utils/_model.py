@@ -59,6 +59,25 @@ class Timeouts:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What one end may use: ``streams`` are the channels that a file is written over, None lets the link decide.
+
+    ``memory_bytes`` is for everything that the process keeps because of this end.
+    """
+
+    streams: int | None = None
+    memory_bytes: int = 64 * 1024 * 1024
+
+    @property
+    def read_ahead_bytes(self) -> int:
+        """How much of a file may be under way or wait to be taken; the rest is for whoever takes it."""
+        return max(self.memory_bytes // 4, 1024 * 1024)
+
+
+USUAL_RESOURCES = Resources()
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One end of a transfer: a server, or with ``local`` this machine's own file system.
 

@@ -14,10 +14,19 @@ class Misbehaving(asyncssh.SFTPServer):
     """Fail as ``options`` say, and answer everything else.
 
     ``fail_write_at``: refuse the write that has this offset. ``fail_close``, ``fail_sync``: refuse that request.
-    ``fail_listing_after``: refuse to go on after so many entries.
+    ``fail_listing_after``: refuse to go on after so many entries. ``one_handle_only``: refuse to open a file while
+    any is open.
     """
 
     options: t.ClassVar[dict[str, t.Any]] = {}
+    open_count: t.ClassVar[int] = 0
+
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        if self.options.get("one_handle_only") and Misbehaving.open_count:
+            raise asyncssh.SFTPFailure("one at a time")
+        handle = await _result(super().open(path, pflags, attrs))
+        Misbehaving.open_count += 1
+        return handle
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         if offset <= self.options.get("fail_write_at", -1) < offset + len(data):
@@ -27,6 +36,7 @@ class Misbehaving(asyncssh.SFTPServer):
 
     async def close(self, file_obj: object) -> None:
         await _result(super().close(file_obj))
+        Misbehaving.open_count -= 1
         if self.options.get("fail_close"):
             raise asyncssh.SFTPFailure("the quota was noticed late")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import RemoteError, shown
-from .._model import Attributes, Digest, DirectoryEntry, Features, Space, Timeouts
+from .._model import USUAL_RESOURCES, Attributes, Digest, DirectoryEntry, Features, Resources, Space, Timeouts
 from .._rules.paths import require_safe
 from . import wire
 from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space, require_known
 from .reader import SftpReader, closing_quietly
 from .session import Reply, Session, about
+from .streams import Streams
 from .writer import SftpWriter
 
 READDIRS_IN_FLIGHT = 4
@@ -32,8 +33,12 @@ class SftpFileSystem:
         timeouts: Timeouts,
         run_command: CommandRunner | None = None,
         remote_checksum: str = "auto",
+        open_another: t.Callable[[], Session] | None = None,
+        resources: Resources = USUAL_RESOURCES,
     ) -> None:
         self._session = session
+        self._resources = resources
+        self._streams = Streams(session, open_another, fixed=resources.streams)
         self._timeouts = timeouts
         self._features = Features(
             limits=ask_limits(session),
@@ -42,8 +47,15 @@ class SftpFileSystem:
             extensions=tuple((shown(name), shown(data)) for name, data in sorted(session.extensions.items())),
         )
         self._digests = RemoteDigests(
-            session, run_command, policy=remote_checksum, operation_seconds=timeouts.operation_seconds
+            session,
+            None if run_command is None else self._streams.giving_way(run_command),
+            policy=remote_checksum,
+            operation_seconds=timeouts.operation_seconds,
         )
+
+    def close(self) -> None:
+        """Close the further sessions that were opened for writing; the first one is not ours. Never raises."""
+        self._streams.close()
 
     def features(self) -> Features:
         """Return what the server announced when the session was opened."""
@@ -109,6 +121,7 @@ class SftpFileSystem:
             handle,
             path,
             block_bytes=self._features.limits.read_bytes,
+            ahead_bytes=self._resources.read_ahead_bytes,
             stall_seconds=self._timeouts.stall_seconds,
         )
 
@@ -132,6 +145,7 @@ class SftpFileSystem:
             self._session,
             handle,
             path,
+            streams=self._streams,
             block_bytes=self._features.limits.write_bytes,
             stall_seconds=self._timeouts.stall_seconds,
             can_sync=self._features.can_sync,

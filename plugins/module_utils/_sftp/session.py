@@ -38,6 +38,10 @@ class Duplex(t.Protocol):
         It may wait until ``wanted_bytes`` are there, which spares waking up for parts of a packet.
         """
 
+    @property
+    def room_bytes(self) -> int:
+        """How much ``send`` takes right now without waiting for the other side."""
+
     def close(self) -> None:
         """Close both directions; never raises."""
 
@@ -73,6 +77,7 @@ class Session:
         self._ended: BackhaulError | None = None
         self._ready: collections.deque[memoryview] = collections.deque()
         self.extensions: dict[bytes, bytes] = {}
+        self.round_trip_seconds = float("inf")  # of the call that was answered the fastest
 
     def open(self, *, timeout_seconds: float | None = None) -> None:
         """Exchange INIT and VERSION (draft section 4) and learn the server's extensions."""
@@ -120,7 +125,24 @@ class Session:
 
     def call(self, kind: int, *parts: Buffer, timeout_seconds: float | None = None) -> Reply:
         """Send a request and wait for its reply."""
-        return self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds)
+        started = time.monotonic()
+        reply = self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds)
+        self.round_trip_seconds = min(self.round_trip_seconds, time.monotonic() - started)
+        return reply
+
+    def poll(self) -> None:
+        """Take the replies that have arrived, without waiting for any."""
+        if self._ended is not None:
+            raise self._ended.again()
+        with self._ending_on_error():
+            self._take_piece(0)
+            while self._ready:
+                self._dispatch(self._ready.popleft())
+
+    @property
+    def room_bytes(self) -> int:
+        """How long a request may be to be sent at once."""
+        return self._duplex.room_bytes
 
     def _send(self, packet: bytes) -> None:
         with undivided(), self._ending_on_error():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 import typing as t
 
@@ -18,8 +19,10 @@ from .dependency import SSHException
 from .feed import Feed
 from .transport import RawSocket, VerifiedTransport
 
-# What a server may send ahead of being read: holds 64 replies of 255 KiB, and bounds what is kept.
-WINDOW_BYTES = 16 * 1024 * 1024
+# What a server may send ahead of being read through a tunnel.
+TUNNEL_WINDOW_BYTES = 16 * 1024 * 1024
+# The window beyond what is read ahead: for the heads of the packets, and for whatever else is under way.
+SPARE_WINDOW_BYTES = 1024 * 1024
 # The longest that a command is waited for, whatever it has to read.
 MAX_COMMAND_SECONDS = 24 * 60 * 60
 _RECEIVE_BYTES = 4 * 1024 * 1024
@@ -64,6 +67,11 @@ class ChannelDuplex:
         self._started = self._started or bool(data)
         return data
 
+    @property
+    def room_bytes(self) -> int:
+        """What the server's window takes; one that cannot be seen is taken for open, and ``send`` waits."""
+        return t.cast(int, getattr(self._channel, "out_window_size", sys.maxsize))
+
     @staticmethod
     def _not_started(complaints: bytes) -> RemoteError:
         said = shown(complaints.strip())
@@ -77,10 +85,10 @@ class ChannelDuplex:
     def _receive_buffered(self, timeout_seconds: float) -> bytes | None:
         """The public path, for a paramiko without the names that feeding takes."""
         deadline = time.monotonic() + timeout_seconds
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 or self._channel.recv_ready():
             if self._channel.recv_stderr_ready():
                 self._channel.recv_stderr(_RECEIVE_BYTES)  # it shares the window with what is waited for
-            self._channel.settimeout(min(left, 0.5))
+            self._channel.settimeout(min(max(left, 0.0), 0.5))
             with contextlib.suppress(socket.timeout):
                 return t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
         return None
@@ -110,25 +118,46 @@ class ChannelDuplex:
             self._channel.close()
 
 
-def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float) -> ChannelDuplex:
-    """Open a session channel and start SFTP on it: the subsystem, or ``command`` (RFC 4254 section 6.5)."""
+def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float, window_bytes: int) -> ChannelDuplex:
+    """Open a session channel and start SFTP on it: the subsystem, or ``command`` (RFC 4254 section 6.5).
+
+    The server may send ``window_bytes`` ahead. When it does not answer in time, the connection is closed.
+    """
     phase = "starting the SFTP server"
     with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
-        channel = transport.open_session(window_size=WINDOW_BYTES, timeout=seconds * 2)
-        feed = transport.feed_of(channel, window_bytes=WINDOW_BYTES)
-        try:
-            if command:
-                channel.exec_command(command)
-            else:
-                channel.invoke_subsystem("sftp")
-        except SSHException as exc:
-            if not transport.is_active():
-                raise
-            raise RemoteError(
-                "unsupported",
-                f"the server does not start {command or 'its SFTP subsystem'} for this account",
-                remedy="Check the server's 'Subsystem sftp' setting and what this account may use.",
-            ) from exc
+        channel = transport.open_session(window_size=window_bytes, timeout=seconds * 2)
+        return _started(transport, channel, command, window_bytes)
+
+
+def open_further_sftp(
+    transport: VerifiedTransport, *, command: str, seconds: float, window_bytes: int
+) -> ChannelDuplex:
+    """Do the same on a connection that is in use already and stays, whatever becomes of this channel."""
+    phase = "starting one more SFTP server"
+    with contextlib.ExitStack() as undo, translated(phase):
+        channel = transport.open_session(window_size=window_bytes, timeout=seconds)
+        undo.callback(channel.close)
+        with closing_after(seconds, channel.close, phase=phase):
+            duplex = _started(transport, channel, command, window_bytes)
+        undo.pop_all()
+        return duplex
+
+
+def _started(transport: VerifiedTransport, channel: t.Any, command: str, window_bytes: int) -> ChannelDuplex:
+    feed = transport.feed_of(channel, window_bytes=window_bytes)
+    try:
+        if command:
+            channel.exec_command(command)
+        else:
+            channel.invoke_subsystem("sftp")
+    except SSHException as exc:
+        if not transport.is_active():
+            raise
+        raise RemoteError(
+            "unsupported",
+            f"the server does not start {command or 'its SFTP subsystem'} for this account",
+            remedy="Check the server's 'Subsystem sftp' setting and what this account may use.",
+        ) from exc
     return ChannelDuplex(transport, channel, feed)
 
 
@@ -140,7 +169,7 @@ def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: 
         return t.cast(
             RawSocket,
             transport.open_channel(
-                "direct-tcpip", (host, port), ("127.0.0.1", 0), window_size=WINDOW_BYTES, timeout=seconds * 2
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), window_size=TUNNEL_WINDOW_BYTES, timeout=seconds * 2
             ),
         )
 

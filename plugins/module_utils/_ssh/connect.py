@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
-from .._model import ConnectionReport, Endpoint
+from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._sftp.filesystem import SftpFileSystem
 from .._sftp.session import Duplex, Session
 from . import algorithms, audit, channels
@@ -43,24 +43,48 @@ class Connection:
         self._closing = closing
 
     @contextlib.contextmanager
-    def file_system(self) -> t.Iterator[SftpFileSystem]:
+    def file_system(self, resources: Resources = USUAL_RESOURCES) -> t.Iterator[SftpFileSystem]:
         """Open an SFTP session, within ``connect_seconds`` once more, and yield the port on it."""
         timeouts = self.endpoint.timeouts
         deadline = time.monotonic() + timeouts.connect_seconds
         duplex: Duplex = channels.open_sftp(
-            self.transport, command=self.endpoint.server_command, seconds=timeouts.connect_seconds
+            self.transport,
+            command=self.endpoint.server_command,
+            seconds=timeouts.connect_seconds,
+            window_bytes=resources.read_ahead_bytes + channels.SPARE_WINDOW_BYTES,
         )
-        session = Session(duplex, timeouts=timeouts)
-        try:
+        with contextlib.ExitStack() as closing:
+            session = Session(duplex, timeouts=timeouts)
+            closing.callback(session.close)
             session.open(timeout_seconds=deadline - time.monotonic())
-            yield SftpFileSystem(
+            files = SftpFileSystem(
                 session,
                 timeouts=timeouts,
                 run_command=self.run_command,
                 remote_checksum=self.endpoint.remote_checksum,
+                open_another=self._further_session,
+                resources=resources,
             )
-        finally:
+            closing.callback(files.close)
+            yield files
+
+    def _further_session(self) -> Session:
+        """Open one more SFTP session, to write over; it never harms the connection."""
+        timeouts = self.endpoint.timeouts
+        deadline = time.monotonic() + timeouts.connect_seconds
+        duplex: Duplex = channels.open_further_sftp(
+            self.transport,
+            command=self.endpoint.server_command,
+            seconds=timeouts.connect_seconds,
+            window_bytes=channels.SPARE_WINDOW_BYTES,
+        )
+        session = Session(duplex, timeouts=timeouts)
+        try:
+            session.open(timeout_seconds=deadline - time.monotonic())
+        except BackhaulError:
             session.close()
+            raise
+        return session
 
     def run_command(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
         """Run a constant command (the SFTP layer's ``CommandRunner``)."""

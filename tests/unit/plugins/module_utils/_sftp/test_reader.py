@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Timeouts
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import USUAL_RESOURCES, Resources, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.reader import MAX_IN_FLIGHT
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
@@ -32,10 +31,12 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
 CONTENT = bytes(range(256)) * 40
 
 
-def file_system(server: FakeSftp, duplex: MemoryDuplex | None = None) -> SftpFileSystem:
+def file_system(
+    server: FakeSftp, duplex: MemoryDuplex | None = None, *, resources: Resources = USUAL_RESOURCES
+) -> SftpFileSystem:
     session = Session(duplex or MemoryDuplex(server), timeouts=Timeouts())
     session.open()
-    return SftpFileSystem(session, timeouts=Timeouts())
+    return SftpFileSystem(session, timeouts=Timeouts(), resources=resources)
 
 
 def small_blocks(contents: dict[bytes, bytes]) -> FakeSftp:
@@ -110,15 +111,17 @@ def test_more_than_the_size_that_was_told_is_read_to_the_real_end(told: int | No
     assert read_all(server) == CONTENT
 
 
-def test_never_more_than_the_cap_is_in_flight() -> None:
-    server = small_blocks({b"/a": bytes(1024 * 500)})
+@pytest.mark.parametrize("memory_mebibytes", [0, 1, 8])
+def test_never_more_than_the_memory_allows_is_in_flight(memory_mebibytes: int) -> None:
+    server = FakeSftp({b"/a": bytes(20 * 1024 * 1024)})
+    resources = Resources(memory_bytes=memory_mebibytes * 1024 * 1024)
     asked: list[int] = []
     server.on(fake_sftp.READ, lambda request, honest: (asked.append(1), honest())[1])  # type: ignore[func-returns-value]
-    with file_system(server).open_reader(b"/a") as reader:
+    with file_system(server, resources=resources).open_reader(b"/a") as reader:
         most = 0
         for number, _block in enumerate(reader.blocks()):
             most = max(most, len(asked) - number)
-    assert most <= MAX_IN_FLIGHT + 1
+    assert most <= max(8, resources.read_ahead_bytes // (255 * 1024)) + 1
 
 
 def test_a_small_file_costs_few_requests() -> None:

@@ -76,7 +76,7 @@ def test_the_key_is_judged_again_at_every_renewal() -> None:
 @pytest.mark.parametrize("use", ["receive", "send"])
 def test_another_key_at_a_renewal_ends_the_connection_as_a_matter_of_trust(use: str) -> None:
     with fake_ssh_server(Open()) as server, connect(server.endpoint()) as connection:
-        duplex = open_sftp(connection.transport, command="", seconds=5)
+        duplex = open_sftp(connection.transport, command="", seconds=5, window_bytes=1 << 20)
         renew_keys(server, new_key())
         wait_for(lambda: not connection.transport.is_active())
         with pytest.raises(TrustError) as caught:
