@@ -15,14 +15,15 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import InputError
 from ._action import EndpointAction, Vars
+from ._endpoints import EndpointResolver
 from ._plain_text import PlainText
 
 
 class DownloadAction(EndpointAction):
     """An action whose option ``dest`` is on the controller, relative to the playbook as with Ansible's ``fetch``."""
 
-    def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
-        resolved = super()._resolved(arguments, variables)
+    def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+        resolved = super()._resolved(arguments, resolver)
         dest = resolved.get("dest")
         if isinstance(dest, str) and dest:
             resolved["dest"] = _with_slash_of(dest, self._loader.path_dwim(dest))
@@ -42,8 +43,8 @@ class UploadAction(EndpointAction):
         with PlainText(self._loader, detached=bool(self._task.async_val and not self._task.poll)) as self._plain_text:
             return super().run(tmp, task_vars)
 
-    def _resolved(self, arguments: Vars, variables: Vars) -> Vars:
-        resolved = super()._resolved(arguments, variables)
+    def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+        resolved = super()._resolved(arguments, resolver)
         content = resolved.pop("content", None)
         if content is not None:
             return {**resolved, **self._held(content, resolved)}

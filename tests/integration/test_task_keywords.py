@@ -125,8 +125,8 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
     source.put("a", os.urandom(12_000_000))
     place.put("b", b"old")
     proxy.upstream.throttle(400_000)
-    given = {"source": source.end("a"), "destinations": [place.end("b")], "resume": False}
-    tasks = [relay(name, **given) for name in ("async", "timeout")]
+    ends: Vars = {"source": source.end("a"), "destinations": [place.end("b")]}
+    tasks = [relay(name, **ends, resume=False) for name in ("async", "timeout")]
     run = site.play({**tasks[0], "async": 3, "poll": 1}, {**tasks[1], "timeout": 3})
     assert run.failure("async")["code"] == "timed_out"
     assert "async" in run["async"]["msg"]

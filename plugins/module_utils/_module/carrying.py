@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._engine.run import Ends
+from .._engine.source import Ends
 from .._engine.tree import is_there, leading_directories, make_directory
 from .._errors import BackhaulError, LinkError
 from .._filesystem import FileSystem
@@ -20,9 +20,13 @@ from . import results
 from .boundary import Request
 from .insist import insist
 from .many import Courier, FileJob, Load, run_jobs, together
+from .overlay import OnLane
 from .reports import Report
 
 DIRECTORY_MODE = 0o755
+# Many small files wait for answers most of the time: several sessions on the same connections wait side by side.
+MOST_LANES = 4
+FILES_PER_LANE = 8
 Work = t.Callable[[FileJob], Report]
 
 
@@ -41,8 +45,9 @@ def carry(
     """
     directories = Carpenter(ends, retries, request.check_mode).prepare(load)
     progress = together(load.endpoint.label, load.top, load.jobs)
-    courier = Courier(ends, source, retries, request.check_mode, progress)
-    return directories, run_jobs(load.jobs, around(courier))
+    lanes = min(MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
+    couriers = [Courier(OnLane(ends, lane), source, retries, request.check_mode, progress) for lane in range(lanes)]
+    return directories, run_jobs(load.jobs, [around(courier) for courier in couriers])
 
 
 @dataclass(frozen=True)

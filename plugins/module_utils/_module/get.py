@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._engine.run import Ends as OpenedEnds
+from .._engine.source import Ends as OpenedEnds
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
 from .._options import get_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.run import Ends
+from .._engine.source import Ends
 from .._errors import BackhaulError, LinkError
 from .._filesystem import FileSystem
 from .._model import Endpoint

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .._engine.run import Destination
+from .._engine.shipment import Destination
 from .._engine.tree import read_tree
 from .._filesystem import FileSystem
 from .._model import Endpoint, RelayOptions

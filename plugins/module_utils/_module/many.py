@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._engine.run import Destination, Ends, Relay
+from .._engine.crew import work_together
+from .._engine.run import Relay
+from .._engine.shipment import Destination
+from .._engine.source import Ends
 from .._errors import BackhaulError, LinkError, TrustError
 from .._model import Endpoint, Progress, RelayOptions
 from .._rules.retry import RetryPolicy
@@ -84,7 +88,10 @@ class Courier:
             return planned(job.destination, relay.plan(job.destination), relay.source)
         label, path = job.destination.endpoint.label, job.destination.path
         alone = ProgressLog().follow(label, path, total_bytes=lambda: relay.source.size)
-        step, outcome = relay.carry_out(job.destination, progress=self.progress or alone)
+        if self.progress is None:
+            step, outcome = relay.carry_out(job.destination, progress=alone, resumed=alone.begin_at)
+        else:
+            step, outcome = relay.carry_out(job.destination, progress=self.progress)
         return done(job.destination, step, outcome, relay.source)
 
 
@@ -98,20 +105,44 @@ def _named(job: FileJob, report: Report) -> Report:
     return replace(report, entry={**source, **report.entry})
 
 
-def run_jobs(jobs: t.Sequence[FileJob], one: t.Callable[[FileJob], Report]) -> list[Report]:
-    """Return a report for each job, in their order.
+def run_jobs(jobs: t.Sequence[FileJob], workers: t.Sequence[t.Callable[[FileJob], Report]]) -> list[Report]:
+    """Return a report for each job, in their order; each of the ``workers`` takes one job after the other.
 
     When the time is up, what was done before still counts. Once it is certain that no other job can succeed, the rest
     are not tried: a refused login is never repeated.
     """
-    reports: list[Report] = []
+    desk = _Desk(jobs)
     try:
-        for job in jobs:
-            hopeless = _hopeless(reports)
-            reports += [one(job) if hopeless is None else failure(job, _not_tried(hopeless))]
+        if len(workers) == 1:
+            desk.serve(workers[0])
+        else:
+            work_together([functools.partial(desk.serve, worker) for worker in workers])
     except TimeIsUp:
-        reports += [failure(job, too_long()) for job in jobs[len(reports) :]]
-    return reports
+        pass
+    return [desk.reports.get(number) or failure(job, too_long()) for number, job in enumerate(jobs)]
+
+
+class _Desk:
+    """Hands out jobs and takes reports, to and from any thread."""
+
+    def __init__(self, jobs: t.Sequence[FileJob]) -> None:
+        self._waiting = iter(enumerate(jobs))
+        self._lock = threading.Lock()
+        self._latest: list[Report] = []
+        self.reports: dict[int, Report] = {}
+
+    def serve(self, worker: t.Callable[[FileJob], Report]) -> None:
+        """Let a worker do jobs until there are no more."""
+        while True:
+            with self._lock:
+                number, job = next(self._waiting, (None, None))
+                hopeless = _hopeless(self._latest)
+            if number is None or job is None:
+                return
+            report = worker(job) if hopeless is None else failure(job, _not_tried(hopeless))
+            with self._lock:
+                self._latest = [*self._latest[-1:], report]
+                self.reports[number] = report
 
 
 def _hopeless(reports: t.Sequence[Report]) -> BackhaulError | None:

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The ends of a task with a file system of one's own in the place of one of them."""
+"""The ends of a task as others see them: with a file system of one's own in the place of one, or on a lane."""
 
 from __future__ import annotations
 
-from .._engine.run import Ends
+from .._engine.source import Ends
 from .._filesystem import FileSystem
 from .._model import Endpoint
 
@@ -19,11 +19,27 @@ class Overlay:
         self._endpoint = endpoint
         self._files = files
 
-    def file_system(self, endpoint: Endpoint) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
         """Return the file system of an endpoint."""
-        return self._files if endpoint == self._endpoint else self._ends.file_system(endpoint)
+        return self._files if endpoint == self._endpoint else self._ends.file_system(endpoint, lane)
 
-    def forget(self, endpoint: Endpoint) -> None:
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         """Close it, so that the next use connects anew; never raises."""
         if endpoint != self._endpoint:
-            self._ends.forget(endpoint)
+            self._ends.forget(endpoint, lane)
+
+
+class OnLane:
+    """The ends as one of several threads sees them, each of which has a lane of its own."""
+
+    def __init__(self, ends: Ends, lane: int) -> None:
+        self._ends = ends
+        self._lane = lane
+
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+        """Return the file system of an endpoint; only lane 0 is this thread's."""
+        return self._ends.file_system(endpoint, self._lane + lane)
+
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+        """Close the connection under this lane."""
+        self._ends.forget(endpoint, self._lane + lane)

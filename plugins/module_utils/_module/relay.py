@@ -6,16 +6,12 @@
 
 from __future__ import annotations
 
-import random
-import secrets
 import typing as t
-from dataclasses import dataclass
 
 from .._engine.run import Relay
-from .._engine.shipment import Chance, Destination, Following
+from .._engine.shipment import Destination, Following
 from .._errors import BackhaulError, InputError, shown
-from .._interruption import nap
-from .._model import Attributes, Endpoint, Outcome, Progress, Source, Step
+from .._model import Outcome, Source, Step
 from .._options import (
     destinations_spec,
     read_endpoint,
@@ -33,23 +29,13 @@ from . import results
 from .boundary import Answer, Request, TimeIsUp, serve, too_long
 from .ends import Ends
 from .progress import ProgressLog
-
-CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=nap)
+from .reports import CHANCE, Report, done, failed, planned, watched
 
 
 def main() -> None:
     """Run the module."""
     options = {**source_spec(), **destinations_spec(), **transfer_spec(), **route_spec()}
     serve(relay, {**options, "min_success": {"type": "int"}})
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is returned for one destination: its entry, what happened to the file, and the error if it failed."""
-
-    entry: results.Json
-    diff: results.Json | None = None
-    error: BackhaulError | None = None
 
 
 def relay(request: Request) -> Answer:
@@ -66,7 +52,7 @@ def relay(request: Request) -> Answer:
             options=read_relay_options(params),
             retries=read_retries(params),
             chance=CHANCE,
-            watch=_watched,
+            watch=watched,
             bytes_per_second=read_rate_limit(params),
         )
         source = job.source
@@ -120,18 +106,18 @@ def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -
             _side_by_side(job, destinations, reports)
     except TimeIsUp:
         pass
-    return [reports.get(number) or _failed(destination, too_long()) for number, destination in enumerate(destinations)]
+    return [reports.get(number) or failed(destination, too_long()) for number, destination in enumerate(destinations)]
 
 
 def _side_by_side(job: Relay, destinations: t.Sequence[Destination], reports: dict[int, Report]) -> None:
-    def done(number: int, result: tuple[Step, Outcome] | BackhaulError) -> None:
+    def finished(number: int, result: tuple[Step, Outcome] | BackhaulError) -> None:
         destination = destinations[number]
         if isinstance(result, BackhaulError):
-            reports[number] = _failed(destination, result)
+            reports[number] = failed(destination, result)
         else:
-            reports[number] = _done(job, destination, *result)
+            reports[number] = done(destination, *result, job.source)
 
-    job.carry_out_all(destinations, lambda destination: _following(job, destination), done)
+    job.carry_out_all(destinations, lambda destination: _following(job, destination), finished)
 
 
 def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destination: Destination) -> Report:
@@ -139,90 +125,23 @@ def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destina
     try:
         return one(job, destination)
     except BackhaulError as exc:
-        return _failed(destination, exc)
-
-
-def _failed(destination: Destination, error: BackhaulError) -> Report:
-    entry = {
-        **_NOTHING_DONE,
-        "host": destination.endpoint.label,
-        **results.path_fields(destination.path),
-        "state": "failed",
-        "attempts": error.details.get("attempts", 1),
-        "bytes_sent": error.details.get("bytes_sent", 0),
-        "seconds": error.details.get("seconds", 0.0),
-        "error": error.to_dict(),
-    }
-    return Report(entry, error=error)
-
-
-_NOTHING_DONE: t.Mapping[str, t.Any] = {
-    "changed": False,
-    "compared_by": None,
-    "verified_by": None,
-    "sha256": None,
-    "bytes_sent": 0,
-    "bytes_resumed": 0,
-    "seconds": 0.0,
-    "bytes_per_second": 0,
-    "attempts": 1,
-    "attributes_changed": [],
-    "not_applied": [],
-    "error": None,
-}
+        return failed(destination, exc)
 
 
 def _planned(job: Relay, destination: Destination) -> Report:
-    step = job.plan(destination)
-    state = "planned" if step.changes else {"keep": "unchanged", "skip": "skipped"}[step.action]
-    digest = step.comparison.digest
-    entry = {
-        **_NOTHING_DONE,
-        "host": destination.endpoint.label,
-        **results.path_fields(step.path),
-        "state": state,
-        "action": step.action,
-        "changed": step.changes,
-        "compared_by": step.comparison.compared_by,
-        "sha256": digest.hexdigest if digest else None,
-    }
-    return Report(entry, diff=_diff(destination, step, job.source))
+    return planned(destination, job.plan(destination), job.source)
 
 
 def _carried_out(job: Relay, destination: Destination) -> Report:
     following = _following(job, destination)
-    return _done(job, destination, *job.carry_out(destination, progress=following.sent, resumed=following.resumed))
+    step, outcome = job.carry_out(destination, progress=following.sent, resumed=following.resumed)
+    return done(destination, step, outcome, job.source)
 
 
 def _following(job: Relay, destination: Destination) -> Following:
     path = destination_path(destination.path, split(job.source.path)[1])
     followed = ProgressLog().follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
     return Following(sent=followed, resumed=followed.begin_at)
-
-
-def _done(job: Relay, destination: Destination, step: Step, outcome: Outcome) -> Report:
-    diff = _diff(destination, step, job.source) if outcome.changed else None
-    return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
-
-
-def _watched(endpoint: Endpoint, path: bytes) -> Progress:
-    """Show that a file is being read to be hashed; how much of it there is nobody knows for sure."""
-    return ProgressLog().follow(endpoint.label, path, total_bytes=lambda: 0, doing="checked")
-
-
-def _diff(destination: Destination, step: Step, source: Source) -> results.Json | None:
-    if not step.changes:
-        return None
-    before = None if step.before is None else _facts(step.before)
-    after = dict(before or {})
-    after.update({"size": source.size} if step.transfers else {})
-    after.update({key: value for key, value in _facts(step.adjust).items() if value is not None})
-    return results.diff_entry(destination.endpoint.label, step.path, before=before, after=after)
-
-
-def _facts(found: Attributes) -> results.Json:
-    fields = results.attribute_fields(found)
-    return {"size": fields["size"], "mtime": fields["mtime_utc"], "mode": fields["mode"]}
 
 
 def _source_fields(source: Source, job: Relay) -> results.Json:

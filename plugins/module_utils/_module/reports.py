@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 import typing as t
 from dataclasses import dataclass
 
-from .._engine.run import Chance, Destination
+from .._engine.shipment import Chance, Destination
 from .._errors import BackhaulError
+from .._interruption import nap
 from .._model import Attributes, Endpoint, Outcome, Progress, Source, Step
 from . import results
 from .progress import ProgressLog
 
-CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=time.sleep)
+CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=nap)
 
 NOTHING_DONE: t.Mapping[str, t.Any] = {
     "changed": False,

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Destination
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
     BackhaulError,
     LinkError,
@@ -70,7 +70,7 @@ def test_nothing_is_tried_once_it_is_certain_to_fail(
         seen.append(job.source)
         return Report({"state": "created"}) if error is None else failed(job.destination, error())
 
-    reports = run_jobs(jobs(4), one)
+    reports = run_jobs(jobs(4), [one])
     assert len(seen) == tried
     assert len(reports) == 4
     for report in reports[tried:]:
@@ -85,7 +85,7 @@ def test_when_the_time_is_up_the_rest_has_failed() -> None:
             raise TimeIsUp
         return Report({"state": "created"})
 
-    reports = run_jobs(jobs(3), one)
+    reports = run_jobs(jobs(3), [one])
     assert [report.entry["state"] for report in reports] == ["created", "failed", "failed"]
     assert [report.error and report.error.code for report in reports] == [None, "timed_out", "timed_out"]
 
@@ -95,7 +95,7 @@ def test_jobs_share_their_connections_and_name_their_sources() -> None:
     for number in range(3):
         source.put(b"/in/%d" % number, b"content")
     ends = MemoryEnds(source=source, destination=destination)
-    reports = run_jobs([*jobs(3), job(7)], Courier(ends, SOURCE, RetryPolicy(retries=0), check_mode=False))
+    reports = run_jobs([*jobs(3), job(7)], [Courier(ends, SOURCE, RetryPolicy(retries=0), check_mode=False)])
     assert [report.entry["state"] for report in reports] == ["created", "created", "created", "failed"]
     assert [report.entry["source"] for report in reports] == ["/in/0", "/in/1", "/in/2", "/in/7"]
     assert destination.content(b"/out/2") == b"content"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Destination
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, RelayOptions

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Destination
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Attributes,
