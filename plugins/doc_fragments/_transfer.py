@@ -80,11 +80,23 @@ options:
       - Less than 1 MiB is not kept, and nothing is after an error that going on would not mend.
     type: bool
     default: true
+  streams:
+    description:
+      - Over how many channels of one connection a file is written at once. Without it, as many as the size of the file
+        and the distance of the server make worth while.
+      - A server that allows fewer gets fewer.
+    type: int
   rate_limit:
     description:
       - How many bytes per second may be read from the source at most, all destinations together, as a size such as
         V(10MiB). Without it there is no limit.
     type: str
+  max_memory:
+    description:
+      - How much memory the data on its way may take, all destinations together, as a size of V(8MiB) or more. It does
+        not grow with files or directories.
+    type: str
+    default: 64MiB
   retries:
     description:
       - How often to try again after a connection failed or was lost. A copy that arrived damaged or short is sent

@@ -13,7 +13,7 @@ import zoneinfo
 from dataclasses import replace
 
 from ._errors import InputError
-from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Timeouts, Trust
+from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Resources, Timeouts, Trust
 from ._rules import paths, units
 from ._rules.name_time import WallClock, fixed_wall_clock, in_zone
 from ._rules.retry import RetryPolicy
@@ -21,6 +21,9 @@ from ._rules.selection_model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selecti
 
 Spec = t.Dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
+
+_MOST_STREAMS = 16
+_LEAST_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 def endpoint_suboptions() -> Spec:
@@ -168,7 +171,9 @@ def transfer_spec() -> Spec:
         "mode": {"type": "raw"},
         "create_directories": {"type": "bool", "default": False},
         "resume": {"type": "bool", "default": True},
+        "streams": {"type": "int"},
         "rate_limit": {"type": "str"},
+        "max_memory": {"type": "str", "default": "64MiB"},
         "retries": {"type": "int", "default": 3},
         "retry_delay": {"type": "str", "default": "1s"},
         "heartbeat": {"type": "str", "default": "10s"},
@@ -397,6 +402,21 @@ def read_rate_limit(params: Params) -> float:
     """Return the bytes per second that a transfer may take at most; 0 for no limit."""
     value = _given(params["rate_limit"])
     return 0 if value is None else units.size(value, option="rate_limit")
+
+
+def read_resources(params: Params, *, destinations: int = 1) -> Resources:
+    """Return what each end may use, when so many destinations share the memory.
+
+    Under a limit of the rate little is asked for in advance, so that the limit is one of the network, too.
+    """
+    streams, memory = params["streams"], units.size(params["max_memory"], option="max_memory")
+    if streams is not None and not 1 <= streams <= _MOST_STREAMS:
+        raise _invalid("streams", streams, f"from 1 to {_MOST_STREAMS}")
+    if memory < _LEAST_MEMORY_BYTES:
+        raise _invalid("max_memory", params["max_memory"], "8MiB or more")
+    rate = read_rate_limit(params)
+    paced = memory if not rate else min(memory, max(_LEAST_MEMORY_BYTES // 2, int(rate) * 2))
+    return Resources(streams, paced // destinations)
 
 
 def read_retries(params: Params) -> RetryPolicy:

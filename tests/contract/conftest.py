@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined import ConfinedFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
 from ansible_collections.backhaul.sftp.tests.contract.subjects import CASES, Case, Subject, endpoint_of
@@ -90,6 +91,15 @@ def plain_subject(
         yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
 
 
+@pytest.fixture(params=[case for case in CASES if not case.is_confined], ids=lambda case: str(case.name))
+def following_subject(
+    request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
+) -> t.Iterator[Subject]:
+    """The file systems that follow links when asked to."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
+
+
 @contextlib.contextmanager
 def _subject(case: Case, lab: SharedLab, connections: _Connections, tmp_path: Path) -> t.Iterator[Subject]:
     server = case.start(lab) if case.start else None
@@ -98,5 +108,6 @@ def _subject(case: Case, lab: SharedLab, connections: _Connections, tmp_path: Pa
     folder.mkdir()
     os.chown(folder, root.stat().st_uid, root.stat().st_gid)
     visible = server.remote_bytes(folder) if server else os.fsencode(folder)
-    yield Subject(case, connections.get(case, server), folder, visible)
+    files = ConfinedFileSystem(visible) if case.is_confined else connections.get(case, server)
+    yield Subject(case, files, folder, visible)
     connections.check(case)

@@ -24,6 +24,7 @@ class Case:
     ``start`` is None for the local file system. ``digest_method`` is how its other side hashes, None when it cannot.
     ``is_plain`` marks one case of each program. ``resolves_links``: mod_sftp follows links in every path before it
     acts, LSTAT and RENAME included (seen with ProFTPD 1.3.8); only its listings and a link to nothing show a link.
+    ``is_confined`` follows no link at all below the folder of the test.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Case:
     denied: tuple[str, ...] = ()
     is_plain: bool = False
     resolves_links: bool = False
+    is_confined: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def _denying(*denied: str) -> Case:
 
 CASES = (
     Case("local", None, "local", is_plain=True),
+    Case("local-confined", None, "local", is_plain=True, is_confined=True),
     # Without a umask of its own, so that modes are what was asked for and nothing less.
     Case("openssh", _openssh(sftp_options=("-u", "000")), "command", is_plain=True),
     Case("openssh-internal", _openssh(variant="internal"), None),

@@ -36,7 +36,8 @@ def test_a_sparse_file_of_five_gigabytes_has_its_size(subject: Subject) -> None:
     assert subject.files.attributes(path, follow=True).size == 5 * 2**30
 
 
-def test_links_are_followed_only_when_asked(subject: Subject) -> None:
+def test_links_are_followed_only_when_asked(following_subject: Subject) -> None:
+    subject = following_subject
     subject.put(b"file", b"12345")
     link = subject.put_link(b"link", b"file")
     assert subject.files.attributes(link, follow=True).kind == "file"
@@ -44,7 +45,8 @@ def test_links_are_followed_only_when_asked(subject: Subject) -> None:
     assert subject.files.attributes(link, follow=False).kind == seen
 
 
-def test_a_dangling_link_is_there_and_its_target_is_not(subject: Subject) -> None:
+def test_a_dangling_link_is_there_and_its_target_is_not(following_subject: Subject) -> None:
+    subject = following_subject
     link = subject.put_link(b"link", b"nowhere")
     assert subject.files.attributes(link, follow=False).kind == "link"
     with pytest.raises(RemoteError) as caught:
@@ -89,7 +91,8 @@ def test_setting_the_modification_time_alone_works(subject: Subject) -> None:
     assert int(os.stat(subject.local(b"file")).st_mtime) == 1_000_000_002
 
 
-def test_attributes_are_set_through_links(subject: Subject) -> None:
+def test_attributes_are_set_through_links(following_subject: Subject) -> None:
+    subject = following_subject
     if subject.denies("setstat"):
         pytest.skip("the server was told to refuse it")
     subject.put(b"file", mode=0o600)

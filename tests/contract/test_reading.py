@@ -153,7 +153,8 @@ def test_a_missing_file_is_not_found_and_the_error_carries_the_path(subject: Sub
     assert caught.value.path == subject.path(b"missing")
 
 
-def test_a_link_is_followed(subject: Subject) -> None:
+def test_a_link_is_followed(following_subject: Subject) -> None:
+    subject = following_subject
     subject.put(b"file", b"content")
     assert read(subject, subject.put_link(b"link", b"file")) == b"content"
 

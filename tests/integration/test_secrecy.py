@@ -13,7 +13,7 @@ from pathlib import Path
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
 
-from .controller import Place, Playing, Site, Vars, find, info, relay
+from .controller import Place, Playing, Site, Vars, find, get, info, put, relay
 
 _PASSWORD = "canary-password-7f3a"
 _PASSPHRASE = "canary passphrase 91c4"
@@ -93,11 +93,13 @@ def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow
         relay("slowly", source=nas.end("a"), destinations=[place.end(private_key=place.server.client_key.text)]),
         find("by key", endpoint=keyed, path="/", when_none="ok"),
         info("info", endpoint={"inventory_host": "nas", "password": server.password}),
+        get("get", endpoint={"inventory_host": "nas", "password": server.password}, src=nas.path("a"), dest="copy"),
+        put("put", endpoint=keyed, src="copy", dest=ssh.remote_path(ssh.root / "secrecy")),
         {**find("detached", endpoint=keyed, path="/", when_none="ok"), "async": 30, "poll": 0},
         {"name": "wait", "pause": {"seconds": 4}},
     )
     run = running.run()
-    for task in ("slowly", "info", "detached"):
+    for task in ("slowly", "info", "get", "put", "detached"):
         run.succeeded(task)
     assert run.succeeded("by key")["connection"]["authenticated_by"].startswith("key ")
     assert watch.looks > 5

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
+
+from .._interruption import nap
 
 # A pause that was too long may be made up for by this much, so that the average is what was asked for.
 _LARGEST_DEBT_SECONDS = 0.5
@@ -17,7 +20,11 @@ class Pace:
     """Delays its callers so that together they take ``bytes_per_second``; 0 is no limit."""
 
     def __init__(
-        self, bytes_per_second: float, *, clock: t.Callable[[], float], sleep: t.Callable[[float], None]
+        self,
+        bytes_per_second: float,
+        *,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = nap,
     ) -> None:
         self._rate = bytes_per_second
         self._clock = clock
@@ -37,3 +44,8 @@ class Pace:
             pause = self._due - now
         if pause > 0:
             self._sleep(pause)
+
+
+def unlimited() -> Pace:
+    """Return a pace that delays nobody."""
+    return Pace(0)

@@ -7,16 +7,14 @@
 from __future__ import annotations
 
 import collections
-import time
 import typing as t
 
 from .._errors import BackhaulError
-from .._interruption import nap
 from .._model import Endpoint, Outcome, Progress, RelayOptions, Source, Step, Watch
 from .._rules.retry import RetryPolicy
 from .crew import work_together
 from .digest import SourceDigest, unwatched
-from .pace import Pace
+from .pace import Pace, unlimited
 from .shipment import Chance, Destination, Following, Shipment, Terms, insist
 from .source import Ends, Origin, breaks
 from .supply import CommonRead, OwnRead, Shared
@@ -32,7 +30,7 @@ class Relay:
 
     ``plan`` and ``carry_out`` may be called for any number of destinations, one after the other; ``carry_out_all``
     serves them side by side and reads the source once for all. Lost links are retried as ``retries`` says, each end
-    connected anew on its own. ``bytes_per_second`` bounds the reading of the source; 0 is no bound.
+    connected anew on its own. ``pace`` bounds the reading of the source, that of all relays which share it together.
     """
 
     def __init__(
@@ -45,10 +43,10 @@ class Relay:
         retries: RetryPolicy,
         chance: Chance,
         watch: Watch = unwatched,
-        bytes_per_second: float = 0,
+        pace: Pace | None = None,
         lag_bytes: int = _LAG_BYTES,
     ) -> None:
-        pace = Pace(bytes_per_second, clock=time.monotonic, sleep=nap)
+        pace = pace or unlimited()
         self._origin = Origin(ends, endpoint, path, watch=watch, pace=pace)
         self._terms = Terms(ends, self._origin, options, retries, chance, watch)
         self._lag_bytes = lag_bytes

@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import InputError, shown
 from .._model import Attributes, DirectoryEntry, Space
-from .._rules.paths import SEPARATOR, join, normalise, require_safe_name
+from .._rules.paths import SEPARATOR, join, normalise
 from .filesystem import Held, LocalFileSystem, listed
 from .refusals import refusals
 
@@ -23,6 +23,8 @@ _PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # open(2) of a link with O_NOFOLLOW: ELOOP, with O_DIRECTORY also ENOTDIR.
 _IS_A_LINK = (errno.ELOOP, errno.ENOTDIR)
+
+_LINK = "is a symbolic link"
 
 
 class ConfinedFileSystem(LocalFileSystem):
@@ -54,7 +56,10 @@ class ConfinedFileSystem(LocalFileSystem):
         clean = normalise(path)
         if clean == self._root or not clean.startswith(self._prefix):
             return []
-        return [require_safe_name(name, what="path") for name in clean[len(self._prefix) :].split(SEPARATOR)]
+        names = clean[len(self._prefix) :].split(SEPARATOR)
+        if b".." in names:
+            raise _leads_out(path, "has two dots in it")
+        return names
 
     @contextlib.contextmanager
     def _links_refused(self, names: t.Sequence[bytes], directory: int) -> t.Iterator[None]:
@@ -62,7 +67,7 @@ class ConfinedFileSystem(LocalFileSystem):
             yield
         except OSError as exc:
             if exc.errno in _IS_A_LINK and _is_link(names[-1], directory):
-                raise _leads_out(self._prefix + SEPARATOR.join(names)) from exc
+                raise _leads_out(self._prefix + SEPARATOR.join(names), _LINK) from exc
             raise
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
@@ -70,7 +75,7 @@ class ConfinedFileSystem(LocalFileSystem):
         names = self._names_below(path)
         found = super().attributes(path, follow=follow and not names)
         if names and follow and found.kind == "link":
-            raise _leads_out(path)
+            raise _leads_out(path, _LINK)
         return found
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
@@ -118,10 +123,10 @@ def _is_link(name: bytes, directory: int) -> bool:
     return False
 
 
-def _leads_out(path: bytes) -> InputError:
+def _leads_out(path: bytes, why: str) -> InputError:
     return InputError(
         "unsafe_path",
-        f"{shown(path)} is a symbolic link, and none is followed inside a directory that is copied",
-        remedy="Remove the link, or name the directory that it leads to.",
+        f"{shown(path)} {why}, which could lead out of the directory that is copied",
+        remedy="Nothing is followed in there. Remove the link, or name the directory that it leads to.",
         path=path,
     )

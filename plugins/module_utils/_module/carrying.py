@@ -9,11 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._engine.pace import Pace
 from .._engine.source import Ends
 from .._engine.tree import is_there, leading_directories, make_directory
 from .._errors import BackhaulError, LinkError
 from .._filesystem import FileSystem
 from .._model import Endpoint
+from .._options import read_rate_limit
 from .._rules.paths import split
 from .._rules.retry import RetryPolicy
 from . import results
@@ -46,7 +48,10 @@ def carry(
     directories = Carpenter(ends, retries, request.check_mode).prepare(load)
     progress = together(load.endpoint.label, load.top, load.jobs)
     lanes = min(MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
-    couriers = [Courier(OnLane(ends, lane), source, retries, request.check_mode, progress) for lane in range(lanes)]
+    pace = Pace(read_rate_limit(request.params))
+    couriers = [
+        Courier(OnLane(ends, lane), source, retries, request.check_mode, progress, pace) for lane in range(lanes)
+    ]
     return directories, run_jobs(load.jobs, [around(courier) for courier in couriers])
 
 

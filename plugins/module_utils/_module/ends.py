@@ -14,25 +14,26 @@ from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._interruption import acquire
 from .._local.filesystem import LocalFileSystem
-from .._model import ConnectionReport, Endpoint
+from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._ssh.connect import Connection, connect
 
 
 class _Line:
     """One connection to an endpoint and the sessions on it; closed as a whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self.closing = contextlib.ExitStack()
         self.connection: Connection | None = None
 
     def open(self, endpoint: Endpoint, reports: list[ConnectionReport]) -> FileSystem:
-        """Connect, and return the first session."""
+        """Connect, and return the first session on the connection."""
         if endpoint.local:
             return LocalFileSystem()
         with contextlib.ExitStack() as undo:
             self.connection = undo.enter_context(connect(endpoint))
             reports.append(self.connection.report)
-            files = undo.enter_context(self.connection.file_system())
+            files = undo.enter_context(self.connection.file_system(self._resources))
             self.closing = undo.pop_all()
             return files
 
@@ -41,7 +42,7 @@ class _Line:
         if self.connection is None:
             return LocalFileSystem()
         try:
-            return self.closing.enter_context(self.connection.file_system())
+            return self.closing.enter_context(self.connection.file_system(self._resources))
         except BackhaulError:
             return None
 
@@ -54,7 +55,8 @@ class Ends:
     lane uses, so that asking again connects anew. ``reports`` are those of every connection that was made.
     """
 
-    def __init__(self, reports: list[ConnectionReport] | None = None) -> None:
+    def __init__(self, reports: list[ConnectionReport] | None = None, resources: Resources = USUAL_RESOURCES) -> None:
+        self._resources = resources
         self._open: dict[tuple[Endpoint, int], tuple[FileSystem, _Line]] = {}
         self._connecting: dict[Endpoint, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -90,7 +92,7 @@ class Ends:
             files = line.another()
             if files is not None:
                 return files, line
-        line = _Line()
+        line = _Line(self._resources)
         return line.open(endpoint, self.reports), line
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from .._engine.source import Ends as OpenedEnds
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
-from .._options import get_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .._options import (
+    get_spec,
+    read_endpoint,
+    read_path,
+    read_relay_options,
+    read_resources,
+    read_retries,
+    read_sources,
+)
 from .._rules.retry import RetryPolicy
 from .answers import answer
 from .boundary import Answer, Request, serve
@@ -36,7 +44,7 @@ def get(request: Request) -> Answer:
     retries, options = read_retries(params), read_relay_options(params)
     owner = read_ownership(params["owner"], params["group"])
     wish = Wish(read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), HERE, options)
-    with Ends(request.reports) as ends:
+    with Ends(request.reports, read_resources(params)) as ends:
         load = _load(ends, endpoint, wish, retries)
         # From here on nothing that is at the destination can lead out of it.
         files = ConfinedFileSystem(load.top)

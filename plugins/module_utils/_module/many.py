@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import threading
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._engine.crew import work_together
+from .._engine.pace import Pace, unlimited
 from .._engine.run import Relay
 from .._engine.shipment import Destination
 from .._engine.source import Ends
@@ -66,6 +67,7 @@ class Courier:
     retries: RetryPolicy
     check_mode: bool
     progress: Progress | None = None
+    pace: Pace = field(default_factory=unlimited)
 
     def __call__(self, job: FileJob) -> Report:
         """Plan or carry out one job; its failure harms no other."""
@@ -83,6 +85,7 @@ class Courier:
             retries=self.retries,
             chance=CHANCE,
             watch=watched,
+            pace=self.pace,
         )
         if self.check_mode:
             return planned(job.destination, relay.plan(job.destination), relay.source)

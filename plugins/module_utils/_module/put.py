@@ -12,7 +12,14 @@ from .._filesystem import FileSystem
 from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
 from .._model import Endpoint
-from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .._options import (
+    put_spec,
+    read_endpoint,
+    read_path,
+    read_relay_options,
+    read_retries,
+    read_sources,
+)
 from .._rules.paths import normalise
 from .answers import answer
 from .boundary import Answer, Request, serve

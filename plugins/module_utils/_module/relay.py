@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._engine.pace import Pace
 from .._engine.run import Relay
 from .._engine.shipment import Destination, Following
 from .._errors import BackhaulError, InputError, shown
@@ -18,6 +19,7 @@ from .._options import (
     read_path,
     read_rate_limit,
     read_relay_options,
+    read_resources,
     read_retries,
     route_spec,
     source_spec,
@@ -44,7 +46,8 @@ def relay(request: Request) -> Answer:
     endpoint = read_endpoint(params["source"], role="source")
     destinations = _destinations(params["destinations"])
     needed = _needed(params["min_success"], len(destinations))
-    with Ends(request.reports) as ends:
+    resources = read_resources(params, destinations=len(destinations))
+    with Ends(request.reports, resources) as ends:
         job = Relay(
             ends,
             endpoint,
@@ -53,7 +56,8 @@ def relay(request: Request) -> Answer:
             retries=read_retries(params),
             chance=CHANCE,
             watch=watched,
-            bytes_per_second=read_rate_limit(params),
+            pace=Pace(read_rate_limit(params)),
+            lag_bytes=resources.memory_bytes * len(destinations) // 4,
         )
         source = job.source
         reports = _each(request, job, destinations)

@@ -20,7 +20,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Step,
 )
 
-VALUES = [cls for cls in vars(_model).values() if dataclasses.is_dataclass(cls)]
+VALUES = [cls for cls in vars(_model).values() if isinstance(cls, type) and dataclasses.is_dataclass(cls)]
 
 
 @pytest.mark.parametrize("cls", VALUES, ids=lambda cls: str(cls.__name__))
