@@ -1,0 +1,40 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sources and destinations."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+from itertools import count
+
+import pytest
+
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
+
+from .scene import Place
+
+Placed = t.Callable[[Server], Place]
+_numbers = count()
+
+
+@pytest.fixture
+def placed() -> t.Iterator[Placed]:
+    """Make a folder on a server and put a proxy before it."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server: Server) -> Place:
+            folder = server.root / f"relay-{os.getpid()}-{next(_numbers)}"
+            folder.mkdir()
+            os.chown(folder, server.root.stat().st_uid, server.root.stat().st_gid)
+            return Place(server, stack.enter_context(Proxy(server)), folder)
+
+        yield make
+
+
+@pytest.fixture
+def source(placed: Placed, lab: SharedLab) -> Place:
+    """A source whose server has a shell, and so can hash."""
+    return placed(lab.openssh())

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Relays between real servers, without Ansible around them."""
+
+from __future__ import annotations
+
+import os
+import random
+import typing as t
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination, Following
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
+    USUAL_RESOURCES,
+    Outcome,
+    RelayOptions,
+    Resources,
+    Timeouts,
+)
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import CHANCE
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
+
+MIB = 1024 * 1024
+PATIENCE = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)
+Result = t.Union[Outcome, BackhaulError]
+
+
+@dataclass
+class Place:
+    """A folder on a server, and a proxy on the way to it."""
+
+    server: Server
+    proxy: Proxy
+    folder: Path
+    timeouts: Timeouts = PATIENCE
+
+    def destination(self, name: str = "copy") -> Destination:
+        """Return a place for a copy, reached through the proxy."""
+        endpoint = replace(self.proxy.endpoint("destination"), timeouts=self.timeouts)
+        return Destination(endpoint, self.server.remote_bytes(self.folder / name))
+
+    def content(self, name: str = "copy") -> bytes | None:
+        """Return the copy's content; None when there is none."""
+        path = self.folder / name
+        return path.read_bytes() if path.exists() else None
+
+    def drafts(self) -> list[Path]:
+        """Return what has a temporary name of ours."""
+        return sorted(self.folder.glob(".backhaul-*"))
+
+    def draft_bytes(self) -> int:
+        """Return how much is in the only draft; 0 without one."""
+        return sum(path.stat().st_size for path in self.drafts())
+
+
+@dataclass
+class Report:
+    """What came of a run: a result per destination, and what it took."""
+
+    results: list[Result]
+    bytes_read: int
+    connections: int
+    finished: list[int] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes, of which each must be a success."""
+        for result in self.results:
+            assert isinstance(result, Outcome), result
+        return t.cast("list[Outcome]", self.results)
+
+
+def run(
+    source: Place,
+    *places: Place,
+    retries: int = 0,
+    resources: Resources = USUAL_RESOURCES,
+    name: str = "backup",
+    **options: t.Any,
+) -> Report:
+    """Relay a file of the source's folder, as a task of its own."""
+    endpoint = replace(source.proxy.endpoint("source"), timeouts=source.timeouts)
+    found: dict[int, Result] = {}
+    finished: list[int] = []
+    policy = RetryPolicy(retries=retries, base_seconds=0.1)
+    with Ends(resources=resources) as ends:
+        path = source.server.remote_bytes(source.folder / name)
+        relay = Relay(ends, endpoint, path, options=RelayOptions(**options), retries=policy, chance=CHANCE)
+
+        def done(number: int, result: t.Any) -> None:
+            finished.append(number)
+            found[number] = result if isinstance(result, BackhaulError) else result[1]
+
+        if len(places) == 1:
+            try:
+                done(0, relay.carry_out(places[0].destination(), progress=lambda _count: None))
+            except BackhaulError as exc:
+                done(0, exc)
+        else:
+            relay.carry_out_all([place.destination() for place in places], lambda _destination: Following(), done)
+        return Report([found[n] for n in range(len(places))], relay.bytes_read, len(ends.reports), finished)
+
+
+def random_content(size: int) -> bytes:
+    """Return bytes that no two runs share and that compress to nothing."""
+    return random.Random(os.urandom(8)).randbytes(size)
