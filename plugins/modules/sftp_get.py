@@ -253,7 +253,7 @@ passed_over:
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
-          V(suspicious_name) for names that must not be used.
+          V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
       type: str
       returned: always
     message:

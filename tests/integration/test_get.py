@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.lab import Proxy, start_asyncssh
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab, start_asyncssh
 
 from .controller import Place, Site, Vars, eventually, get
 
@@ -180,7 +180,7 @@ def test_what_was_done_before_a_lost_server_still_counts(site: Site, slow: tuple
     proxy.downstream.throttle(200_000)
     task = get("get", src=place.path(), dest="tree", create_directories=True, retries=1, retry_delay="0.1s")
     with site.playing(task, hosts="slow") as running:
-        eventually(lambda: (site.folder / "tree" / "a").exists())
+        eventually((site.folder / "tree" / "a").exists)
         proxy.refusing = True
         proxy.cut()
         running.wait()
@@ -206,3 +206,16 @@ def test_copies_get_the_owner_that_is_asked_for(site: Site, store: Place) -> Non
     os.chown(site.folder / "a", 0, 0)
     third = site.play(task, hosts="store", arguments=["--diff"])
     assert [entry["attributes_changed"] for entry in third.succeeded("get")["files"]] == [["owner", "group"], [], []]
+
+
+def test_a_directory_that_may_not_be_listed_harms_no_other(site: Site, lab: SharedLab) -> None:
+    place = site.add("guest", lab.openssh(variant="internal", account="nobody"))
+    _planted(place)
+    place.local("closed").mkdir(mode=0o700)
+    run = site.play(get("get", src=place.path(), dest="tree", create_directories=True), hosts="guest")
+    error = run.failure("get")
+    assert (error["code"], error["host"], error["role"]) == ("permission_denied", "guest", "source")
+    assert _contents(site.folder / "tree") == _TREE
+    assert [(entry["path"], entry["reason"]) for entry in run["get"]["passed_over"]] == [
+        (place.path("closed"), "unreadable")
+    ]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import InputError, RemoteError
+from .._errors import BackhaulError, InputError, RemoteError
 from .._filesystem import FileSystem
-from .._model import RemoteFile
+from .._model import Attributes, DirectoryEntry, RemoteFile
 from .._rules.layout import below
 from .._rules.names import is_ours
 from .._rules.paths import normalise, split
@@ -20,37 +20,58 @@ from .walk import walk
 
 # A million results are more than anybody reads, or than Ansible carries.
 MAX_FILES = 1_000_000
-SUSPICIOUS = "suspicious_name"
+SUSPICIOUS, UNREADABLE = "suspicious_name", "unreadable"
 
 
 @dataclass(frozen=True)
 class Tree:
     """What is in a directory: paths relative to it, in the order of their names, directories before what they hold.
 
-    ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, and names that must
-    not be used.
+    ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, names that must not
+    be used, and directories that could not be listed, whose ``errors`` are there as well.
     """
 
     directories: tuple[bytes, ...]
     files: tuple[RemoteFile, ...]
     passed_over: tuple[Skipped, ...]
+    errors: tuple[BackhaulError, ...] = ()
 
 
 def read_tree(files: FileSystem, top: bytes) -> Tree:
     """Return everything below ``top``; nothing is followed, and no name is believed.
 
-    A directory that cannot be listed is an error, like a tree too big to be true: nobody could tell what is missing.
+    A tree that is too big to be true is an error, and so is a ``top`` that cannot be listed.
     """
-    collected = _Collected(top)
-    walk(files, normalise(top), collected, depth=None)
+    collected = _Collected(normalise(top))
+    walk(_Forgiving(files, collected), collected.top, collected, depth=None)
     return collected.tree()
+
+
+class _Forgiving:
+    """Lists directories, and lets one of them fail without harm to the others."""
+
+    def __init__(self, files: FileSystem, collected: _Collected) -> None:
+        self._files = files
+        self._collected = collected
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        try:
+            yield from self._files.entries(path)
+        except RemoteError as exc:
+            if path == self._collected.top or exc.code == "protocol_violation":
+                raise
+            self._collected.refuse(path, exc)
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        return self._files.attributes(path, follow=follow)
 
 
 class _Collected:
     """What a walk has found so far."""
 
     def __init__(self, top: bytes) -> None:
-        self._top = top
+        self.top = top
+        self._errors: list[BackhaulError] = []
         self._found: dict[bytes, RemoteFile] = {}
         self._passed_over: list[Skipped] = []
 
@@ -60,7 +81,13 @@ class _Collected:
             directories=tuple(path for path, file in ordered if file.attributes.kind == "directory"),
             files=tuple(RemoteFile(path, file.attributes) for path, file in ordered if file.attributes.kind == "file"),
             passed_over=tuple(sorted(self._passed_over, key=lambda skipped: skipped.path)),
+            errors=tuple(self._errors),
         )
+
+    def refuse(self, directory: bytes, error: BackhaulError) -> None:
+        """Take note of a directory that cannot be listed, or not to its end."""
+        self._errors.append(error.located(path=directory))
+        self.skip(directory, UNREADABLE, "it cannot be listed")
 
     def lacks(self, file: RemoteFile) -> t.Sequence[str]:
         return ("mode",) if file.attributes.kind == "unknown" else ()
@@ -75,11 +102,11 @@ class _Collected:
                 "protocol_violation",
                 f"the server lists more than {MAX_FILES} files",
                 remedy="Copy the directories in it one by one.",
-                path=self._top,
+                path=self.top,
             )
 
     def offer(self, file: RemoteFile) -> None:
-        path, kind = below(self._top, file.path), file.attributes.kind
+        path, kind = below(self.top, file.path), file.attributes.kind
         if path in self._found:
             self.skip(file.path, SUSPICIOUS, "the server listed this name twice")
         elif is_ours(file.name):

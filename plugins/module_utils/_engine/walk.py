@@ -20,6 +20,16 @@ MAX_DEPTH = 64
 MAX_DIRECTORIES = 100_000
 
 
+class Listing(t.Protocol):
+    """What walking needs of a file system."""
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        """Yield a directory's entries."""
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        """Return what is at ``path``."""
+
+
 class Collector(t.Protocol):
     """Whoever wants to hear of everything in a tree: the selector of a search, or a list of what to copy."""
 
@@ -33,7 +43,7 @@ class Collector(t.Protocol):
         """Take note of what must not become part of a path."""
 
 
-def walk(files: FileSystem, top: bytes, selector: Collector, *, depth: int | None) -> None:
+def walk(files: Listing, top: bytes, selector: Collector, *, depth: int | None) -> None:
     """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself, None all there is.
 
     Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself, and
@@ -62,7 +72,7 @@ def _endless(path: bytes, what: str) -> RemoteError:
     )
 
 
-def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
+def _offer(files: Listing, directory: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
     """Offer one entry; return its path when it is a directory."""
     reason = suspicion(entry.name)
     if reason:
@@ -78,7 +88,7 @@ def _offer(files: FileSystem, directory: bytes, entry: DirectoryEntry, selector:
     return file.path if file.attributes.kind == "directory" else None
 
 
-def _asked_again(files: FileSystem, file: RemoteFile) -> Attributes | None:
+def _asked_again(files: Listing, file: RemoteFile) -> Attributes | None:
     """LSTAT what the listing left out; None for a file that is gone by now, the same for one that is closed to us."""
     try:
         return files.attributes(file.path, follow=False)

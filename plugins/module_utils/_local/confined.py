@@ -85,11 +85,12 @@ class ConfinedFileSystem(LocalFileSystem):
             yield from super().entries(path)
             return
         with contextlib.ExitStack() as opened:
-            with refusals("list", path), self._held(path) as (name, directory):
-                with self._links_refused(names, t.cast(int, directory)):
-                    descriptor = _opened(opened, name, _LISTING, directory)
-                listing = os.scandir(descriptor)
-            yield from listed(listing, path)
+            yield from listed(os.scandir(self._opened_to_list(opened, path, names)), path)
+
+    def _opened_to_list(self, opened: contextlib.ExitStack, path: bytes, names: t.Sequence[bytes]) -> int:
+        with refusals("list", path), self._held(path) as (name, directory):
+            with self._links_refused(names, t.cast(int, directory)):
+                return _opened(opened, name, _LISTING, directory)
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None; below the root, of a regular file that can be read."""

@@ -21,7 +21,7 @@ from .reports import Report
 def answer(request: Request, load: Load, *, directories: t.Sequence[Report], reports: t.Sequence[Report]) -> Answer:
     """Return the result of a task: every file with what became of it; it fails when any of them did."""
     everything = [*directories, *reports]
-    errors = [report.error for report in everything if report.error is not None]
+    errors = [*load.errors, *(report.error for report in everything if report.error is not None)]
     counts = collections.Counter(report.entry["state"] for report in reports)
     result: results.Json = {
         "changed": any(report.entry["changed"] for report in everything),

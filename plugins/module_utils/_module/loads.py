@@ -68,6 +68,7 @@ def load_tree(files: FileSystem, wish: Wish) -> Load:
         may_create=wish.options.create_directories,
         jobs=jobs,
         passed_over=tree.passed_over,
+        errors=tree.errors,
     )
 
 

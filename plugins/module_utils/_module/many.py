@@ -45,6 +45,7 @@ class Load:
     """All that a task copies to an endpoint: directories, each before those in it, then the files in any order.
 
     ``top`` is the directory that everything goes into. With ``may_create`` it, and what leads to it, may be made.
+    ``errors`` are why some of ``passed_over`` is not copied, and fail the task in the end.
     """
 
     endpoint: Endpoint
@@ -53,6 +54,7 @@ class Load:
     may_create: bool = False
     jobs: tuple[FileJob, ...] = ()
     passed_over: tuple[Skipped, ...] = ()
+    errors: tuple[BackhaulError, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.tree import 
     make_directory,
     read_tree,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, DirectoryEntry
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFiles, MemoryServer
 
@@ -89,12 +89,33 @@ def test_what_the_listing_does_not_tell_is_asked_for() -> None:
     assert [file.attributes.kind for file in read_tree(files, b"/t").files] == ["file"]
 
 
-def test_a_directory_that_cannot_be_listed_is_an_error() -> None:
-    made = server()
-    made.on_call = lambda name, path: made.wrong.update({name: "permission_denied"} if path == b"/t/b/c" else {})
+class Closed(MemoryFiles):
+    """Lists everything but one directory, which it lists in part."""
+
+    def __init__(self, closed: bytes, code: str = "permission_denied") -> None:
+        super().__init__(server())
+        self._closed, self._code = closed, code
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        for entry in super().entries(path):
+            yield entry
+            if path == self._closed:
+                raise RemoteError(self._code, "closed", path=path)
+
+
+def test_a_directory_that_cannot_be_listed_harms_no_other_and_is_an_error() -> None:
+    tree = read_tree(Closed(b"/t/b"), b"/t")
+    # What was listed before the refusal is there: the directory c, and what is in it.
+    assert [file.path for file in tree.files] == [b"a", b"b/c/z", b"b.x"]
+    assert [(skipped.path, skipped.reason) for skipped in tree.passed_over] == [(b"/t/b", reading.UNREADABLE)]
+    assert [(error.code, error.path) for error in tree.errors] == [("permission_denied", b"/t/b")]
+
+
+@pytest.mark.parametrize(("closed", "code"), [(b"/t", "permission_denied"), (b"/t/b", "protocol_violation")])
+def test_a_top_that_cannot_be_listed_or_a_broken_server_is_the_end(closed: bytes, code: str) -> None:
     with pytest.raises(BackhaulError) as caught:
-        read_tree(MemoryFiles(made), b"/t")
-    assert caught.value.code == "permission_denied"
+        read_tree(Closed(closed, code), b"/t")
+    assert caught.value.code == code
 
 
 def test_a_tree_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

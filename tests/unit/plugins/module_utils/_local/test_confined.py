@@ -53,7 +53,7 @@ def test_it_is_a_file_system_like_any_other(top: Path) -> None:
     assert caught.value.code == "already_exists"
     confined.remove(path(top, "a/b/y"))
     confined.remove_directory(path(top, "a/new"))
-    assert sorted(name for _, folders, names in os.walk(top) for name in (*folders, *names)) == ["a", "b"]
+    assert sorted(name for _top, folders, names in os.walk(top) for name in (*folders, *names)) == ["a", "b"]
 
 
 ACTIONS: dict[str, t.Callable[[ConfinedFileSystem, bytes], object]] = {

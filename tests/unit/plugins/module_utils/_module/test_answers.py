@@ -60,6 +60,14 @@ def test_names_that_were_refused_fail_the_task_and_links_are_a_warning(reason: s
         assert "\x1b" not in found.error.message
 
 
+def test_a_directory_that_could_not_be_listed_fails_the_task() -> None:
+    error = RemoteError("permission_denied", "closed")
+    load = Load(DESTINATION, b"/out", passed_over=(Skipped(b"/in/x", "unreadable", "why"),), errors=(error,))
+    found = answer(Request({}, False, False), load, directories=[], reports=[report("created"), report("created")])
+    assert found.error is error
+    assert (error.details["failed"], error.details["succeeded"]) == (0, 2)
+
+
 def test_what_was_not_applied_is_a_warning_for_all_files_together() -> None:
     found = answered(report("created", not_applied=["mode", "fsync"]), report("created", not_applied=["mode"]))
     assert list(found.warnings) == ["destination: mode was not accepted for 2 of 2 files"]
