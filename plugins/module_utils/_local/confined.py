@@ -88,9 +88,8 @@ class ConfinedFileSystem(LocalFileSystem):
             yield from listed(os.scandir(self._opened_to_list(opened, path, names)), path)
 
     def _opened_to_list(self, opened: contextlib.ExitStack, path: bytes, names: t.Sequence[bytes]) -> int:
-        with refusals("list", path), self._held(path) as (name, directory):
-            with self._links_refused(names, t.cast(int, directory)):
-                return _opened(opened, name, _LISTING, directory)
+        with refusals("list", path), self._held(path) as held, self._links_refused(names, t.cast(int, held[1])):
+            return _opened(opened, held[0], _LISTING, held[1])
 
     def set_attributes(self, path: bytes, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None; below the root, of a regular file that can be read."""

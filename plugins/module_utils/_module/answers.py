@@ -11,6 +11,7 @@ import typing as t
 
 from .._engine.tree import SUSPICIOUS
 from .._errors import BackhaulError, SelectionError, shown
+from .._model import Endpoint
 from .._rules.selection_model import Skipped
 from . import results
 from .boundary import Answer, Request
@@ -18,10 +19,13 @@ from .many import Load
 from .reports import Report
 
 
-def answer(request: Request, load: Load, *, directories: t.Sequence[Report], reports: t.Sequence[Report]) -> Answer:
+def answer(
+    request: Request, source: Endpoint, load: Load, *, directories: t.Sequence[Report], reports: t.Sequence[Report]
+) -> Answer:
     """Return the result of a task: every file with what became of it; it fails when any of them did."""
     everything = [*directories, *reports]
-    errors = [*load.errors, *(report.error for report in everything if report.error is not None)]
+    errors = [error.located(role=source.role, host=source.label) for error in load.errors]
+    errors += [report.error for report in everything if report.error is not None]
     counts = collections.Counter(report.entry["state"] for report in reports)
     result: results.Json = {
         "changed": any(report.entry["changed"] for report in everything),
@@ -36,12 +40,11 @@ def answer(request: Request, load: Load, *, directories: t.Sequence[Report], rep
         result["diff"] = [report.diff for report in everything if report.diff]
     if errors and len(reports) > 1:
         errors[0].details.update(failed=counts["failed"], succeeded=len(reports) - counts["failed"])
-    suspect = _suspect(load.passed_over)
-    error = errors[0] if errors else suspect
+    error = errors[0] if errors else _suspect(load.passed_over, source)
     return Answer(result, error=error, warnings=tuple(_warnings(request, load, reports)))
 
 
-def _suspect(passed_over: t.Sequence[Skipped]) -> BackhaulError | None:
+def _suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError | None:
     """Return the error for names that were not used: a copy without them is not what was asked for."""
     names = [skipped for skipped in passed_over if skipped.reason == SUSPICIOUS]
     if not names:
@@ -50,6 +53,8 @@ def _suspect(passed_over: t.Sequence[Skipped]) -> BackhaulError | None:
         "suspicious",
         f"{len(names)} names in the source were refused, the first is {shown(names[0].path)}: {names[0].text}",
         remedy="All other files were copied. Rename those that are listed in passed_over, or distrust the server.",
+        role=source.role,
+        host=source.label,
         path=names[0].path,
     )
 

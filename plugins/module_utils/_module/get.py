@@ -56,7 +56,7 @@ def get(request: Request) -> Answer:
             retries=retries,
             around=lambda work: Owning(work, files, owner, request.check_mode),
         )
-    return answer(request, load, directories=directories, reports=reports)
+    return answer(request, endpoint, load, directories=directories, reports=reports)
 
 
 def _load(ends: OpenedEnds, endpoint: Endpoint, wish: Wish, retries: RetryPolicy) -> Load:

@@ -58,7 +58,8 @@ class Owning:
         try:
             return self._owned(report) if is_there else report
         except BackhaulError as exc:
-            return failure(job, exc)
+            here = job.destination.endpoint
+            return failure(job, exc.located(role=here.role, host=here.label))
 
     def _owned(self, report: Report) -> Report:
         path = _path(report.entry)

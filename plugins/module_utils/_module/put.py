@@ -50,7 +50,7 @@ def put(request: Request) -> Answer:
         files, load = _load(wish)
         load = replace(load, jobs=tuple(_substituted(job, instead) for job in load.jobs))
         directories, reports = carry(request, Overlay(ends, HERE, files), HERE, load, retries=retries)
-    return answer(request, load, directories=directories, reports=reports)
+    return answer(request, HERE, load, directories=directories, reports=reports)
 
 
 def _load(wish: Wish) -> tuple[FileSystem, Load]:

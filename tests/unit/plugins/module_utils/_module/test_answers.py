@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary imp
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import Load
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import NOTHING_DONE, Report
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection_model import Skipped
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE
 
 
 def report(state: str, *, error: RemoteError | None = None, **more: t.Any) -> Report:
@@ -25,7 +25,7 @@ def report(state: str, *, error: RemoteError | None = None, **more: t.Any) -> Re
 
 def answered(*reports: Report, directories: t.Sequence[Report] = (), passed_over: t.Sequence[Skipped] = ()) -> Answer:
     load = Load(DESTINATION, b"/out", passed_over=tuple(passed_over))
-    return answer(Request({}, False, True), load, directories=directories, reports=reports)
+    return answer(Request({}, False, True), SOURCE, load, directories=directories, reports=reports)
 
 
 def test_what_is_the_same_for_all_is_counted() -> None:
@@ -56,15 +56,18 @@ def test_names_that_were_refused_fail_the_task_and_links_are_a_warning(reason: s
     assert (found.error is not None, len(found.warnings)) == (fails, warns)
     assert found.result["passed_over"] == [{"path": "/in/\x1b", "reason": reason, "message": "why"}]
     if found.error is not None:
-        assert found.error.code == "suspicious"
+        assert (found.error.code, found.error.host) == ("suspicious", "source")
         assert "\x1b" not in found.error.message
 
 
 def test_a_directory_that_could_not_be_listed_fails_the_task() -> None:
     error = RemoteError("permission_denied", "closed")
     load = Load(DESTINATION, b"/out", passed_over=(Skipped(b"/in/x", "unreadable", "why"),), errors=(error,))
-    found = answer(Request({}, False, False), load, directories=[], reports=[report("created"), report("created")])
+    found = answer(
+        Request({}, False, False), SOURCE, load, directories=[], reports=[report("created"), report("created")]
+    )
     assert found.error is error
+    assert (error.role, error.host) == ("source", "source")
     assert (error.details["failed"], error.details["succeeded"]) == (0, 2)
 
 
