@@ -40,6 +40,7 @@ class SftpReader:
         self._block_bytes = block_bytes
         self._ahead_bytes = ahead_bytes
         self._stall_seconds = stall_seconds
+        self._seen_bytes: int | None = None
         self._closed = False
 
     def __enter__(self) -> SftpReader:
@@ -54,12 +55,16 @@ class SftpReader:
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
         with about(self._path):
-            return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+            found = self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+        self._seen_bytes = found.size
+        return found
 
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[memoryview]:
         """Yield the content in order; see the port."""
         end = None if length is None else offset + length
-        likely_end = (self.attributes().size or 0) if end is None else end
+        if end is None and self._seen_bytes is None:
+            self.attributes()
+        likely_end = (self._seen_bytes or 0) if end is None else end
         with about(self._path):
             yield from self._read_ahead(offset, end=end, likely_end=likely_end)
 

@@ -46,8 +46,7 @@ class Streams:
     """The sessions beside the first one; opened in the background once they are wanted, and kept for the next file.
 
     ``fixed`` is the number of channels that the user asked for, the first one included; None lets the link decide. A
-    server that allows fewer than are wanted is asked only once, and one of those that it allows is given back: whoever
-    runs a command on the same connection needs it.
+    server that allows fewer than are wanted is not asked again.
     """
 
     def __init__(self, first: Session, open_another: t.Callable[[], Session] | None, *, fixed: int | None) -> None:
@@ -55,9 +54,6 @@ class Streams:
         self._open_another = open_another
         self._fixed = fixed
         self._lock = threading.Lock()
-        self._opened: list[Session] = []
-        self._under_way = 0
-        self._refused = False
         self._usable: list[Session] = []
         self._asked = False
 
@@ -69,7 +65,6 @@ class Streams:
         if count < 1:
             return
         self._asked = True
-        self._under_way = count
         for _number in range(count):
             threading.Thread(target=self._open, args=(self._open_another,), daemon=True).start()
 
@@ -105,31 +100,19 @@ class Streams:
         """Close all of them, and open no more; never raises."""
         with self._lock:
             self._open_another = None
-            closing, self._usable = self._usable + self._opened, []
-            self._opened = []
+            closing, self._usable = self._usable, []
         for session in closing:
             session.close()
 
     def _open(self, open_another: t.Callable[[], Session]) -> None:
-        """Open one session, and hand all of them over when the last is decided (in a thread of its own)."""
-        session: Session | None = None
+        """Open one session, unless the server refuses: that is no error (in a thread of its own)."""
         try:
             session = open_another()
-        except BackhaulError:  # a server that allows no more is no error: the file is written over what there is
-            self._refused = True
-        finally:
-            with self._lock:
-                self._under_way -= 1
-                self._opened += [] if session is None else [session]
-                spare = self._decided() if self._under_way == 0 else []
-            for surplus in spare:
-                surplus.close()
-
-    def _decided(self) -> list[Session]:
-        """Make the opened sessions usable, and return those that are to be closed."""
-        opened, self._opened = self._opened, []
-        if self._open_another is None:
-            return opened
-        kept = opened[1:] if self._refused else opened
-        self._usable = kept
-        return opened[: len(opened) - len(kept)]
+        except BackhaulError:
+            return
+        with self._lock:
+            too_late = self._open_another is None
+            if not too_late:
+                self._usable.append(session)
+        if too_late:
+            session.close()

@@ -154,3 +154,19 @@ def test_a_close_that_is_refused_is_raised_unless_something_worse_is_on_its_way(
         read_all(server)
     with pytest.raises(ValueError, match="worse"), file_system(server).open_reader(b"/a"):
         raise ValueError("worse")
+
+
+def test_the_size_is_asked_for_once() -> None:
+    server = small_blocks({b"/a": CONTENT})
+    with file_system(server).open_reader(b"/a") as reader:
+        assert reader.attributes().size == len(CONTENT)
+        assert b"".join(map(bytes, reader.blocks())) == CONTENT
+    assert server.kinds().count(fake_sftp.FSTAT) == 1
+
+
+def test_a_file_that_grew_since_its_size_was_asked_for_is_read_to_its_end() -> None:
+    server = small_blocks({b"/a": CONTENT[:3000]})
+    with file_system(server).open_reader(b"/a") as reader:
+        reader.attributes()
+        server.files[b"/a"].content += CONTENT[3000:]
+        assert b"".join(map(bytes, reader.blocks())) == CONTENT
