@@ -58,6 +58,8 @@ HAS_TIMES = 0x08
 HAS_EXTENDED = 0x80000000
 KNOWN_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES | HAS_EXTENDED
 
+_USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
+
 # Status codes: 0 to 8 are draft-02 section 7; the rest is what servers send all the same, from draft-13 section 9.1.
 STATUS_OK = 0
 STATUS_EOF = 1
@@ -74,6 +76,11 @@ STATUS_CODES = {
     15: "no_space",
 }
 
+# The fields behind the flags of ATTRS, for each combination of them.
+_FIELDS_OF_FLAG = ((HAS_SIZE, "Q"), (HAS_OWNER, "II"), (HAS_PERMISSIONS, "I"), (HAS_TIMES, "II"))
+_LAYOUTS = tuple(
+    struct.Struct(">" + "".join(fields for flag, fields in _FIELDS_OF_FLAG if flags & flag)) for flags in range(16)
+)
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
 _HEAD = struct.Struct(">IBI")
@@ -152,6 +159,12 @@ def violation(what: str) -> RemoteError:
     )
 
 
+def _spread(flags: int, values: tuple[int, ...]) -> list[int | None]:
+    """Put the fields of ATTRS in their places, with None for those that were not sent."""
+    rest = iter(values)
+    return [next(rest) if flags & flag else None for flag, fields in _FIELDS_OF_FLAG for _field in fields]
+
+
 class Unpacker:
     """Read the fields of one packet in order; reading past its end is a protocol violation."""
 
@@ -208,15 +221,17 @@ class Unpacker:
         flags = self.uint32()
         if flags & ~KNOWN_FLAGS:
             raise violation(f"attributes with unknown flags {flags:#x}")
-        size = self.uint64() if flags & HAS_SIZE else None
-        uid, gid = (self.uint32(), self.uint32()) if flags & HAS_OWNER else (None, None)
-        mode = self.uint32() if flags & HAS_PERMISSIONS else None
-        atime, mtime = (self.uint32(), self.uint32()) if flags & HAS_TIMES else (None, None)
+        layout = _LAYOUTS[flags & 15]
+        values = layout.unpack(self._take(layout.size))
+        if flags & 15 == _USUAL_FLAGS:
+            size, uid, gid, mode, atime, mtime = values
+        else:
+            size, uid, gid, mode, atime, mtime = _spread(flags, values)
         if flags & HAS_EXTENDED:
             for _extension in range(self.uint32()):
                 self.view()
                 self.view()
-        return Attributes(size=size, mode=mode, uid=uid, gid=gid, atime=atime, mtime=mtime)
+        return Attributes(size, mode, uid, gid, atime, mtime)
 
 
 def status_error(code: int, message: bytes) -> RemoteError:
