@@ -79,6 +79,17 @@ def test_a_digest_never_interprets_the_name(plain_subject: Subject, name: bytes,
         assert digest.hexdigest == hashlib.sha256(CONTENT[:length]).hexdigest()
 
 
+@pytest.mark.parametrize("name", AWKWARD_NAMES.values(), ids=AWKWARD_NAMES)
+def test_a_digest_of_a_large_file_never_interprets_the_name(plain_subject: Subject, name: bytes) -> None:
+    path = plain_subject.put(name)
+    os.truncate(plain_subject.local(name), 16 * 1024 * 1024)
+    digest = plain_subject.files.digest(path, algorithm="sha512")
+    assert plain_subject.names() == {name}
+    if plain_subject.case.digest_method is not None:
+        assert digest is not None
+        assert digest.hexdigest == hashlib.sha512(bytes(16 * 1024 * 1024)).hexdigest()
+
+
 def test_a_digest_of_nothing_is_not_found(subject: Subject) -> None:
     try:
         digest = subject.files.digest(subject.path(b"missing"), algorithm="sha256")

@@ -22,6 +22,9 @@ CEILING_BYTES = 255 * 1024
 FLOOR_BYTES = 1024
 
 DIGEST_COMMANDS = {"sha256": "sha256sum", "sha512": "sha512sum"}
+# OpenSSL's SHA-256 takes half the time of sha256sum's on many machines, which pays for being tried on large files.
+QUICK_COMMANDS = {"sha256": "xargs -0 openssl dgst -sha256 -r", "sha512": "xargs -0 openssl dgst -sha512 -r"}
+QUICK_FROM_BYTES = 16 * 1024 * 1024
 _HEX_DIGITS = {"sha256": 64, "sha512": 128}
 _CHECK_BLOCK_BYTES = 16 * 1024
 
@@ -92,6 +95,7 @@ class RemoteDigests:
         # ProFTPD answers check-file though it announces it to nobody who speaks version 3: ask once, then know.
         self._may_extend = policy in ("auto", "extension")
         self._may_command = policy in ("auto", "command") and run_command is not None
+        self._may_be_quick = True
 
     def methods(self) -> tuple[str, ...]:
         """Return the ways that have not failed so far, strongest first."""
@@ -106,7 +110,11 @@ class RemoteDigests:
             if hexdigest is not None:
                 return Digest(algorithm, hexdigest, "check-file")
         if self._may_command and self._run_command is not None:
-            hexdigest = self._command(self._run_command, path, algorithm, length, seconds)
+            hexdigest = None
+            if self._may_be_quick and length is None and size_bytes >= QUICK_FROM_BYTES and path.startswith(b"/"):
+                hexdigest = self._quick_command(self._run_command, path, algorithm, seconds)
+            if hexdigest is None and self._may_command:
+                hexdigest = self._command(self._run_command, path, algorithm, length, seconds)
             if hexdigest is not None:
                 return Digest(algorithm, hexdigest, "command")
         return None
@@ -134,6 +142,25 @@ class RemoteDigests:
         answered = used == algorithm and len(value) * 2 == _HEX_DIGITS[algorithm]
         return value.hex() if answered else None
 
+    def _quick_command(self, run: CommandRunner, path: bytes, algorithm: str, seconds: float) -> str | None:
+        """Run OpenSSL on an absolute path, which it cannot take for an option; None when sha256sum has to be asked."""
+        status, output = self._answer(run, QUICK_COMMANDS[algorithm], path + b"\0", seconds)
+        digest = output[: _HEX_DIGITS[algorithm]]
+        if status == 0 and _HEX.fullmatch(digest) and output[_HEX_DIGITS[algorithm] :] == b" *" + path + b"\n":
+            return digest.decode("ascii")
+        self._may_be_quick = status == 123
+        return None
+
+    def _answer(self, run: CommandRunner, command: str, stdin: bytes, seconds: float) -> tuple[int, bytes]:
+        """Return status and output; a server that runs no commands is not asked again."""
+        try:
+            return run(command, stdin=stdin, timeout_seconds=seconds, limit_bytes=64 * 1024)
+        except LinkError:
+            raise
+        except BackhaulError:
+            self._may_command = False
+            return -1, b""
+
     def _command(
         self, run: CommandRunner, path: bytes, algorithm: str, length: int | None, seconds: float
     ) -> str | None:
@@ -144,13 +171,7 @@ class RemoteDigests:
         else:
             command = f'xargs -0 sh -c \'head -c "$1" -- "$2" | {tool} -b\' _'
             stdin = b"%d\0%s\0" % (length, path)
-        try:
-            status, output = run(command, stdin=stdin, timeout_seconds=seconds, limit_bytes=64 * 1024)
-        except LinkError:
-            raise
-        except BackhaulError:
-            self._may_command = False
-            return None
+        status, output = self._answer(run, command, stdin, seconds)
         found = _DIGEST_LINE.fullmatch(output)
         if status != 0 or not found or len(found[1]) != _HEX_DIGITS[algorithm]:
             # 123: xargs ran the tool, and this one file could not be read (xargs(1)). Anything else is no such shell.
@@ -159,6 +180,7 @@ class RemoteDigests:
         return found[1].decode("ascii")
 
 
+_HEX = re.compile(rb"[0-9a-f]+")
 # One line, exactly: sha256sum puts a backslash in front when it had to escape the name (coreutils manual, md5sum).
 _DIGEST_LINE = re.compile(rb"\\?([0-9a-f]+) [ *][^\n]*\n")
 

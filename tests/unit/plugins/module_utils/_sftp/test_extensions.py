@@ -256,3 +256,64 @@ def test_the_policy_decides_what_may_be_asked(policy: str, methods: tuple[str, .
 def test_the_command_stands_in_for_the_extension() -> None:
     subject, _server = digests(lambda request: status(request.id, 8), Runner((0, LINE)))
     assert ask(subject) == Digest("sha256", SHA256, "command")
+
+
+QUICK_LINE = SHA256.encode() + b" */a b\n"
+LARGE_BYTES = 16 * 1024 * 1024
+
+
+def ask_large(subject: extensions.RemoteDigests, path: bytes = b"/a b", length: int | None = None) -> Digest | None:
+    return subject.digest(path, algorithm="sha256", length=length, size_bytes=LARGE_BYTES)
+
+
+def test_a_large_file_is_hashed_by_openssl_and_its_path_goes_to_the_input() -> None:
+    run = Runner((0, QUICK_LINE))
+    subject, _server = digests(None, run, policy="command")
+    assert ask_large(subject) == Digest("sha256", SHA256, "command")
+    assert run.asked == [("xargs -0 openssl dgst -sha256 -r", b"/a b\0")]
+
+
+def test_a_name_with_a_newline_is_accepted_only_as_it_was_sent() -> None:
+    path = b"/a\nb"
+    subject, _server = digests(None, Runner((0, SHA256.encode() + b" */a\nb\n")), policy="command")
+    assert ask_large(subject, path) == Digest("sha256", SHA256, "command")
+
+
+@pytest.mark.parametrize(
+    ("status_and_output", "asked_again"),
+    [
+        ((127, b""), False),
+        ((126, b""), False),
+        ((1, QUICK_LINE), False),
+        ((123, b""), True),
+        ((0, QUICK_LINE[:-1]), False),
+        ((0, QUICK_LINE + b"x"), False),
+        ((0, b"motd\n" + QUICK_LINE), False),
+        ((0, QUICK_LINE.upper()), False),
+        ((0, SHA256.encode() + b" */other\n"), False),
+        ((0, QUICK_LINE[1:]), False),
+    ],
+)
+def test_where_openssl_does_not_answer_exactly_the_usual_command_is_run(
+    status_and_output: tuple[int, bytes], asked_again: bool
+) -> None:
+    run = Runner(status_and_output, (0, LINE), (0, QUICK_LINE), (0, LINE))
+    subject, _server = digests(None, run, policy="command")
+    assert ask_large(subject) == Digest("sha256", SHA256, "command")
+    ask_large(subject)
+    assert ("openssl" in run.asked[2][0]) is asked_again
+
+
+def test_a_server_that_runs_no_command_is_asked_for_one_only_once() -> None:
+    run = Runner(RemoteError("unsupported", "no shell"))
+    subject, _server = digests(None, run, policy="command")
+    assert ask_large(subject) is None
+    assert (subject.methods(), len(run.asked)) == ((), 1)
+
+
+@pytest.mark.parametrize(("path", "length"), [(b"-relative", None), (b"/a b", 5)])
+def test_a_relative_path_and_a_prefix_are_left_to_the_usual_command(path: bytes, length: int | None) -> None:
+    run = Runner((0, SHA256.encode() + b" *-\n"))
+    subject, _server = digests(None, run, policy="command")
+    ask_large(subject, path, length)
+    assert "openssl" not in run.asked[0][0]
