@@ -237,7 +237,7 @@ class Session:
 
     def expect_names(self, reply: Reply) -> list[tuple[bytes, Attributes]] | None:
         """Return names and attributes in the reply to READDIR or REALPATH; None at the end of a directory."""
-        return None if self._is_end(reply) else self._read(reply, wire.NAME, _names)
+        return None if self._is_end(reply) else self._read(reply, wire.NAME, wire.Unpacker.names)
 
     def expect_data(self, reply: Reply, *, at_most: int) -> memoryview | None:
         """Return the data in the reply to READ, never empty; None at the end of the file."""
@@ -264,15 +264,6 @@ def about(path: bytes) -> t.Iterator[None]:
     except BackhaulError as exc:
         exc.located(path=path)
         raise
-
-
-def _names(fields: wire.Unpacker) -> list[tuple[bytes, Attributes]]:
-    names = []
-    for _entry in range(fields.uint32()):
-        name = fields.string()
-        fields.view()  # longname: for people, never parsed (draft section 7)
-        names.append((name, fields.attributes()))
-    return names
 
 
 def _ended_early() -> LinkError:

@@ -81,6 +81,7 @@ _FIELDS_OF_FLAG = ((HAS_SIZE, "Q"), (HAS_OWNER, "II"), (HAS_PERMISSIONS, "I"), (
 _LAYOUTS = tuple(
     struct.Struct(">" + "".join(fields for flag, fields in _FIELDS_OF_FLAG if flags & flag)) for flags in range(16)
 )
+_USUAL_LAYOUT = _LAYOUTS[_USUAL_FLAGS]
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
 _HEAD = struct.Struct(">IBI")
@@ -232,6 +233,32 @@ class Unpacker:
                 self.view()
                 self.view()
         return Attributes(size, mode, uid, gid, atime, mtime)
+
+    def names(self) -> list[tuple[bytes, Attributes]]:
+        """Read the names and attributes of NAME (draft section 7); what is for people, the long name, is passed over.
+
+        A listing has as many of these as files, so the usual fields are read in place and not one by one.
+        """
+        count, raw = self.uint32(), bytes(self._data)
+        at, found = self._at, []
+        try:
+            for _entry in range(count):
+                start = at + 4
+                at = start + _UINT32.unpack_from(raw, at)[0]
+                name = raw[start:at]
+                at += 4 + _UINT32.unpack_from(raw, at)[0]
+                if _UINT32.unpack_from(raw, at)[0] == _USUAL_FLAGS:
+                    size, uid, gid, mode, atime, mtime = _USUAL_LAYOUT.unpack_from(raw, at + 4)
+                    found.append((name, Attributes(size, mode, uid, gid, atime, mtime)))
+                    at += 4 + _USUAL_LAYOUT.size
+                else:
+                    self._at = at
+                    found.append((name, self.attributes()))
+                    at = self._at
+        except struct.error:
+            raise violation("a packet of names ends early") from None
+        self._at = at
+        return found
 
 
 def status_error(code: int, message: bytes) -> RemoteError:

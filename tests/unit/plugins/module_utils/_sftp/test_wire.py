@@ -100,6 +100,45 @@ def test_a_field_that_ends_early_is_a_violation(data: bytes, read: object) -> No
         read(unpacker(data))  # type: ignore[operator]
 
 
+USUAL = Attributes(size=1, mode=2, uid=3, gid=4, atime=5, mtime=6)
+some_attributes = st.sampled_from([USUAL, Attributes(), Attributes(mode=1), Attributes(size=2, atime=3, mtime=4)])
+name_lists = st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=9), some_attributes), max_size=6)
+
+
+def name_packet(entries: list[tuple[bytes, bytes, Attributes]]) -> bytes:
+    parts = (wire.string(name) + wire.string(long) + wire.attributes(about) for name, long, about in entries)
+    return wire.uint32(len(entries)) + b"".join(parts)
+
+
+@given(name_lists, st.binary(max_size=5))
+def test_names_come_back_as_they_went_whatever_is_known_of_them(
+    entries: list[tuple[bytes, bytes, Attributes]], rest: bytes
+) -> None:
+    fields = unpacker(name_packet(entries) + rest)
+    assert fields.names() == [(name, about) for name, _long, about in entries]
+    assert fields.rest() == rest
+
+
+@given(name_lists.filter(bool), st.data())
+def test_names_that_end_early_are_a_violation(
+    entries: list[tuple[bytes, bytes, Attributes]], data: st.DataObject
+) -> None:
+    packet = name_packet(entries)
+    with pytest.raises(RemoteError) as caught:
+        unpacker(packet[: data.draw(st.integers(0, len(packet) - 1))]).names()
+    assert caught.value.code == "protocol_violation"
+
+
+@given(st.binary(max_size=60))
+@example(b"\x00\x00\x00\x01\xff\xff\xff\xff")
+@example(b"\xff\xff\xff\xff")
+def test_names_of_any_bytes_are_read_or_a_violation(data: bytes) -> None:
+    try:
+        unpacker(data).names()
+    except RemoteError as exc:
+        assert exc.code == "protocol_violation"
+
+
 def test_bytes_that_are_left_over_can_be_refused() -> None:
     with pytest.raises(RemoteError, match="3 bytes too many"):
         unpacker(b"abc").end()
