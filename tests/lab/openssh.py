@@ -141,6 +141,8 @@ def _common_lines(folder: Path, host_keys: t.Iterable[Path], user: pwd.struct_pa
     return [
         *lines,
         "PidFile none",
+        # The account's own start-up files are none of a test's business, and can take seconds or a lock.
+        f"SetEnv HOME={_home(folder, user)}",
         f"AuthorizedKeysFile {folder}/authorized_keys",
         "StrictModes no",
         "UsePAM no",
@@ -153,6 +155,14 @@ def _common_lines(folder: Path, host_keys: t.Iterable[Path], user: pwd.struct_pa
         "PrintLastLog no",
         f"AllowUsers {user.pw_name}",
     ]
+
+
+def _home(folder: Path, user: pwd.struct_passwd) -> Path:
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(home, user.pw_uid, user.pw_gid)
+    return home
 
 
 def _refusals(variant: str, denied: t.Sequence[str]) -> list[str]:

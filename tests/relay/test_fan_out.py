@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_openssh
@@ -16,7 +17,7 @@ from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_openssh
 from .conftest import Placed
 from .scene import MIB, Place, random_content, run
 
-SIZE = 30 * MIB + 777
+SIZE = 26 * MIB + 777
 
 
 @pytest.fixture
@@ -33,6 +34,14 @@ def content(source: Place) -> bytes:
     return content
 
 
+@pytest.fixture
+def nobody_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for each other however busy this machine is."""
+    monkeypatch.setattr(supply, "_HELD_UP_SECONDS", 600)
+    monkeypatch.setattr(supply, "PATIENCE_SECONDS", 600)
+
+
+@pytest.mark.usefixtures("nobody_is_slow")
 def test_the_source_is_read_once_for_three(source: Place, targets: list[Place], content: bytes) -> None:
     report = run(source, *targets)
     assert [outcome.verified_by for outcome in report.outcomes] == ["readback", "check-file", "command"]
@@ -46,7 +55,7 @@ def test_the_source_is_read_once_for_three(source: Place, targets: list[Place], 
 
 def test_a_slow_one_holds_nobody_up(source: Place, targets: list[Place], content: bytes) -> None:
     slow = targets[1]
-    slow.proxy.upstream.throttle(6 * MIB)
+    slow.proxy.upstream.throttle(2 * MIB)
     report = run(source, *targets)
     assert [outcome.state for outcome in report.outcomes] == ["created"] * 3
     assert report.finished[-1] == 1
@@ -54,6 +63,7 @@ def test_a_slow_one_holds_nobody_up(source: Place, targets: list[Place], content
     assert SIZE < report.bytes_read < 2 * SIZE
 
 
+@pytest.mark.usefixtures("nobody_is_slow")
 def test_one_that_is_cut_leaves_a_part_and_the_others_have_all(
     source: Place, targets: list[Place], content: bytes
 ) -> None:
@@ -77,6 +87,7 @@ def test_a_source_that_is_cut_is_gone_on_with_for_all(source: Place, targets: li
     assert [place.content() == content for place in targets] == [True] * 3
 
 
+@pytest.mark.usefixtures("nobody_is_slow")
 def test_servers_that_allow_one_session_get_more_connections(placed: Placed) -> None:
     content = random_content(3 * MIB)
     with start_openssh(extra=["MaxSessions 1"]) as server:

@@ -20,8 +20,8 @@ from .source import Origin, breaks
 # How long those who are ready wait for those who are still looking before the common read starts without them.
 PATIENCE_SECONDS = 5.0
 # How much longer the others may be held up by one that is slow: a share of the time so far, and never less than this.
-_HELD_UP_SHARE = 0.1
-_HELD_UP_SECONDS = 0.5
+_HELD_UP_SHARE = 0.15
+_HELD_UP_SECONDS = 1.5
 _LONGEST_WAIT_SECONDS = 0.25
 
 
@@ -79,7 +79,7 @@ class Subscription:
 class CommonRead:
     """One read of the source for all that need it at about the same time; ``serve`` is run by a thread of its own.
 
-    At most ``lag_bytes`` are kept for those that are behind. Whoever holds up the others for longer than a tenth of
+    At most ``lag_bytes`` are kept for those that are behind. Whoever holds up the others for too large a part of
     the time is detached, and goes on by a read of its own. So does whoever comes while a read is under way already.
     """
 
