@@ -142,8 +142,9 @@ _ENDPOINT_ONLY = r"""
 remote_checksum:
   description:
     - How the server may be asked to hash a file, which spares reading it over the network.
-    - V(extension) is the SFTP extension C(check-file); V(command) is C(sha256sum) through a constant command line,
-      which needs a POSIX shell and gets the path on its standard input; V(auto) tries both in this order.
+    - V(extension) is the SFTP extension C(check-file); V(command) is C(openssl dgst), for large files, or C(sha256sum)
+      through a constant command line, which needs a POSIX shell and gets the path on its standard input; V(auto)
+      tries both in this order.
   type: str
   choices:
     - auto

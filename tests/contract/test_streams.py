@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Resources
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import dependency
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
@@ -77,6 +78,16 @@ def test_a_file_is_whole_however_many_channels_it_was_written_over(
         write(files, path)
         assert files.attributes(path, follow=False).size == len(_CONTENT)
     assert hashlib.sha256(local(server, path).read_bytes()).digest() == hashlib.sha256(_CONTENT).digest()
+
+
+def test_a_file_is_whole_without_direct_feeding_too(lab: SharedLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(dependency.OPTIONAL, "Transport._channel_handler_table")
+    server = lab.openssh(variant="internal")
+    with far(server, streams=4) as (files, path):
+        write(files, path)
+        with files.open_reader(path) as reader:
+            assert b"".join(map(bytes, reader.blocks())) == _CONTENT
+    assert local(server, path).read_bytes() == _CONTENT
 
 
 @pytest.mark.parametrize(("streams", "opened"), [(1, 1), (3, 3), (None, 4)])
