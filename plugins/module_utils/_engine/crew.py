@@ -10,12 +10,16 @@ import threading
 import time
 import typing as t
 
-from .._interruption import Mailbox, attend
+from .._errors import BackhaulError
+from .._interruption import Mailbox, attend, checkpoint
 
 # How long interrupted jobs may take to put everything in order before they are left behind.
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
 
 Job = t.Callable[[], None]
+_FirstT = t.TypeVar("_FirstT")
+_SecondT = t.TypeVar("_SecondT")
 
 
 def work_together(jobs: t.Sequence[Job], meanwhile: Job = lambda: None) -> None:
@@ -32,7 +36,9 @@ def work_together(jobs: t.Sequence[Job], meanwhile: Job = lambda: None) -> None:
     try:
         meanwhile()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(_LOOK_SECONDS)
+                checkpoint()
     except BaseException as exc:
         mailbox.error = exc
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -41,6 +47,24 @@ def work_together(jobs: t.Sequence[Job], meanwhile: Job = lambda: None) -> None:
         raise
     if mistakes:
         raise mistakes[0]
+
+
+def at_once(first: t.Callable[[], _FirstT], second: t.Callable[[], _SecondT]) -> tuple[_FirstT, _SecondT]:
+    """Return what both return, worked out side by side; of two errors the first one's is raised."""
+    found: list[_SecondT] = []
+    failed: list[BackhaulError] = []
+    firsts: list[_FirstT] = []
+
+    def work_on_second() -> None:
+        try:
+            found.append(second())
+        except BackhaulError as exc:
+            failed.append(exc)
+
+    work_together([work_on_second], lambda: firsts.append(first()))
+    if failed:
+        raise failed[0]
+    return firsts[0], found[0]
 
 
 def _run(job: Job, mailbox: Mailbox, mistakes: list[BaseException]) -> None:

@@ -14,9 +14,12 @@ from .._errors import IntegrityError
 from .._filesystem import FileSystem
 from .._interruption import acquire
 from .._model import Attributes, Comparison, Digest, Endpoint, Progress
+from .crew import at_once
 
 # From the strongest claim about what a later reader will get to the one that costs most; the weakest is reported.
 _METHOD_ORDER = ("local", "check-file", "command", "readback")
+# From this size on both ends hash at the same time.
+_WORTH_A_THREAD_BYTES = 8 * 1024 * 1024
 
 
 def no_progress(_byte_count: int) -> None:
@@ -112,7 +115,10 @@ def compare(
         return Comparison(same=False, compared_by="size")
     if policy == "size_mtime":
         return Comparison(same=found.mtime == mtime, compared_by="size_mtime")
-    theirs, ours = best_digest(files, path, progress=progress), source.get()
+    if size < _WORTH_A_THREAD_BYTES or source.known is not None:
+        theirs, ours = best_digest(files, path, progress=progress), source.get()
+    else:
+        theirs, ours = at_once(lambda: best_digest(files, path, progress=progress), source.get)
     weakest = max(theirs.method, ours.method, key=lambda method: _METHOD_ORDER.index(_costed(method)))
     return Comparison(same=theirs.hexdigest == ours.hexdigest, compared_by=_costed(weakest), digest=theirs)
 

@@ -202,12 +202,14 @@ class Transfer:
 def apply_attributes(
     apply: t.Callable[[Attributes], None], look: t.Callable[[], Attributes], wanted: Attributes, delivery: Delivery
 ) -> Attributes:
-    """Set mode and times one after the other, and return what is there then.
+    """Set mode and times, one after the other where a server refuses both at once, and return what is there then.
 
     What a server refuses, or says yes to and does not keep, is noted in ``not_applied`` and is not an error.
     """
     parts = {"mode": Attributes(mode=wanted.mode), "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime)}
-    asked = [name for name, part in parts.items() if part != Attributes() and _accepted(apply, part)]
+    asked = [name for name, part in parts.items() if part != Attributes()]
+    if not (len(asked) > 1 and _accepted(apply, wanted)):
+        asked = [name for name in asked if _accepted(apply, parts[name])]
     found = look()
     kept = {"mode": found.permissions == wanted.mode, "mtime": found.mtime == wanted.mtime}
     for name, part in parts.items():

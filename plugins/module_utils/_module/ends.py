@@ -12,10 +12,12 @@ import typing as t
 
 from .._errors import BackhaulError
 from .._filesystem import FileSystem
-from .._interruption import acquire
+from .._interruption import acquire, checkpoint
 from .._local.filesystem import LocalFileSystem
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._ssh.connect import Connection, connect
+
+_LOOK_SECONDS = 0.25
 
 
 class _Line:
@@ -59,6 +61,9 @@ class Ends:
         self._resources = resources
         self._open: dict[tuple[Endpoint, int], tuple[FileSystem, _Line]] = {}
         self._connecting: dict[Endpoint, threading.Lock] = {}
+        self._preparing: dict[Endpoint, threading.Event] = {}
+        self._is_over = False
+        self._refused: dict[Endpoint, BackhaulError] = {}
         self._lock = threading.Lock()
         self.reports = [] if reports is None else reports
 
@@ -66,14 +71,41 @@ class Ends:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
+        self._is_over = True
         for endpoint, lane in list(self._open):
             self.forget(endpoint, lane)
 
+    def prepare(self, endpoints: t.Iterable[Endpoint]) -> None:
+        """Begin to connect to all of these at once, since most of a login is waiting; returns immediately.
+
+        An error is kept for whoever asks for that endpoint next: no login is tried twice.
+        """
+        for endpoint in dict.fromkeys(endpoints):
+            self._preparing[endpoint] = threading.Event()
+            threading.Thread(target=self._prepare, args=(endpoint, self._preparing[endpoint]), daemon=True).start()
+
+    def _prepare(self, endpoint: Endpoint, done: threading.Event) -> None:
+        try:
+            self._connect(endpoint, 0)
+        except BackhaulError as exc:
+            self._refused[endpoint] = exc
+        finally:
+            done.set()
+
     def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
         """Return the file system of an endpoint, connecting if that is not done yet."""
+        prepared = self._preparing.get(endpoint)
+        while prepared is not None and not prepared.wait(_LOOK_SECONDS):
+            checkpoint()
+        refused = self._refused.pop(endpoint, None)
+        if refused is not None:
+            raise refused
         found = self._open.get((endpoint, lane))
         if found is not None:
             return found[0]
+        return self._connect(endpoint, lane)
+
+    def _connect(self, endpoint: Endpoint, lane: int) -> FileSystem:
         with self._lock:
             connecting = self._connecting.setdefault(endpoint, threading.Lock())
         acquire(connecting)
@@ -81,6 +113,8 @@ class Ends:
             files, line = self._opened(endpoint)
             with self._lock:
                 self._open[endpoint, lane] = (files, line)
+            if self._is_over:  # nobody waits for what was prepared any more
+                self.forget(endpoint, lane)
         finally:
             connecting.release()
         return files

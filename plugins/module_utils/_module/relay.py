@@ -59,9 +59,12 @@ def relay(request: Request) -> Answer:
             pace=Pace(read_rate_limit(params)),
             lag_bytes=resources.memory_bytes * len(destinations) // 4,
         )
+        others = [destination.endpoint for destination in destinations]
+        ends.prepare(others)
         source = job.source
         reports = _each(request, job, destinations)
-        connections = [results.connection_fields(report) for report in ends.reports]
+        made = results.in_order(ends.reports, [endpoint, *others])
+        connections = [results.connection_fields(report) for report in made]
     result = {
         "changed": any(report.entry["changed"] for report in reports),
         "source": {"host": endpoint.label, **_source_fields(source, job)},

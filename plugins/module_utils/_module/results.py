@@ -91,6 +91,12 @@ def connection_fields(report: ConnectionReport) -> Json:
     }
 
 
+def in_order(reports: t.Iterable[ConnectionReport], endpoints: t.Sequence[Endpoint]) -> list[ConnectionReport]:
+    """Return reports in the order of the endpoints that they are of, whichever connection was made first."""
+    places = {(end.host, end.port): number for number, end in reversed(list(enumerate(endpoints)))}
+    return sorted(reports, key=lambda report: places.get((report.host, report.port), len(places)))
+
+
 def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...]:
     """Return what must not stay silent about connections that were made: host keys proven by SHA-1 signatures."""
     return tuple(

@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.crew import work_together
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.crew import at_once, work_together
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
 from ansible_collections.backhaul.sftp.plugins.module_utils._interruption import acquire, checkpoint, nap, undivided
 
 
@@ -79,3 +80,48 @@ def test_a_mistake_in_a_job_is_raised_when_all_have_ended() -> None:
     with pytest.raises(ZeroDivisionError):
         work_together([wrong, lambda: done.append(True)])
     assert done == [True]
+
+
+def test_two_answers_are_worked_out_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    assert at_once(lambda: meeting.wait() >= 0, lambda: str(meeting.wait() >= 0)) == (True, "True")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_error_of_either_is_raised(which: int) -> None:
+    def fail() -> None:
+        raise LinkError("link_lost", "lost")
+
+    def work() -> None:
+        nap(0.01)
+
+    with pytest.raises(LinkError):
+        at_once(*((fail, work) if which == 0 else (work, fail)))
+
+
+def test_an_interruption_reaches_jobs_of_jobs() -> None:
+    ended: list[str] = []
+    started = threading.Barrier(3, timeout=30)
+
+    def deep() -> None:
+        started.wait()
+        try:
+            nap(600)
+        except Enough:
+            ended.append("deep")
+            raise
+
+    def shallow() -> None:
+        try:
+            at_once(lambda: started.wait() >= 0, deep)
+        except Enough:
+            ended.append("shallow")
+            raise
+
+    def interrupted() -> None:
+        started.wait()
+        raise Enough
+
+    with pytest.raises(Enough):
+        work_together([shallow], meanwhile=interrupted)
+    assert ended == ["deep", "shallow"]

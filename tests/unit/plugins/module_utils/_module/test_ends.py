@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Credentials, Endpoint, Trust
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends, open_file_system
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
@@ -54,3 +54,39 @@ def test_an_end_that_cannot_be_opened_leaves_the_others_open(lab: SharedLab) -> 
             ends.file_system(bad)
         assert (caught.value.code, caught.value.role) == ("connect_failed", "destination")
         assert files.canonical(b".").startswith(b"/")
+
+
+def test_prepared_ends_are_open_and_a_refused_login_is_raised_once_and_not_repeated(lab: SharedLab) -> None:
+    good = lab.openssh().endpoint("source")
+    refused = replace(good, role="destination", credentials=Credentials(user="nobody-of-that-name", use_agent=False))
+    with Ends() as ends:
+        ends.prepare([good, refused])
+        files = ends.file_system(good)
+        assert ends.file_system(good) is files
+        with pytest.raises(BackhaulError) as caught:
+            ends.file_system(refused)
+        assert caught.value.code == "authentication_refused"
+        assert len(ends.reports) == 1
+
+
+def test_lanes_are_sessions_of_one_connection_and_are_lost_together(lab: SharedLab) -> None:
+    endpoint = lab.openssh().endpoint()
+    with Ends() as ends:
+        first, second = ends.file_system(endpoint), ends.file_system(endpoint, 1)
+        assert first is not second
+        assert second.canonical(b".") == first.canonical(b".")
+        assert len(ends.reports) == 1
+        ends.forget(endpoint, 1)
+        assert ends.file_system(endpoint) is not first
+        assert len(ends.reports) == 2
+
+
+def test_one_that_never_answers_delays_nobody_else(lab: SharedLab) -> None:
+    good = lab.openssh().endpoint("source")
+    with listeners.listener(listeners.silent) as port:
+        pins = Trust(host_keys=("SHA256:" + "A" * 43,))
+        silent = Endpoint(role="destination", host="127.0.0.1", port=port, trust=pins)
+        with Ends() as ends:
+            ends.prepare([silent, good])
+            assert ends.file_system(good).canonical(b".").startswith(b"/")
+            assert len(ends.reports) == 1
