@@ -158,3 +158,28 @@ def test_a_run_that_ends_early_leaves_no_draft(
         running.wait()
         eventually(lambda: not site.processes())
     assert place.names() == set()
+
+
+def test_a_cancelled_relay_to_several_is_gone_on_with(site: Site, source: Place, slow: tuple[Place, Proxy]) -> None:
+    place, proxy = slow
+    content = os.urandom(12_000_000)
+    source.put("a", content)
+    proxy.upstream.throttle(4_000_000)
+    task = relay("relay", source=source.end("a"), destinations=[place.end("b"), place.end("c")])
+
+    def sizes() -> list[int]:
+        return [os.stat(place.folder / name).st_size for name in place.names() if _TEMPORARY in name]
+
+    with site.playing(task) as running:
+        eventually(lambda: len(sizes()) == 2 and min(sizes()) > 2_000_000)
+        running.signal(signal.SIGTERM)
+        running.wait()
+        eventually(lambda: not site.processes())
+    assert not place.names() & {"b", "c"}
+    assert len(sizes()) == 2
+    proxy.upstream.throttle(0)
+    entries = site.play(task).succeeded("relay")["destinations"]
+    assert [entry["state"] for entry in entries] == ["created", "created"]
+    assert all(entry["bytes_resumed"] > 1_000_000 for entry in entries)
+    assert all(entry["bytes_resumed"] + entry["bytes_sent"] == len(content) for entry in entries)
+    assert (place.names(), place.content("b"), place.content("c")) == ({"b", "c"}, content, content)
