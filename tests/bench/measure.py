@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _WATCHED = Path(__file__).with_name("watched.py")
@@ -25,7 +25,7 @@ class RunError(Exception):
 class Measurement:
     """One run: wall clock, CPU of all client processes, peak memory of the largest, connections logged in.
 
-    ``output`` is what the command wrote to its standard output.
+    ``output`` is what the command wrote to its standard output, ``facts`` what the check of its result added.
     """
 
     seconds: float
@@ -33,6 +33,7 @@ class Measurement:
     peak_bytes: int
     connections: int
     output: str
+    facts: t.Mapping[str, float] = field(default_factory=dict)
 
 
 def measure(

@@ -9,44 +9,12 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import typing as t
 from dataclasses import dataclass, field
 
-from .measure import Measurement
-from .workloads import Goal, Workload
-
-Json = t.Dict[str, t.Any]
-
-
-@dataclass(frozen=True)
-class Series:
-    """All counted runs of one way; ``absent`` says why there are none, ``failed`` what went wrong in one."""
-
-    name: str
-    runs: t.Sequence[Measurement] = ()
-    absent: str = ""
-    failed: str = ""
-
-    @property
-    def median_seconds(self) -> float:
-        """The median of the wall clock."""
-        return statistics.median(run.seconds for run in self.runs)
-
-    def to_json(self) -> Json:
-        """Return every figure of every run, and the medians."""
-        if not self.runs:
-            return {"name": self.name, "absent": self.absent, "failed": self.failed}
-        seconds = [run.seconds for run in self.runs]
-        return {
-            "name": self.name,
-            "failed": self.failed,
-            "seconds": {"median": self.median_seconds, "min": min(seconds), "max": max(seconds), "all": seconds},
-            "cpu_seconds": statistics.median(run.cpu_seconds for run in self.runs),
-            "peak_bytes": max(run.peak_bytes for run in self.runs),
-            "connections": max(run.connections for run in self.runs),
-        }
+from .figures import Goal, Json, Series
+from .workloads import Workload
 
 
 @dataclass(frozen=True)
@@ -59,18 +27,16 @@ class Table:
 
     def ratio(self, way: str, peer: str) -> float | None:
         """Return the median of one way in those of another, or None where one did not run."""
-        found = {series.name: series for series in self.series if series.runs}
-        return found[way].median_seconds / found[peer].median_seconds if {way, peer} <= set(found) else None
+        return Goal(way, 1.0, peer).measured(self.series)
 
     def to_json(self) -> Json:
         """Return the table as plain types."""
-        goals = [{**vars(goal), "measured": self.ratio(goal.way, goal.peer)} for goal in self.workload.goals]
         return {
             "workload": self.workload.key,
             "title": self.workload.title,
             "load_before_and_after": list(self.load),
             "series": [series.to_json() for series in self.series],
-            "goals": goals,
+            "goals": [goal.to_json(self.series) for goal in self.workload.goals],
         }
 
     def to_markdown(self) -> str:
@@ -84,7 +50,8 @@ class Table:
             *(_row(self._cells(series)) for series in self.series),
             "",
         ]
-        lines += [self._goal(goal) for goal in self.workload.goals]
+        lines += [f"- Goal: {': '.join(part for part in goal[:2] if part)}, {goal[2]}." for goal in self.goals()]
+        lines += self._facts()
         lines += [f"- {series.name}: {series.failed}" for series in self.series if series.failed]
         lines.append("- Load of the machine before and after: " + ", ".join(f"{load:.1f}" for load in self.load))
         return "\n".join([*lines, ""])
@@ -104,10 +71,21 @@ class Table:
             str(found["connections"]),
         ]
 
-    def _goal(self, goal: Goal) -> str:
-        ratio = self.ratio(goal.way, goal.peer)
-        verdict = "not measured" if ratio is None else f"{ratio:.2f}, {'met' if ratio <= goal.ratio else 'not met'}"
-        return f"- Goal: {goal.way} at most {goal.ratio:g} of {goal.peer}: {verdict}."
+    def goals(self) -> list[list[str]]:
+        """Return for each goal what it is, what was measured, and whether it is met."""
+        found = []
+        for goal in self.workload.goals:
+            measured = goal.measured(self.series)
+            figure = "" if measured is None else f"{measured:.2f}"
+            found.append([goal.text, figure, goal.verdict(self.series)])
+        return found
+
+    def _facts(self) -> list[str]:
+        return [
+            f"- {series.name}: {name} {series.figure(name) or 0.0:.2f}."
+            for series in self.series
+            for name in series.facts
+        ]
 
 
 def machine() -> Json:
@@ -119,6 +97,7 @@ def machine() -> Json:
         "Python": platform.python_version(),
         "OpenSSH": _says("ssh", "-V"),
         "rclone": _says("rclone", "version"),
+        "rsync": _says("rsync", "--version"),
         "ansible-core": _version("ansible-core"),
         "paramiko": _version("paramiko"),
         "cryptography": _version("cryptography"),
@@ -126,10 +105,15 @@ def machine() -> Json:
 
 
 def to_markdown(tables: t.Sequence[Table], rounds: int) -> str:
-    """Return the machine and all tables."""
+    """Return the machine, whether the goals are met, and all tables."""
     facts = [_row([key, str(value)]) for key, value in [("machine", ""), ("---", "---"), *machine().items()]]
     note = f"Medians of {rounds} rounds, taken in turn after a warm-up; every copy was compared byte by byte."
-    return "\n".join([note, "", *facts, "", *(table.to_markdown() for table in tables)])
+    return "\n".join([note, "", *facts, "", *_goals(tables), "", *(table.to_markdown() for table in tables)])
+
+
+def _goals(tables: t.Sequence[Table]) -> list[str]:
+    lines = [_row(["workload", "goal", "measured", ""]), _row(["---", "---", "---:", "---"])]
+    return [*lines, *(_row([table.workload.key, *goal]) for table in tables for goal in table.goals())]
 
 
 def _row(cells: t.Sequence[str]) -> str:

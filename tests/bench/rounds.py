@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import typing as t
+from dataclasses import replace
 
+from .cases import Case
+from .figures import Series
 from .measure import Measurement, RunError, measure
-from .report import Series, Table
+from .report import Table
 from .site import Site, open_site
 from .ways import Way
-from .workloads import Case, Workload
+from .workloads import Workload
 
 Show = t.Callable[[str], None]
 Wanted = t.Callable[[str], bool]
@@ -22,7 +25,11 @@ def run(workload: Workload, *, rounds: int, wanted: Wanted, show: Show) -> Table
     """Do a workload by every wanted way, as often as there are rounds after a small warm-up."""
     show(f"== {workload.title}")
     before = os.getloadavg()[0]
-    with open_site(round_trip_seconds=workload.round_trip_ms / 1000, destinations=workload.destinations) as site:
+    with open_site(
+        round_trip_seconds=workload.round_trip_ms / 1000,
+        destinations=workload.destinations,
+        slow_bytes_per_second=workload.slow_bytes_per_second,
+    ) as site:
         _Runs(site, workload.build(site, workload.warm_up), wanted, lambda _line: None).round()
         runs = _Runs(site, workload.build(site, workload.amount), wanted, show)
         for number in range(1, rounds + 1):
@@ -66,5 +73,4 @@ class _Runs:
     def _measure(self, way: Way) -> Measurement:
         site = self._site
         found = measure(way.command, folder=site.folder, env=site.environment, connections=site.logins)
-        self._case.check(way, found)
-        return found
+        return replace(found, facts=self._case.check(way, found))

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.tests.lab import Server, start_openssh
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, start_openssh
 
 _DELAYING = Path(__file__).with_name("delaying.py")
 _MEMORY = Path("/dev/shm")
@@ -88,8 +88,8 @@ def _temporary_files_in_memory() -> t.Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_site(*, round_trip_seconds: float, destinations: int) -> t.Iterator[Site]:
-    """Start the servers, with a delay before each where there is one to be."""
+def open_site(*, round_trip_seconds: float, destinations: int, slow_bytes_per_second: int = 0) -> t.Iterator[Site]:
+    """Start the servers, with a delay before each where there is one to be, and the last one slowed down if asked."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(_temporary_files_in_memory())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="backhaul-bench-")))
@@ -98,6 +98,10 @@ def open_site(*, round_trip_seconds: float, destinations: int) -> t.Iterator[Sit
         ports = [server.port for server in servers]
         if round_trip_seconds:
             ports = stack.enter_context(_delayed(round_trip_seconds / 2, servers))
+        if slow_bytes_per_second:
+            slow = stack.enter_context(Proxy(servers[-1]))
+            slow.upstream.throttle(slow_bytes_per_second)
+            ports = [*ports[:-1], slow.port]
         source, *others = map(Place, names, servers, ports)
         site = Site(folder, source, tuple(others))
         _write_settings(site)

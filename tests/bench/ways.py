@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways to do the work: ours, and each peer that is found on this machine."""
+"""Our ways to do the work: the modules as Ansible runs them, and as tasks of a playbook."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -19,18 +18,13 @@ OURS = "ours"
 OUR_TASK = "ours, by ansible-playbook"
 OURS_UNPROVEN = "ours, verify: acknowledged"
 OURS_BY_TIME = "ours, compare: size_mtime"
-RCLONE = "rclone"
-RCLONE_UNPROVEN = "rclone, without checksums"
-RCLONE_TUNED = "rclone, chunks of 255 KiB"
-RCLONE_BY_TIME = "rclone, by size and time"
-SCP = "scp -3"
-SCP_GCM = "scp -3, aes128-gcm"
-SFTP = "sftp, ls -1t"
-FETCH_COPY = "Ansible fetch + copy"
-TEXTBOOK = "paramiko get, put"
+OURS_TO_ONE = "ours, to one destination"
+OURS_WITHOUT_SLOW = "ours, without the slow destination"
+OURS_BY_SOURCE = "ours, route: source"
+OURS_BY_DESTINATION = "ours, route: destination"
+OURS_OF_A_TENTH = "ours, a tenth of the files"
 
 _MODULES = "ansible_collections.backhaul.sftp.plugins.modules"
-_TEXTBOOK = Path(__file__).with_name("textbook.py")
 Arguments = t.Dict[str, t.Any]
 
 
@@ -57,99 +51,48 @@ def our_endpoint(place: Place) -> Arguments:
 
 def our_module(site: Site, name: str, module: str, arguments: Arguments) -> Way:
     """Return a run of a module as Ansible runs it, without Ansible around it."""
-    path = _written(site, name, {"ANSIBLE_MODULE_ARGS": arguments})
+    path = written(site, name, {"ANSIBLE_MODULE_ARGS": arguments})
     return Way(name, (sys.executable, "-m", f"{_MODULES}.{module}", path))
 
 
-def our_relay(site: Site, name: str, file: str, **options: t.Any) -> Way:
-    """Return a relay of one file to every destination of the site."""
-    return our_module(site, name, "sftp_relay", _relay_arguments(site, file, options))
+def our_relay(site: Site, name: str, file: str, *, to: t.Sequence[Place] | None = None, **options: t.Any) -> Way:
+    """Return a relay of one file, to every destination of the site if nothing else is said."""
+    places = site.destinations if to is None else to
+    ends = [{**our_endpoint(place), "path": place.path(file)} for place in places]
+    source = {**our_endpoint(site.source), "path": site.source.path(file)}
+    return our_module(site, name, "sftp_relay", {"source": source, "destinations": ends, **options})
 
 
 def our_task(site: Site, name: str, file: str, **options: t.Any) -> Way:
-    """Return the same as a task of a playbook."""
-    task = {"backhaul.sftp.sftp_relay": _relay_arguments(site, file, options)}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
-    return _playbook(site, name, [play])
+    """Return a relay to every destination as a task of a playbook; the end that ``route`` names does the work."""
+    source, *ends = ({**_end(place, options.get("route")), "path": place.path(file)} for place in site.places)
+    task = {"backhaul.sftp.sftp_relay": {"source": source, "destinations": ends, **options}}
+    return playbook(site, name, [{"hosts": "localhost", "connection": "local", "tasks": [task]}])
 
 
-def _relay_arguments(site: Site, file: str, options: Arguments) -> Arguments:
-    return {
-        "source": {**our_endpoint(site.source), "path": site.source.path(file)},
-        "destinations": [{**our_endpoint(place), "path": place.path(file)} for place in site.destinations],
-        **options,
-    }
+def _end(place: Place, route: str | None) -> Arguments:
+    works_here = route is not None and place.name.startswith(route)
+    return {"inventory_host": place.name} if works_here else our_endpoint(place)
 
 
-def fetch_and_copy(site: Site, file: str) -> Way:
-    """Return the two tasks that Ansible's own modules need, by way of a file on the controller."""
-    between = str(site.folder / f"fetched-{file}")
-    fetch = {"ansible.builtin.fetch": {"src": site.source.path(file), "dest": between, "flat": True}}
-    plays: list[Arguments] = [{"hosts": site.source.name, "gather_facts": False, "tasks": [fetch]}]
-    for place in site.destinations:
-        copy = {"ansible.builtin.copy": {"src": between, "dest": place.path(file)}}
-        plays.append({"hosts": place.name, "gather_facts": False, "tasks": [copy]})
-    return _playbook(site, FETCH_COPY, plays)
-
-
-def _playbook(site: Site, name: str, plays: t.Sequence[Arguments]) -> Way:
+def playbook(site: Site, name: str, plays: t.Sequence[Arguments]) -> Way:
+    """Return a run of ansible-playbook, without facts."""
     beside = Path(sys.executable).with_name("ansible-playbook")
     program = str(beside) if beside.exists() else shutil.which("ansible-playbook")
     if program is None:
         return Way(name, absent="ansible-playbook is not installed")
-    return Way(name, (program, "-i", str(site.folder / "inventory.json"), _written(site, name, plays)))
+    content = [{"gather_facts": False, **play} for play in plays]
+    return Way(name, (program, "-i", str(site.folder / "inventory.json"), written(site, name, content)))
 
 
-def rclone(site: Site, name: str, *arguments: str) -> Way:
-    """Return a run of rclone; a failure is not tried again."""
-    if not shutil.which("rclone"):
-        return Way(name, absent="rclone is not installed")
-    return Way(name, ("rclone", "--config", str(site.folder / "rclone.conf"), "--retries", "1", *arguments))
-
-
-def rclone_copy(site: Site, name: str, file: str, *options: str) -> Way:
-    """Return rclone's copy of one file to the site's first destination."""
-    first = site.destinations[0]
-    ends = (f"{site.source.name}:{site.source.path(file)}", f"{first.name}:{first.path(file)}")
-    return rclone(site, name, "copyto", *options, *ends)
-
-
-def scp(site: Site, name: str, file: str, *options: str) -> Way:
-    """Return OpenSSH's copy between two servers through this machine, to the site's first destination."""
-    first = site.destinations[0]
-    ends = (f"{site.source.name}:{site.source.path(file)}", f"{first.name}:{first.path(file)}")
-    return _openssh(site, name, "scp", "-3", *options, *ends)
-
-
-def sftp_batch(site: Site, name: str, *lines: str) -> Way:
-    """Return OpenSSH's sftp doing what the lines say at the source."""
-    batch = site.folder / f"{_plain(name)}.batch"
-    batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return _openssh(site, name, "sftp", "-q", "-b", str(batch), site.source.name)
-
-
-def _openssh(site: Site, name: str, program: str, *arguments: str) -> Way:
-    if not shutil.which(program):
-        return Way(name, absent=f"{program} is not installed")
-    return Way(name, (program, "-F", str(site.folder / "ssh_config"), *arguments))
-
-
-def textbook(site: Site, file: str) -> Way:
-    """Return paramiko's get and put, to the site's first destination."""
-    if importlib.util.find_spec("paramiko") is None:
-        return Way(TEXTBOOK, absent="paramiko is not installed")
-    arguments = [str(site.folder / "known_hosts"), site.source.server.user]
-    for place in (site.source, site.destinations[0]):
-        arguments += [str(place.server.client_key.path), f"{place.server.host}:{place.port}", place.path(file)]
-    return Way(TEXTBOOK, (sys.executable, "-I", str(_TEXTBOOK), *arguments))
-
-
-def _written(site: Site, name: str, content: t.Any) -> str:
-    number = len(list(site.folder.glob(f"{_plain(name)}-*.json")))
-    path = site.folder / f"{_plain(name)}-{number}.json"
+def written(site: Site, name: str, content: t.Any) -> str:
+    """Write what a command is to read as JSON, and return the path."""
+    number = len(list(site.folder.glob(f"{plain(name)}-*.json")))
+    path = site.folder / f"{plain(name)}-{number}.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     return str(path)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a way's name as part of a file's."""
     return "".join(character if character.isalnum() else "_" for character in name)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -14,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.bench import delaying, rounds, ways, workloads
+from ansible_collections.backhaul.sftp.tests.bench import cases, delaying, peers, relays, rounds, ways
+from ansible_collections.backhaul.sftp.tests.bench.__main__ import main
+from ansible_collections.backhaul.sftp.tests.bench.cases import Case
+from ansible_collections.backhaul.sftp.tests.bench.figures import CONNECTIONS, FAST, PEAK, READ, SECONDS, Goal, Series
 from ansible_collections.backhaul.sftp.tests.bench.measure import Measurement, RunError, measure
-from ansible_collections.backhaul.sftp.tests.bench.report import Series, Table
+from ansible_collections.backhaul.sftp.tests.bench.report import Table, to_markdown
 from ansible_collections.backhaul.sftp.tests.bench.site import Site
 from ansible_collections.backhaul.sftp.tests.bench.ways import Way
-from ansible_collections.backhaul.sftp.tests.bench.workloads import Case, Goal, Workload
+from ansible_collections.backhaul.sftp.tests.bench.workloads import FULL, QUICK, Workload, workloads
 from ansible_collections.backhaul.sftp.tests.conftest import skip_or_fail
 from ansible_collections.backhaul.sftp.tests.lab import UnavailableError
 
@@ -78,47 +82,141 @@ def read_all(end: socket.socket) -> bytes:
     return b"".join(iter(lambda: end.recv(65536), b""))
 
 
-def one_run(seconds: float) -> Measurement:
+def one_run(seconds: float, facts: t.Mapping[str, float] | None = None, *, connections: int = 2) -> Measurement:
     """Return a run that took this long."""
-    return Measurement(seconds=seconds, cpu_seconds=1.0, peak_bytes=2**20, connections=2, output="")
+    return Measurement(
+        seconds=seconds, cpu_seconds=1.0, peak_bytes=2**20, connections=connections, output="", facts=facts or {}
+    )
 
 
-def table(*series: Series) -> str:
-    """Return the Markdown of a workload whose goal is half of what the peer takes."""
-    workload = Workload("x", "Work", no_ways, amount=1, warm_up=1, goals=(Goal("ours", "peer", 0.5),))
-    return Table(workload, series, load=(0.1, 0.2)).to_markdown()
+def table(*series: Series, goal: Goal | None = None) -> Table:
+    """Return the table of a workload whose goal is half of what the peer takes, or another one."""
+    workload = Workload("x", "Work", no_ways, amount=1, warm_up=1, goals=(goal or Goal("ours", 0.5, "peer"),))
+    return Table(workload, series, load=(0.1, 0.2))
 
 
 def no_ways(_site: Site, _amount: int) -> Case:
     """Prepare nothing."""
-    return Case([], lambda: None, lambda _way, _measurement: None)
+    return Case([], lambda: None, lambda _way, _measurement: {})
 
 
 def test_report_compares_medians_with_the_goals() -> None:
     ours = Series("ours", [one_run(1.0), one_run(2.0), one_run(9.0)])
-    text = table(ours, Series("peer", [one_run(4.0), one_run(3.0), one_run(5.0)]))
+    found = table(ours, Series("peer", [one_run(4.0), one_run(3.0), one_run(5.0)]))
+    text = found.to_markdown()
     assert "| peer | 4.00 | 3.00 | 5.00 | 0.50 | 1.00 | 1 | 2 |" in text
-    assert "0.50, met" in text
-    assert "2.00, not met" in table(ours, Series("peer", [one_run(1.0)]))
+    assert "- Goal: time of ours at most 0.5 of peer: 0.50, met." in text
+    slower = table(ours, Series("peer", [one_run(1.0)]))
+    assert "2.00, not met." in slower.to_markdown()
+    summary = to_markdown([found, slower], 3)
+    assert "| x | time of ours at most 0.5 of peer | 0.50 | met |" in summary
+    assert "| x | time of ours at most 0.5 of peer | 2.00 | not met |" in summary
+    assert slower.to_json()["goals"][0]["verdict"] == "not met"
 
 
 def test_report_says_why_a_peer_is_missing() -> None:
-    text = table(Series("ours", [one_run(1.0)]), Series("peer", absent="it is not installed"))
-    assert "| peer | it is not installed |" in text
-    assert "not measured" in text
+    found = table(Series("ours", [one_run(1.0)]), Series("peer", absent="it is not installed"))
+    assert "| peer | it is not installed |" in found.to_markdown()
+    assert "- Goal: time of ours at most 0.5 of peer, not measured." in found.to_markdown()
+    assert found.to_json()["goals"][0]["measured"] is None
 
 
-def test_a_relay_that_leaves_no_copy_counts_as_failed() -> None:
-    def with_an_idler(site: Site, size: int) -> Case:
-        case = workloads.relay(site, size)
+def test_a_goal_may_be_a_bound_of_its_own() -> None:
+    runs = [one_run(1.0, connections=1), one_run(2.0, connections=2)]
+    ours = Series("ours", runs)
+    assert Goal("ours", 1, figure=CONNECTIONS).verdict([ours]) == "not met"
+    assert Goal("ours", 2, figure=CONNECTIONS).verdict([ours]) == "met"
+    assert Goal("ours", 1, figure=PEAK).text == "peak memory in MiB of ours at most 1"
+    assert Goal("ours", 1, figure=PEAK).verdict([ours]) == "met"
+
+
+def test_a_goal_may_be_about_what_only_the_check_knows() -> None:
+    ours = Series("ours", [one_run(9.0, {FAST: 1.2, READ: 1.0}), one_run(9.0, {FAST: 1.2, READ: 2.0})])
+    alone = Series("alone", [one_run(1.0, {FAST: 1.0})])
+    goal = Goal("ours", 1.2, "alone", figure=FAST)
+    assert goal.measured([ours, alone]) == pytest.approx(1.2)
+    assert goal.verdict([ours, Series("alone", [one_run(1.0)])]) == "not measured"
+    assert Goal("ours", 1, figure=READ).measured([ours]) == 2.0, "a file that was read twice in one run only"
+    assert f"- ours: {READ} 2.00." in table(ours, alone, goal=goal).to_markdown()
+    assert ours.to_json()["facts"] == {READ: 2.0, FAST: 1.2}
+
+
+def test_every_goal_is_about_ways_that_there_are() -> None:
+    named = {str(value) for kind in (ways, peers) for name, value in vars(kind).items() if name.isupper()}
+    for workload in workloads(FULL):
+        for goal in workload.goals:
+            assert {goal.way, goal.peer} - {""} <= named, workload.key
+    keys = [workload.key for workload in workloads(QUICK)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_copy_that_differs_in_one_byte_is_found(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    names = cases.small_files(one, 3)
+    other.mkdir()
+    for name in names:
+        (other / name).write_bytes((one / name).read_bytes())
+    cases.require_same(one, other)
+    with (other / names[1]).open("r+b") as stream:
+        stream.seek(100)
+        byte = stream.read(1)[0]
+        stream.seek(100)
+        stream.write(bytes([byte ^ 1]))
+    for first, second in ((one, other), (one / names[1], other / names[1])):
+        with pytest.raises(RunError, match="is not what"):
+            cases.require_same(first, second)
+    cases.remove(other / names[1])
+    with pytest.raises(RunError):
+        cases.require_same(one, other)
+
+
+def test_an_unknown_size_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["relay", "--size", "huge"])
+    assert "--size" in capsys.readouterr().err
+
+
+def measured(
+    build: t.Callable[[Site, int], Case],
+    amount: int,
+    *,
+    warm_up: int = 1000,
+    destinations: int = 1,
+    slow_bytes_per_second: int = 0,
+) -> Series:
+    """Run our own way of a workload once, besides one that does nothing."""
+
+    def with_an_idler(site: Site, amount: int) -> Case:
+        case = build(site, amount)
         ours = next(way for way in case.ways if way.name == ways.OURS)
         return Case([ours, Way("idler", ("true",))], case.prepare, case.check)
 
-    workload = Workload("relay", "Relay", with_an_idler, amount=70_000, warm_up=1000)
+    workload = Workload(
+        "x",
+        "Work",
+        with_an_idler,
+        amount=amount,
+        warm_up=warm_up,
+        destinations=destinations,
+        slow_bytes_per_second=slow_bytes_per_second,
+    )
     try:
         found = rounds.run(workload, rounds=1, wanted=lambda _name: True, show=lambda _line: None)
     except UnavailableError as exc:
         skip_or_fail(str(exc))
     ours, idler = found.series
-    assert (ours.failed, [run.connections for run in ours.runs]) == ("", [2])
-    assert "backup-70000" in idler.failed and not idler.runs
+    assert ours.failed == ""
+    assert idler.failed and not idler.runs, "a run that leaves no copy counts as failed"
+    return ours
+
+
+def test_a_relay_is_measured() -> None:
+    ours = measured(relays.relay, 70_000)
+    assert (ours.figure(CONNECTIONS), ours.figure(READ)) == (2, 1.0)
+
+
+def test_figures_are_written_as_json_too() -> None:
+    ours = Series("ours", [one_run(1.0, {FAST: 0.5})])
+    content = json.loads(json.dumps(table(ours).to_json()))
+    assert content["series"][0]["seconds"]["all"] == [1.0]
+    assert content["goals"][0]["figure"] == SECONDS
