@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import typing as t
 from pathlib import Path
 
 from . import peers, ways
 from .cases import Case, Facts, fill, relay_facts, remove, require_same
+from .figures import FAST
 from .measure import Measurement, RunError
 from .site import Site
 from .ways import Way
@@ -32,6 +34,53 @@ def relay(site: Site, size: int) -> Case:
         peers.scp_relay(site, peers.SCP_3_GCM, file, *peers.GCM),
         peers.textbook(site, file),
         peers.fetch_and_copy(site, file),
+    ]
+    return _of_one_file(site, file, size, found)
+
+
+def fan_out(site: Site, size: int) -> Case:
+    """Copy one file to every destination; whoever can only reach one does it for one after the other."""
+    file = f"backup-{size}"
+    source = peers.there(site.source, file)
+    steps = [
+        peers.rclone(site, peers.RCLONE, "copyto", source, peers.there(place, file)) for place in site.destinations
+    ]
+    found = [
+        ways.our_relay(site, ways.OURS, file),
+        ways.our_relay(site, ways.OURS_TO_ONE, file, to=site.destinations[:1]),
+        peers.in_turn(peers.RCLONE_IN_TURN, steps),
+    ]
+    return _of_one_file(site, file, size, found, reached={ways.OURS_TO_ONE: 1})
+
+
+def with_a_slow_one(site: Site, size: int) -> Case:
+    """Copy one file to every destination, of which the last is slow."""
+    file = f"backup-{size}"
+    fast = len(site.destinations) - 1
+    found = [
+        ways.our_relay(site, ways.OURS, file),
+        ways.our_relay(site, ways.OURS_WITHOUT_SLOW, file, to=site.destinations[:fast]),
+    ]
+    usual = _of_one_file(site, file, size, found, reached={ways.OURS_WITHOUT_SLOW: fast})
+
+    def check(way: Way, measurement: Measurement) -> Facts:
+        facts = usual.check(way, measurement)
+        entries = json.loads(measurement.output)["destinations"][:fast]
+        return {**facts, FAST: max(entry["seconds"] for entry in entries)}
+
+    return Case(found, usual.prepare, check)
+
+
+def past_the_controller(site: Site, size: int) -> Case:
+    """Copy one file straight from one server to the other."""
+    file = f"backup-{size}"
+    found = [
+        ways.our_task(site, ways.OURS_BY_SOURCE, file, route="source"),
+        ways.our_task(site, ways.OURS_BY_DESTINATION, file, route="destination"),
+        ways.our_task(site, ways.OUR_TASK, file),
+        peers.rsync_direct(site, peers.RSYNC_DIRECT, file),
+        peers.rsync_direct(site, peers.RSYNC_DIRECT_GCM, file, *peers.GCM),
+        peers.scp_direct(site, peers.SCP_DIRECT_GCM, file, *peers.GCM),
     ]
     return _of_one_file(site, file, size, found)
 

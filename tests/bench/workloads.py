@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from . import peers, ways
 from .cases import MIB, Case
-from .figures import CONNECTIONS, CPU_PER_GIB, PEAK, Goal
+from .figures import CONNECTIONS, CPU_PER_GIB, FAST, PEAK, READ, Goal
 from .listings import newest
-from .relays import nothing_to_do, relay
+from .relays import fan_out, nothing_to_do, past_the_controller, relay, with_a_slow_one
 from .site import Site
 
 # Two runs of the same program differ by some percent in what they take.
@@ -62,7 +62,7 @@ QUICK = Sizes(
 
 def workloads(sizes: Sizes) -> list[Workload]:
     """Return every workload, in these sizes."""
-    return [*_relays(sizes), *_lookups(sizes)]
+    return [*_relays(sizes), *_fan_outs(sizes), *_lookups(sizes)]
 
 
 def _relays(sizes: Sizes) -> t.Iterator[Workload]:
@@ -91,6 +91,45 @@ def _relays(sizes: Sizes) -> t.Iterator[Workload]:
             Goal(ways.OURS, 0.22, peers.SCP_3),
             Goal(ways.OURS, 0.22, peers.RCLONE),
             Goal(ways.OURS, 100, figure=PEAK),
+        ),
+    )
+    yield Workload(
+        "route",
+        f"Relay of one file of {_mib(sizes.large)} straight from one server to the other, loopback",
+        past_the_controller,
+        amount=sizes.large,
+        warm_up=4 * MIB,
+        goals=(Goal(ways.OURS_BY_SOURCE, 0.6, ways.OUR_TASK),),
+    )
+
+
+def _fan_outs(sizes: Sizes) -> t.Iterator[Workload]:
+    yield Workload(
+        "fan-out",
+        f"Relay of one file of {_mib(sizes.large)} to three destinations, loopback",
+        fan_out,
+        amount=sizes.large,
+        warm_up=4 * MIB,
+        destinations=3,
+        goals=(
+            Goal(ways.OURS, 1.9, ways.OURS_TO_ONE),
+            Goal(ways.OURS, 1, figure=READ),
+            Goal(ways.OURS, 150, figure=PEAK),
+            Goal(ways.OURS_TO_ONE, 100, figure=PEAK),
+        ),
+    )
+    yield Workload(
+        "slow",
+        f"Relay of one file of {_mib(sizes.slowed)} to three destinations, one of them with "
+        f"{sizes.slow_bytes_per_second / MIB:g} MiB/s",
+        with_a_slow_one,
+        amount=sizes.slowed,
+        warm_up=MIB,
+        destinations=3,
+        slow_bytes_per_second=sizes.slow_bytes_per_second,
+        goals=(
+            Goal(ways.OURS, 1.2, ways.OURS_WITHOUT_SLOW, figure=FAST),
+            Goal(ways.OURS, 150, figure=PEAK),
         ),
     )
 

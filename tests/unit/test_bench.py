@@ -215,6 +215,13 @@ def test_a_relay_is_measured() -> None:
     assert (ours.figure(CONNECTIONS), ours.figure(READ)) == (2, 1.0)
 
 
+def test_what_is_faster_beside_a_slow_destination_is_measured_by_itself() -> None:
+    ours = measured(relays.with_a_slow_one, 300_000, destinations=3, slow_bytes_per_second=1024 * 1024)
+    fast, whole = ours.figure(FAST), ours.figure(SECONDS)
+    assert fast is not None and whole is not None and 0 < fast < whole
+    assert ours.figure(CONNECTIONS) == 4
+
+
 def test_figures_are_written_as_json_too() -> None:
     ours = Series("ours", [one_run(1.0, {FAST: 0.5})])
     content = json.loads(json.dumps(table(ours).to_json()))
