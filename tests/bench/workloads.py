@@ -12,9 +12,11 @@ from . import peers, ways
 from .cases import MIB, Case
 from .figures import CONNECTIONS, CPU_PER_GIB, FAST, PEAK, READ, Goal
 from .listings import newest
+from .loads import download, download_many, relay_many, upload, upload_many
 from .relays import fan_out, nothing_to_do, past_the_controller, relay, with_a_slow_one
 from .site import Site
 
+_FEW = 20
 # Two runs of the same program differ by some percent in what they take.
 _CONSTANT = 1.1
 
@@ -62,7 +64,7 @@ QUICK = Sizes(
 
 def workloads(sizes: Sizes) -> list[Workload]:
     """Return every workload, in these sizes."""
-    return [*_relays(sizes), *_fan_outs(sizes), *_lookups(sizes)]
+    return [*_relays(sizes), *_fan_outs(sizes), *_loads(sizes), *_small_files(sizes), *_lookups(sizes)]
 
 
 def _relays(sizes: Sizes) -> t.Iterator[Workload]:
@@ -132,6 +134,43 @@ def _fan_outs(sizes: Sizes) -> t.Iterator[Workload]:
             Goal(ways.OURS, 150, figure=PEAK),
         ),
     )
+
+
+def _loads(sizes: Sizes) -> t.Iterator[Workload]:
+    kinds: list[tuple[str, str, t.Callable[[Site, int], Case]]] = [
+        ("get", "Download", download),
+        ("put", "Upload", upload),
+    ]
+    for key, title, build in kinds:
+        yield Workload(
+            key,
+            f"{title} of one file of {_mib(sizes.large)}, loopback",
+            build,
+            amount=sizes.large,
+            warm_up=4 * MIB,
+            goals=(
+                Goal(ways.OURS, 1.1, peers.SFTP_GCM),
+                Goal(ways.OURS, 1.1, peers.SCP_GCM),
+                Goal(ways.OURS, 100, figure=PEAK),
+            ),
+        )
+
+
+def _small_files(sizes: Sizes) -> t.Iterator[Workload]:
+    kinds: list[tuple[str, str, t.Callable[[Site, int], Case], int]] = [
+        ("get-many", "Download", download_many, 1),
+        ("put-many", "Upload", upload_many, 1),
+        ("relay-many", "Relay", relay_many, 2),
+    ]
+    for key, title, build, connections in kinds:
+        yield Workload(
+            key,
+            f"{title} of {sizes.small_files:,} files of 16 KiB, loopback",
+            build,
+            amount=sizes.small_files,
+            warm_up=_FEW,
+            goals=(Goal(ways.OURS, 0.5, peers.RCLONE), Goal(ways.OURS, connections, figure=CONNECTIONS)),
+        )
 
 
 def _lookups(sizes: Sizes) -> t.Iterator[Workload]:

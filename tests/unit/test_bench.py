@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.bench import cases, delaying, peers, relays, rounds, ways
+from ansible_collections.backhaul.sftp.tests.bench import cases, delaying, loads, peers, relays, rounds, ways
 from ansible_collections.backhaul.sftp.tests.bench.__main__ import main
 from ansible_collections.backhaul.sftp.tests.bench.cases import Case
 from ansible_collections.backhaul.sftp.tests.bench.figures import CONNECTIONS, FAST, PEAK, READ, SECONDS, Goal, Series
@@ -220,6 +220,12 @@ def test_what_is_faster_beside_a_slow_destination_is_measured_by_itself() -> Non
     fast, whole = ours.figure(FAST), ours.figure(SECONDS)
     assert fast is not None and whole is not None and 0 < fast < whole
     assert ours.figure(CONNECTIONS) == 4
+
+
+@pytest.mark.parametrize("build", [loads.download_many, loads.upload_many])
+def test_small_files_are_measured_even_as_many_as_warm_up(build: t.Callable[[Site, int], Case]) -> None:
+    ours = measured(build, 20, warm_up=20)
+    assert ours.figure(CONNECTIONS) == 1
 
 
 def test_figures_are_written_as_json_too() -> None:
