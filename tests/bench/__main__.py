@@ -38,13 +38,18 @@ _OF_BYTES = ("large", "delayed", "slowed", "slow_bytes_per_second")
 def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run the workloads that were asked for, and write the tables after each; the status tells of failed runs."""
     signal.signal(signal.SIGTERM, lambda *_received: sys.exit(128 + signal.SIGTERM))
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     every = workloads(_sizes(options))
     count = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
+    unknown = set(options.workload) - {workload.key for workload in every}
+    if unknown:
+        parser.error(f"there is no workload {', '.join(sorted(unknown))}")
     chosen = [workload for workload in every if not options.workload or workload.key in options.workload]
 
     def wanted(name: str) -> bool:
-        return not any(part in name for part in options.skip)
+        kept = not options.only or any(part in name for part in options.only)
+        return kept and not any(part in name for part in options.skip)
 
     tables: list[report.Table] = []
     for workload in chosen:
@@ -69,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(option, dest=name, type=_number, metavar="N", help=text)
     text = f"that count, after the warm-up (default: {_ROUNDS}, quick: {_QUICK_ROUNDS})"
     parser.add_argument("--rounds", type=int, metavar="N", help=text)
-    parser.add_argument("--skip", action="append", default=[], metavar="TEXT", help="leave out the ways with this name")
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="the ways with this in their name")
+    parser.add_argument("--skip", action="append", default=[], metavar="TEXT", help="and not those with this")
     parser.add_argument("--output", type=Path, default=Path(".build/bench"), help="folder (default: %(default)s)")
     return parser
 

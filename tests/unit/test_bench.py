@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -170,10 +171,26 @@ def test_a_copy_that_differs_in_one_byte_is_found(tmp_path: Path) -> None:
         cases.require_same(one, other)
 
 
-def test_an_unknown_size_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def program() -> t.Iterator[t.Callable[[t.Sequence[str]], int]]:
+    """The program's entry; what it does about SIGTERM is undone."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield main
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(("arguments", "named"), [(["relay", "--size", "huge"], "--size"), (["fanout"], "fanout")])
+def test_what_cannot_be_meant_is_refused(
+    program: t.Callable[[t.Sequence[str]], int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: t.Sequence[str],
+    named: str,
+) -> None:
     with pytest.raises(SystemExit):
-        main(["relay", "--size", "huge"])
-    assert "--size" in capsys.readouterr().err
+        program(arguments)
+    assert named in capsys.readouterr().err
 
 
 def measured(
@@ -233,3 +250,28 @@ def test_figures_are_written_as_json_too() -> None:
     content = json.loads(json.dumps(table(ours).to_json()))
     assert content["series"][0]["seconds"]["all"] == [1.0]
     assert content["goals"][0]["figure"] == SECONDS
+
+
+def test_one_way_of_one_workload_can_be_run(
+    program: t.Callable[[t.Sequence[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "newest",
+        "--files",
+        "20",
+        "--rounds",
+        "1",
+        "--only",
+        "ours",
+        "--skip",
+        "tenth",
+        "--output",
+        str(tmp_path),
+    ]
+    try:
+        assert program(options) == 0
+    except SystemExit as exc:
+        skip_or_fail(str(exc))
+    (content,) = json.loads((tmp_path / "performance.json").read_text(encoding="utf-8"))["tables"]
+    assert [series["name"] for series in content["series"]] == [ways.OURS]
+    assert "not measured" in capsys.readouterr().out
