@@ -153,8 +153,7 @@ files:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were not sent again. So far an interrupted
-        transfer starts over, so this is V(0).
+      description: The bytes of an earlier, interrupted transfer that were proven to be right and not sent again.
       type: int
       returned: always
     seconds:

@@ -341,7 +341,7 @@ def test_time_limits_of_a_task_reach_the_module(site: Site, near: Near, slow: tu
     near.place.put("a", os.urandom(12_000_000))
     proxy.upstream.throttle(400_000)
     tasks = [
-        relay(name, source=near.place.end("a"), destinations=[place.end("b")], route="source")
+        relay(name, source=near.place.end("a"), destinations=[place.end("b")], route="source", resume=False)
         for name in ("async", "timeout", "enough")
     ]
     run = site.play({**tasks[0], "async": 4, "poll": 1}, {**tasks[1], "timeout": 4})
@@ -367,7 +367,7 @@ def test_a_run_that_ends_early_ends_the_module_there(
     place, proxy = slow
     near.place.put("a", os.urandom(12_000_000))
     proxy.upstream.throttle(400_000)
-    task = relay("relay", source=near.place.end("a"), destinations=[place.end("b")], route="source")
+    task = relay("relay", source=near.place.end("a"), destinations=[place.end("b")], route="source", resume=False)
     with site.playing(task) as running:
         eventually(lambda: any(_DRAFT in name for name in place.names()))
         end(running)
