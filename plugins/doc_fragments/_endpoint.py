@@ -173,10 +173,29 @@ jump:
   suboptions:
 """
 
-_PATH = r"""
+_SOURCE_PATHS = r"""
 path:
   description:
-    - {path}
+    - The path of a file or a directory. Exactly one of C(path) and C(paths) is needed.
+    - A directory is relayed with everything in it. With a V(/) at the end, it is its content that comes into the
+      destinations' directories, otherwise the directory itself.
+    - A symbolic link is refused. In a directory, links and special files are not relayed, and are listed in
+      RV(passed_over). Names that must not become part of a path are listed there too, and make the task fail after all
+      else was relayed.
+  type: str
+paths:
+  description:
+    - The paths of files, which come into the destinations' directories under their own names.
+  type: list
+  elements: str
+"""
+
+_DESTINATION_PATH = r"""
+path:
+  description:
+    - The path of the copy. With a V(/) at its end it is a directory, and the copy has the source's name.
+    - For several files it is a directory in any case, which must be there already unless O(create_directories=true).
+      The directories of a tree are always created in there, with the mode V(0755) where the server leaves it at that.
   type: str
   required: true
 """
@@ -211,12 +230,12 @@ endpoint:
         r"""
 source:
   description:
-    - Where the file is, a server and the path of the file there.
+    - Where the files are, a server and their paths there.
     - Without any of C(inventory_host), C(host) and C(local) the server is the host that the play runs on.
   type: dict
   required: true
 """,
-        _SUBOPTIONS + _PATH.format(path="The path of the file. It must be a regular file, and no symbolic link."),
+        _SUBOPTIONS + _SOURCE_PATHS,
     )
 
     DESTINATIONS: str = _option(
@@ -229,8 +248,5 @@ destinations:
   elements: dict
   required: true
 """,
-        _SUBOPTIONS
-        + _PATH.format(
-            path="The path of the copy. With a V(/) at its end it is a directory, and the copy has the source's name."
-        ),
+        _SUBOPTIONS + _DESTINATION_PATH,
     )

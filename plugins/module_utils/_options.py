@@ -88,9 +88,9 @@ def endpoint_spec() -> Spec:
 
 
 def source_spec() -> Spec:
-    """Spec of the option ``source``: an endpoint and a path."""
-    path = {"path": {"type": "str", "required": True}}
-    return {"source": {"type": "dict", "required": True, "options": {**endpoint_suboptions(), **path}}}
+    """Spec of the option ``source``: an endpoint, and a path or a list of them."""
+    which = {"path": {"type": "str"}, "paths": {"type": "list", "elements": "str"}}
+    return {"source": {"type": "dict", "required": True, "options": {**endpoint_suboptions(), **which}}}
 
 
 def destinations_spec() -> Spec:
@@ -297,19 +297,23 @@ def read_path(value: str, *, option: str) -> bytes:
     return paths.require_safe(paths.encode(str(value), option=option), what=option)
 
 
-def read_sources(params: Params) -> tuple[bytes, ...]:
-    """Return what ``src`` or ``paths`` name; ``invalid_input`` unless it is exactly one of them."""
-    src, listed = params["src"], params["paths"]
-    if (src is None) == (listed is None):
+def read_sources(params: Params, *, single: str = "src", within: str = "") -> tuple[bytes, ...]:
+    """Return what the option ``single`` or ``paths`` names; ``invalid_input`` unless it is exactly one of them.
+
+    ``within`` is the option that they are suboptions of.
+    """
+    prefix = f"{within}." if within else ""
+    alone, listed = params[single], params["paths"]
+    if (alone is None) == (listed is None):
         raise InputError(
             "invalid_input",
-            "give either 'src' or 'paths'",
-            remedy="'src' is one file or one directory, 'paths' a list of files.",
-            details={"option": "src"},
+            f"give either '{prefix}{single}' or '{prefix}paths'",
+            remedy=f"'{single}' is one file or one directory, 'paths' a list of files.",
+            details={"option": f"{prefix}{single}"},
         )
-    if src is not None:
-        return (read_path(src, option="src"),)
-    return tuple(read_path(path, option=f"paths[{index}]") for index, path in enumerate(listed))
+    if alone is not None:
+        return (read_path(alone, option=f"{prefix}{single}"),)
+    return tuple(read_path(path, option=f"{prefix}paths[{index}]") for index, path in enumerate(listed))
 
 
 def read_selection(params: Params) -> Selection:

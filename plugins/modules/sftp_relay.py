@@ -8,16 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sftp_relay
 version_added: 0.1.0
-short_description: Copy a file from one SFTP server to others, verified
+short_description: Copy files from one SFTP server to others, verified
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Carries one file from a server to one or many others, without keeping it on the machine in between.
+  - Carries one file, a list of files, or a directory with all that is in it, from a server to one or many others,
+    without keeping it on the machine in between. Each file is read once for all destinations.
   - Or lets one of the ends do it, past the controller; see O(route).
   - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
     the source's. Otherwise nothing changes under that name and the task fails.
   - A destination that has the file already is left alone, which the servers' own checksums prove without a transfer
     where they can compute them.
+  - Many files share the same connections, several of them on their way at once. One that fails does no harm to the
+    others, and the task fails at the end.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint.source
   - backhaul.sftp._endpoint.destinations
@@ -29,6 +32,7 @@ options:
   min_success:
     description:
       - How many destinations must succeed for the task to succeed. Without it, all of them.
+      - With several files a destination succeeds when all its files did.
       - Those that failed are still reported, each with its error.
     type: int
 seealso:
@@ -77,6 +81,31 @@ EXAMPLES = r"""
     if_exists: version
     min_success: 2
 
+- name: Keep a second copy of everything that was exported
+  backhaul.sftp.sftp_relay:
+    source:
+      inventory_host: backup01
+      path: /export/
+    destinations:
+      - inventory_host: vault01
+        path: /mirror/export
+    create_directories: true
+    compare: size_mtime
+  register: mirrored
+
+- name: Two files, into the same directory of two servers
+  backhaul.sftp.sftp_relay:
+    source:
+      inventory_host: backup01
+      paths:
+        - /backups/db.tar.gz
+        - /backups/db.tar.gz.sha256
+    destinations:
+      - inventory_host: vault01
+        path: /vault/
+      - inventory_host: vault02
+        path: /vault/
+
 - name: Straight from the database server to the vault, past the controller
   backhaul.sftp.sftp_relay:
     source:
@@ -91,7 +120,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 source:
-  description: The file that was relayed.
+  description: The file that was relayed, or with several files what they are together.
   returned: when the source could be looked at
   type: dict
   contains:
@@ -100,19 +129,23 @@ source:
       type: str
       returned: always
     path:
-      description: The path there.
+      description: The path there; null for a list.
       type: str
       returned: always
+    files:
+      description: How many files there are.
+      type: int
+      returned: with a list or a directory
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is not UTF-8
     size:
-      description: The size in bytes.
+      description: The size in bytes, of several files together.
       type: int
       returned: always
     mtime:
-      description: The modification time in seconds since 1970.
+      description: The modification time in seconds since 1970; null for several files.
       type: int
       returned: always
     mtime_utc:
@@ -130,7 +163,11 @@ source:
       type: str
       returned: always
 destinations:
-  description: What became of each destination, in the order of the task.
+  description:
+    - What became of each destination, in the order of the task.
+    - With a list or a directory this is what became of all files together. The state is then the first of V(failed),
+      V(planned), V(created), V(replaced), V(unchanged) and V(skipped) that any of them has, C(path) the directory, the
+      numbers are sums, and C(error) is that of the first failure. What the files do not have in common is null.
   returned: when the source could be looked at
   type: list
   elements: dict
@@ -160,6 +197,10 @@ destinations:
       description: Whether anything was changed there.
       type: bool
       returned: always
+    counts:
+      description: How many files there are of each state.
+      type: dict
+      returned: with a list or a directory
     compared_by:
       description:
         - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
@@ -229,6 +270,105 @@ destinations:
       attributes_changed: []
       not_applied: []
       error:
+files:
+  description: Each file, in the order of the list or, in a directory, of the names.
+  returned: with a list or a directory
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The file, with the keys of RV(source) but for C(host). What was never looked at is null.
+      type: dict
+      returned: always
+    changed:
+      description: Whether anything was changed at any destination.
+      type: bool
+      returned: always
+    destinations:
+      description: What became of it at each destination, with the keys that RV(destinations) has for a single file.
+      type: list
+      elements: dict
+      returned: always
+  sample:
+    - source:
+        path: /export/site/index.html
+        size: 5120
+        mtime: 1767225600
+        mtime_utc: '2026-01-01T00:00:00Z'
+        sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        digest_by: stream
+      changed: true
+      destinations:
+        - host: vault01
+          path: /mirror/export/site/index.html
+          state: created
+          changed: true
+          compared_by: nothing
+          verified_by: readback
+          sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+          bytes_sent: 5120
+          seconds: 0.02
+          bytes_per_second: 256000
+          bytes_resumed: 0
+          attempts: 1
+          attributes_changed: []
+          not_applied: []
+          error:
+directories:
+  description: The directories that were created, or in check mode would be, and those that could not be.
+  returned: with a list or a directory
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The inventory name or the address of the server.
+      type: str
+      returned: always
+    path:
+      description: The path there.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    state:
+      description: One of V(created) and V(failed), and in check mode V(planned).
+      type: str
+      returned: always
+    changed:
+      description: Whether it was created.
+      type: bool
+      returned: always
+    error:
+      description: Why it failed, in the form of RV(error); null otherwise.
+      type: dict
+      returned: always
+passed_over:
+  description: What was found in a directory and not relayed.
+  returned: with a list or a directory
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path, escaped where it is not UTF-8.
+      type: str
+      returned: always
+    path_base64:
+      description: The exact path in base64.
+      type: str
+      returned: when the path is not UTF-8
+    reason:
+      description:
+        - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
+          V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
+      type: str
+      returned: always
+    message:
+      description: The same for people.
+      type: str
+      returned: always
+  sample: []
 bytes_read:
   description: The bytes of content that were read from the source to be transferred.
   returned: when the source could be looked at

@@ -13,7 +13,7 @@ from ._routes import Leg
 
 Result = t.Dict[str, t.Any]
 Ran = t.Tuple[Leg, Result]
-_LISTS = ("connections", "warnings", "deprecations", "diff")
+_LISTS = ("connections", "warnings", "deprecations", "diff", "directories")
 
 
 def needed_of(arguments: t.Mapping[str, t.Any]) -> int:
@@ -40,13 +40,18 @@ def merge(runs: t.Sequence[Ran], *, needed: int) -> Result:
         "destinations": destinations,
         "bytes_read": sum(result.get("bytes_read", 0) for result in results),
         **_first("source", results),
+        **_first("passed_over", results),
         **_first("invocation", results),
+        **_merged_files(runs),
     }
     for key in _LISTS:
         together = [item for result in results for item in _listed(result.get(key))]
         if together or key == "connections":
             merged[key] = together
     errors = [entry["error"] for entry in destinations if entry["error"]]
+    incomplete = next((result for leg, result in runs if _is_incomplete(leg, result)), None)
+    if incomplete is not None and len(destinations) - len(errors) >= needed:
+        return {**merged, "failed": True, "msg": incomplete["msg"], "error": incomplete["error"]}
     if len(destinations) - len(errors) >= needed:
         told = [f"{error['host'] or error['role']}: {error['message']}" for error in errors]
         return {**merged, "warnings": list(dict.fromkeys([*merged.get("warnings", []), *told]))} if told else merged
@@ -54,6 +59,41 @@ def merge(runs: t.Sequence[Ran], *, needed: int) -> Result:
     counts = {"failed": len(errors), "succeeded": len(destinations) - len(errors)}
     error = {**errors[0], "details": {**errors[0]["details"], **counts}}
     return {**merged, "failed": True, "msg": failed["msg"], "error": error}
+
+
+def _merged_files(runs: t.Sequence[Ran]) -> Result:
+    """Return the ``files`` of all runs, each with all its destinations; nothing where no run had several files.
+
+    A file that only some of the runs found has no entries of the others.
+    """
+    if not any("files" in result for _leg, result in runs):
+        return {}
+    sources: dict[str, Result] = {}
+    entries: dict[str, dict[int, Result]] = {}
+    for leg, result in runs:
+        for file in result.get("files", ()):
+            key = _key(file["source"])
+            sources.setdefault(key, file["source"])
+            entries.setdefault(key, {}).update(zip(leg.places, file["destinations"]))
+    for leg, result in runs:
+        if "files" not in result:
+            for of_file in entries.values():
+                of_file.update(zip(leg.places, _entries(leg, result)))
+    return {"files": [_file(source, entries[key]) for key, source in sources.items()]}
+
+
+def _key(source: Result) -> str:
+    return str(source.get("path_base64") or source["path"])
+
+
+def _file(source: Result, entries: t.Mapping[int, Result]) -> Result:
+    ordered = [entries[place] for place in sorted(entries)]
+    return {"source": source, "changed": any(entry["changed"] for entry in ordered), "destinations": ordered}
+
+
+def _is_incomplete(leg: Leg, result: Result) -> bool:
+    """Say whether a run failed though none of its destinations did: not all of the source could be copied."""
+    return bool(result.get("failed")) and not any(entry["error"] for entry in _entries(leg, result))
 
 
 def _entries(leg: Leg, result: Result) -> list[Result]:

@@ -75,7 +75,8 @@ def _near(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver, *, 
     """Return the end whose files are local to the module; how the controller would log in there is left out."""
     if not host:
         return resolver.resolve(end, role=role)
-    return {**{key: value for key, value in end.items() if key == "path"}, "inventory_host": host, "local": True}
+    kept = {key: value for key, value in end.items() if key in ("path", "paths")}
+    return {**kept, "inventory_host": host, "local": True}
 
 
 def _far(end: t.Mapping[str, t.Any], resolver: EndpointResolver, host: str, *, role: str) -> object:

@@ -40,11 +40,11 @@ def answer(
         result["diff"] = [report.diff for report in everything if report.diff]
     if errors and len(reports) > 1:
         errors[0].details.update(failed=counts["failed"], succeeded=len(reports) - counts["failed"])
-    error = errors[0] if errors else _suspect(load.passed_over, source)
+    error = errors[0] if errors else suspect(load.passed_over, source)
     return Answer(result, error=error, warnings=tuple(_warnings(request, load, reports)))
 
 
-def _suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError | None:
+def suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError | None:
     """Return the error for names that were not used: a copy without them is not what was asked for."""
     names = [skipped for skipped in passed_over if skipped.reason == SUSPICIOUS]
     if not names:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .._engine.shipment import Destination
-from .._engine.tree import read_tree
+from .._engine.tree import Tree, read_tree
 from .._filesystem import FileSystem
 from .._model import Endpoint, RelayOptions
 from .._rules.layout import joined, places, tree_base
@@ -50,8 +50,13 @@ def load_list(wish: Wish) -> Load:
 
 def load_tree(files: FileSystem, wish: Wish) -> Load:
     """Return a directory with everything in it; what is in it, and its own name, is made where it is missing."""
+    return load_read_tree(read_tree(files, wish.sources[0]), wish)
+
+
+def load_read_tree(tree: Tree, wish: Wish) -> Load:
+    """Return the same for a directory that was read before."""
     (source,) = wish.sources
-    top, base, tree = normalise(wish.dest), tree_base(source, wish.dest), read_tree(files, source)
+    top, base = normalise(wish.dest), tree_base(source, wish.dest)
     options = replace(wish.options, create_directories=True)
     jobs = tuple(
         replace(

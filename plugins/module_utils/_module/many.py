@@ -141,16 +141,16 @@ class _Desk:
         while True:
             with self._lock:
                 number, job = next(self._waiting, (None, None))
-                hopeless = _hopeless(self._latest)
+                reason = hopeless(self._latest)
             if number is None or job is None:
                 return
-            report = worker(job) if hopeless is None else failure(job, _not_tried(hopeless))
+            report = worker(job) if reason is None else failure(job, not_tried(reason))
             with self._lock:
                 self._latest = [*self._latest[-1:], report]
                 self.reports[number] = report
 
 
-def _hopeless(reports: t.Sequence[Report]) -> BackhaulError | None:
+def hopeless(reports: t.Sequence[Report]) -> BackhaulError | None:
     """Return why nothing will succeed any more: no trust, or no connection for two files in turn, with all retries."""
     errors = [report.error for report in reports[-2:]]
     if errors and isinstance(errors[-1], TrustError):
@@ -158,7 +158,8 @@ def _hopeless(reports: t.Sequence[Report]) -> BackhaulError | None:
     return errors[-1] if len(errors) == 2 and all(isinstance(error, LinkError) for error in errors) else None
 
 
-def _not_tried(error: BackhaulError) -> BackhaulError:
+def not_tried(error: BackhaulError) -> BackhaulError:
+    """Return the error for what was given up because of another one."""
     again = error.again()
     again.details.update(attempts=0, bytes_sent=0, seconds=0.0, not_tried=True)
     return again
@@ -166,8 +167,11 @@ def _not_tried(error: BackhaulError) -> BackhaulError:
 
 def together(label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress | None:
     """Return what follows the bytes of all jobs as one transfer, from any thread; None for a single job."""
-    if len(jobs) < 2:
-        return None
+    return None if len(jobs) < 2 else of_all(label, path, jobs)
+
+
+def of_all(label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress:
+    """Return what follows the bytes of any number of jobs as one transfer, from any thread."""
     total = sum(job.size_bytes for job in jobs)
     follow = ProgressLog().follow(label, path, total_bytes=lambda: total)
     lock = threading.Lock()

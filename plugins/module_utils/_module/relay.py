@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._engine.pace import Pace
 from .._engine.run import Relay
 from .._engine.shipment import Destination, Following
-from .._errors import BackhaulError, InputError, shown
-from .._model import Outcome, Source, Step
+from .._errors import BackhaulError, InputError
+from .._model import Endpoint, Outcome, Step
 from .._options import (
     destinations_spec,
     read_endpoint,
@@ -21,17 +22,21 @@ from .._options import (
     read_relay_options,
     read_resources,
     read_retries,
+    read_sources,
     route_spec,
     source_spec,
     transfer_spec,
-    utc_text,
 )
 from .._rules.paths import destination_path, split
 from . import results
 from .boundary import Answer, Request, TimeIsUp, serve, too_long
 from .ends import Ends
+from .insist import insist
+from .loads import is_directory
 from .progress import ProgressLog
+from .relay_many import Wished, lag_bytes, refuse_collisions, relay_many
 from .reports import CHANCE, Report, done, failed, planned, watched
+from .verdict import judged, read_needed
 
 
 def main() -> None:
@@ -44,20 +49,28 @@ def relay(request: Request) -> Answer:
     """Plan or carry out each destination, and fail when too few of them succeeded."""
     params = request.params
     endpoint = read_endpoint(params["source"], role="source")
+    sources = read_sources(params["source"], single="path", within="source")
     destinations = _destinations(params["destinations"])
-    needed = _needed(params["min_success"], len(destinations))
-    resources = read_resources(params, destinations=len(destinations))
+    needed = read_needed(params["min_success"], len(destinations))
+    resources, retries = read_resources(params, destinations=len(destinations)), read_retries(params)
+    is_list = params["source"]["path"] is None
     with Ends(request.reports, resources) as ends:
+        if is_list or insist(
+            ends, endpoint, lambda files: is_directory(files, sources[0], follow=False), retries=retries
+        ):
+            wished = Wished(endpoint, sources, is_list, destinations, needed, resources)
+            return relay_many(request, ends, wished)
+        refuse_collisions(_places(destinations, sources[0]))
         job = Relay(
             ends,
             endpoint,
-            read_path(params["source"]["path"], option="source.path"),
+            sources[0],
             options=read_relay_options(params),
-            retries=read_retries(params),
+            retries=retries,
             chance=CHANCE,
             watch=watched,
             pace=Pace(read_rate_limit(params)),
-            lag_bytes=resources.memory_bytes * len(destinations) // 4,
+            lag_bytes=lag_bytes(resources, len(destinations)),
         )
         others = [destination.endpoint for destination in destinations]
         ends.prepare(others)
@@ -67,7 +80,7 @@ def relay(request: Request) -> Answer:
         connections = [results.connection_fields(report) for report in made]
     result = {
         "changed": any(report.entry["changed"] for report in reports),
-        "source": {"host": endpoint.label, **_source_fields(source, job)},
+        "source": {"host": endpoint.label, **results.source_fields(source.path, source, job.digest.known)},
         "destinations": [report.entry for report in reports],
         "bytes_read": job.bytes_read,
         "connections": connections,
@@ -88,16 +101,11 @@ def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination
     ]
 
 
-def _needed(min_success: int | None, count: int) -> int:
-    if min_success is None:
-        return count
-    if not 1 <= min_success <= count:
-        raise InputError(
-            "invalid_input",
-            f"min_success is {min_success}, and must be from 1 to the number of destinations ({count})",
-            details={"option": "min_success"},
-        )
-    return min_success
+def _places(destinations: t.Sequence[Destination], source: bytes) -> t.Iterator[tuple[Endpoint, bytes]]:
+    """Yield where the copies of a file go; a path that cannot be used is an error of its destination alone."""
+    for destination in destinations:
+        with contextlib.suppress(InputError):
+            yield destination.endpoint, destination_path(destination.path, split(source)[1])
 
 
 def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -> list[Report]:
@@ -151,18 +159,6 @@ def _following(job: Relay, destination: Destination) -> Following:
     return Following(sent=followed, resumed=followed.begin_at)
 
 
-def _source_fields(source: Source, job: Relay) -> results.Json:
-    digest = job.digest.known
-    return {
-        **results.path_fields(source.path),
-        "size": source.size,
-        "mtime": source.mtime,
-        "mtime_utc": utc_text(source.mtime),
-        "sha256": digest.hexdigest if digest else None,
-        "digest_by": digest.method if digest else None,
-    }
-
-
 def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: tuple[str, ...]) -> Answer:
     errors = [report.error for report in reports if report.error is not None]
     warnings = [*warned]
@@ -171,14 +167,4 @@ def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warn
         for report in reports
         if set(report.entry["not_applied"]) - {"fsync"}
     ]
-    if len(reports) - len(errors) >= needed:
-        warnings += [shown(_on_one_line(error)) for error in errors]
-        return Answer(result, warnings=tuple(warnings))
-    if len(reports) > 1:
-        errors[0].details["failed"] = len(errors)
-        errors[0].details["succeeded"] = len(reports) - len(errors)
-    return Answer(result, error=errors[0], warnings=tuple(warnings))
-
-
-def _on_one_line(error: BackhaulError) -> bytes:
-    return error.message.replace("\n", " ").encode("utf-8", "surrogateescape")
+    return judged(result, errors, count=len(reports), needed=needed, warnings=warnings)

@@ -10,7 +10,7 @@ import base64
 import typing as t
 
 from .._errors import shown
-from .._model import Attributes, ConnectionReport, Endpoint, Outcome, RemoteFile
+from .._model import Attributes, ConnectionReport, Digest, Endpoint, Outcome, RemoteFile, Source
 from .._options import utc_text
 from .._rules.selection_model import Selected, Skipped
 
@@ -23,6 +23,18 @@ def path_fields(path: bytes, *, key: str = "path") -> Json:
         return {key: path.decode("utf-8")}
     except UnicodeDecodeError:
         return {key: shown(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
+
+
+def source_fields(path: bytes, source: Source | None = None, digest: Digest | None = None) -> Json:
+    """Return the file to relay, as far as it is known."""
+    return {
+        **path_fields(path),
+        "size": source.size if source else None,
+        "mtime": source.mtime if source else None,
+        "mtime_utc": utc_text(source.mtime) if source else None,
+        "sha256": digest.hexdigest if digest else None,
+        "digest_by": digest.method if digest else None,
+    }
 
 
 def attribute_fields(found: Attributes) -> Json:

@@ -82,3 +82,28 @@ def test_all_must_succeed_unless_it_says_otherwise(given: object, needed: int) -
 def test_more_than_there_are_cannot_succeed(given: object) -> None:
     with pytest.raises(InputError):
         needed_of({"min_success": given, "destinations": [1, 2]})
+
+
+def _file(name: str, *entries: Vars) -> Vars:
+    return {"source": {"path": name}, "changed": False, "destinations": list(entries)}
+
+
+def test_files_have_the_destinations_of_all_runs() -> None:
+    runs = [
+        (_leg("a", 0, 2), _result(_entry(0), _entry(2), files=[_file("f", _entry(0), _entry(2))], passed_over=["p"])),
+        (_leg("b", 1), _result(_entry(1), files=[_file("f", _entry(1)), _file("new", _entry(1))], passed_over=["p"])),
+        (_leg("c", 3), GONE),
+    ]
+    merged = merge(runs, needed=3)
+    assert [file["source"]["path"] for file in merged["files"]] == ["f", "new"]
+    assert [entry["path"] for entry in merged["files"][0]["destinations"]] == ["/0", "/1", "/2", "/3"]
+    assert merged["files"][0]["destinations"][3]["state"] == "failed"
+    assert merged["files"][0]["changed"]
+    assert merged["passed_over"] == ["p"]
+
+
+def test_a_source_that_is_not_whole_fails_though_all_destinations_succeeded() -> None:
+    error = GONE["error"]
+    runs = [(_leg("a", 0), _result(_entry(0), failed=True, msg="unreadable", error=error, files=[]))]
+    merged = merge(runs, needed=1)
+    assert (merged["failed"], merged["msg"], merged["error"]) == (True, "unreadable", error)

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A convoy of many files: which lanes it uses, and when it gives a destination up."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.pace import unlimited
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, RelayOptions
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import TimeIsUp
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.convoy import Convoy
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob, Load
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+
+COUNT = 40
+SOURCE = Endpoint(role="source", host="source")
+
+
+class World:
+    """Ends on the local file system, of which some cannot be reached."""
+
+    def __init__(self, refusing: t.Mapping[Endpoint, BackhaulError | BaseException]) -> None:
+        self.refusing = refusing
+        self.asked: list[Endpoint] = []
+        self.users: dict[tuple[Endpoint, int], set[int]] = {}
+
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+        self.asked.append(endpoint)
+        self.users.setdefault((endpoint, lane), set()).add(threading.get_ident())
+        error = self.refusing.get(endpoint)
+        if error is not None:
+            raise error.again() if isinstance(error, BackhaulError) else error
+        return LocalFileSystem()
+
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None: ...
+
+
+def _end(name: str) -> Endpoint:
+    return Endpoint(role="destination", host=name)
+
+
+def _convoy(tmp_path: Path, world: World, *names: str) -> Convoy:
+    loads = []
+    for name in names:
+        top = tmp_path / name
+        top.mkdir()
+        jobs = []
+        for number in range(COUNT):
+            file = tmp_path / f"file-{number}"
+            file.write_bytes(b"%d" % number)
+            destination = Destination(_end(name), bytes(top / file.name))
+            jobs.append(FileJob(bytes(file), destination, RelayOptions(), bytes(file), 2))
+        loads.append(Load(_end(name), bytes(top), jobs=tuple(jobs)))
+    return Convoy(
+        world, SOURCE, loads, retries=RetryPolicy(retries=0), check_mode=False, pace=unlimited(), lag_bytes=1024
+    )
+
+
+def _states(convoy: Convoy, number: int) -> list[str]:
+    return [cargo.reports[number].entry["state"] for cargo in convoy.cargo]
+
+
+def _not_tried(convoy: Convoy, number: int) -> int:
+    errors = [cargo.reports[number].error for cargo in convoy.cargo]
+    return sum(1 for error in errors if error is not None and error.details.get("not_tried"))
+
+
+def test_everything_arrives_and_every_file_is_read_once(tmp_path: Path) -> None:
+    convoy = _convoy(tmp_path, World({}), "one", "two", "three")
+    convoy.carry()
+    for number in range(3):
+        assert _states(convoy, number) == ["created"] * COUNT
+        assert convoy.lost(number) is None
+    assert sum(cargo.bytes_read for cargo in convoy.cargo) == sum(len(str(number)) for number in range(COUNT))
+
+
+@pytest.mark.parametrize("error", [LinkError("connect_failed", "no"), TrustError("host_key_unknown", "no")])
+def test_a_destination_that_is_out_of_reach_is_given_up_and_the_others_get_all(
+    tmp_path: Path, error: BackhaulError
+) -> None:
+    world = World({_end("gone"): error.located(role="destination")})
+    convoy = _convoy(tmp_path, world, "one", "gone")
+    convoy.carry()
+    assert _states(convoy, 0) == ["created"] * COUNT
+    assert _states(convoy, 1) == ["failed"] * COUNT
+    assert _not_tried(convoy, 1) > COUNT // 2
+    assert convoy.lost(1) is not None
+
+
+def test_nothing_is_tried_for_ever_when_the_source_is_gone(tmp_path: Path) -> None:
+    world = World({SOURCE: LinkError("connect_failed", "no", role="source")})
+    convoy = _convoy(tmp_path, world, "one", "two")
+    convoy.carry()
+    assert _states(convoy, 0) == _states(convoy, 1) == ["failed"] * COUNT
+    assert len(world.asked) < COUNT
+    assert _not_tried(convoy, 0) > COUNT // 2
+
+
+def test_when_the_time_is_up_every_file_has_a_report(tmp_path: Path) -> None:
+    convoy = _convoy(tmp_path, World({SOURCE: TimeIsUp()}), "one", "two")
+    convoy.carry()
+    codes = {cargo.reports[number].error.code for cargo in convoy.cargo for number in range(2)}  # type: ignore[union-attr]
+    assert codes == {"timed_out"}
+
+
+def test_destinations_on_one_server_have_lanes_of_their_own(tmp_path: Path) -> None:
+    world = World({})
+    convoy = _convoy(tmp_path, world, "one")
+    second = [
+        FileJob(job.source, Destination(_end("one"), job.destination.path + b"-2"), job.options, None)
+        for job in (cargo.jobs[0] for cargo in convoy.cargo)
+    ]
+    loads = [
+        Load(_end("one"), b"", jobs=tuple(cargo.jobs[0] for cargo in convoy.cargo)),
+        Load(_end("one"), b"", jobs=tuple(second)),
+    ]
+    both = Convoy(
+        world, SOURCE, loads, retries=RetryPolicy(retries=0), check_mode=False, pace=unlimited(), lag_bytes=1024
+    )
+    both.carry()
+    assert _states(both, 0) == _states(both, 1) == ["created"] * COUNT
+    lanes = {lane for endpoint, lane in world.users if endpoint == _end("one")}
+    assert len(lanes) == 8
