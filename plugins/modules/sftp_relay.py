@@ -21,6 +21,7 @@ description:
     where they can compute them.
   - Many files share the same connections, several of them on their way at once. One that fails does no harm to the
     others, and the task fails at the end.
+  - Where a server would have to start a command to hash each of many small files, they are read instead.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint.source
   - backhaul.sftp._endpoint.destinations

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import threading
 import typing as t
@@ -18,14 +19,18 @@ from .._engine.run import Relay
 from .._engine.shipment import Destination, Following
 from .._engine.source import Ends
 from .._errors import BackhaulError
+from .._interruption import checkpoint
 from .._model import Endpoint, Outcome, Progress, Step
 from .._rules.retry import RetryPolicy
 from . import results
 from .boundary import TimeIsUp, too_long
 from .carrying import FILES_PER_LANE, MOST_LANES, Carpenter
+from .familiar import FamiliarEnds, Knowledge
 from .many import FileJob, Load, hopeless, not_tried, of_all
 from .overlay import OnLane
 from .reports import CHANCE, Report, done, failed, planned, watched
+
+_LONGEST_WAIT_SECONDS = 0.25
 
 
 @dataclass
@@ -38,10 +43,35 @@ class Cargo:
     reports: dict[int, Report] = field(default_factory=dict)
 
 
+class Ration:
+    """So many bytes for all threads: small files are carried side by side, and those that are large one by one."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total_bytes = self._left_bytes = total_bytes
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, size_bytes: int) -> t.Iterator[None]:
+        """Wait for a part of the ration, at most all of it, and keep it for as long as the block runs."""
+        part = min(size_bytes, self._total_bytes)
+        with self._changed:
+            while self._left_bytes < part:
+                self._changed.wait(_LONGEST_WAIT_SECONDS)
+                checkpoint()
+            self._left_bytes -= part
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left_bytes += part
+                self._changed.notify_all()
+
+
 class Convoy:
     """Brings every file of ``loads``, which has one load for each destination, to all of them.
 
-    ``lag_bytes`` are kept of each file for destinations that are behind. Sessions are shared by nobody: each of the
+    ``lag_bytes`` are kept of each file for destinations that are behind, and no more than ``ration_bytes`` of all files
+    are under way at once, unless a single one is larger. Sessions are shared by nobody: each of the
     threads has lanes of its own, as many as one relay may need.
     """
 
@@ -55,6 +85,7 @@ class Convoy:
         check_mode: bool,
         pace: Pace,
         lag_bytes: int,
+        ration_bytes: int,
     ) -> None:
         self._ends = ends
         self._endpoint = endpoint
@@ -63,6 +94,9 @@ class Convoy:
         self._check_mode = check_mode
         self._pace = pace
         self._lag_bytes = lag_bytes
+        self._ration = Ration(ration_bytes)
+        self._knowledge = Knowledge()
+        self._may_read = all(job.options.verify != "server" for load in loads for job in load.jobs[:1])
         self._lock = threading.Lock()
         self._latest: dict[int, list[Report]] = collections.defaultdict(list)
         self._lost: dict[int, BackhaulError] = {}
@@ -105,14 +139,18 @@ class Convoy:
 
     def _prepare(self, number: int, lane: int) -> None:
         carpenter = Carpenter(OnLane(self._ends, lane), self._retries, self._check_mode)
+        load = self._loads[number]
         try:
-            self.directories[number] = carpenter.prepare(self._loads[number])
+            made = self.directories[number] = carpenter.prepare(load)
+            if not self._check_mode:
+                self._knowledge.directories.update((load.endpoint, path) for path in _there(load, made))
         except BackhaulError as exc:
             self._lost[number] = exc
 
     def _serve(self, lane: int, waiting: t.Iterator[Cargo], progress: t.Sequence[Progress]) -> None:
         """Take one file after the other until there are no more, or nowhere to bring them."""
-        ends = OnLane(self._ends, lane * (len(self._loads) + 1))
+        on_lane = OnLane(self._ends, lane * (len(self._loads) + 1))
+        ends = FamiliarEnds(on_lane, self._knowledge, may_read=self._may_read)
         while True:
             with self._lock:
                 cargo = next(waiting, None)
@@ -121,7 +159,10 @@ class Convoy:
                 return
             self._relay(ends, cargo, open_numbers, progress)
 
-    def _relay(self, ends: Ends, cargo: Cargo, numbers: t.Sequence[int], progress: t.Sequence[Progress]) -> None:
+    def _relay(
+        self, ends: FamiliarEnds, cargo: Cargo, numbers: t.Sequence[int], progress: t.Sequence[Progress]
+    ) -> None:
+        ends.size_bytes = None
         relay = Relay(
             ends,
             self._endpoint,
@@ -134,6 +175,7 @@ class Convoy:
             lag_bytes=self._lag_bytes,
         )
         try:
+            ends.size_bytes = relay.source.size
             cargo.source = results.source_fields(cargo.jobs[0].source, relay.source)
         except BackhaulError as exc:
             for number in numbers:
@@ -143,7 +185,8 @@ class Convoy:
             for number in numbers:
                 self._note(cargo, number, _planned(relay, cargo.jobs[number].destination))
         else:
-            self._carry_out(relay, cargo, numbers, progress)
+            with self._ration.taken(relay.source.size):
+                self._carry_out(relay, cargo, numbers, progress)
         cargo.bytes_read = relay.bytes_read
         cargo.source = results.source_fields(cargo.jobs[0].source, relay.source, relay.digest.known)
 
@@ -182,6 +225,12 @@ def _planned(relay: Relay, destination: Destination) -> Report:
         return planned(destination, relay.plan(destination), relay.source)
     except BackhaulError as exc:
         return failed(destination, exc)
+
+
+def _there(load: Load, made: t.Sequence[Report]) -> t.Iterator[bytes]:
+    """Yield the directories of a load but for those that could not be made."""
+    failures = [results.path_fields(report.error.path or b"") for report in made if report.error is not None]
+    return (path for path in load.directories if results.path_fields(path) not in failures)
 
 
 def _followed(load: Load) -> Progress:

@@ -64,6 +64,7 @@ def relay_many(request: Request, ends: Ends, wished: Wished) -> Answer:
         check_mode=request.check_mode,
         pace=Pace(read_rate_limit(request.params)),
         lag_bytes=lag_bytes(wished.resources, len(loads)),
+        ration_bytes=wished.resources.read_ahead_bytes,
     )
     convoy.carry()
     return _answer(request, wished, loads, convoy, seconds=time.monotonic() - started)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import F
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, RelayOptions
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import TimeIsUp
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.convoy import Convoy
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.convoy import Convoy, Ration
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob, Load
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 
 COUNT = 40
+MIB = 1024 * 1024
 SOURCE = Endpoint(role="source", host="source")
 
 
@@ -62,7 +64,14 @@ def _convoy(tmp_path: Path, world: World, *names: str) -> Convoy:
             jobs.append(FileJob(bytes(file), destination, RelayOptions(), bytes(file), 2))
         loads.append(Load(_end(name), bytes(top), jobs=tuple(jobs)))
     return Convoy(
-        world, SOURCE, loads, retries=RetryPolicy(retries=0), check_mode=False, pace=unlimited(), lag_bytes=1024
+        world,
+        SOURCE,
+        loads,
+        retries=RetryPolicy(retries=0),
+        check_mode=False,
+        pace=unlimited(),
+        lag_bytes=1024,
+        ration_bytes=MIB,
     )
 
 
@@ -125,9 +134,37 @@ def test_destinations_on_one_server_have_lanes_of_their_own(tmp_path: Path) -> N
         Load(_end("one"), b"", jobs=tuple(second)),
     ]
     both = Convoy(
-        world, SOURCE, loads, retries=RetryPolicy(retries=0), check_mode=False, pace=unlimited(), lag_bytes=1024
+        world,
+        SOURCE,
+        loads,
+        retries=RetryPolicy(retries=0),
+        check_mode=False,
+        pace=unlimited(),
+        lag_bytes=1024,
+        ration_bytes=MIB,
     )
     both.carry()
     assert _states(both, 0) == _states(both, 1) == ["created"] * COUNT
     lanes = {lane for endpoint, lane in world.users if endpoint == _end("one")}
     assert len(lanes) == 8
+
+
+def test_a_ration_holds_back_what_does_not_fit_and_lets_a_file_through_that_never_could() -> None:
+    ration, held = Ration(10), []
+    most = 0
+
+    def take(size: int) -> None:
+        nonlocal most
+        with ration.taken(size):
+            held.append(size)
+            most = max(most, sum(min(part, 10) for part in held))
+            time.sleep(0.01)
+            held.remove(size)
+
+    threads = [threading.Thread(target=take, args=(size,)) for size in (4, 4, 1000, 4, 10, 3, 0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert 0 < most <= 10
