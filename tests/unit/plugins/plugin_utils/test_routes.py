@@ -52,6 +52,11 @@ def test_the_source_runs_it_once_with_its_own_files() -> None:
     assert leg.arguments["route"] == "source"
 
 
+def test_a_list_of_paths_goes_with_the_source() -> None:
+    (leg,) = _legs("source", {"inventory_host": "a", "paths": ["/a", "/b"]}, _end("b"))
+    assert leg.arguments["source"] == {"inventory_host": "a", "paths": ["/a", "/b"], "local": True}
+
+
 def test_each_host_of_a_destination_runs_it_once() -> None:
     legs = _legs("destination", _end("a"), _end("b"), {"path": "/p"}, _end("b"), _end("play"))
     assert [(leg.host, leg.places) for leg in legs] == [("b", (0, 2)), ("play", (1, 3))]
