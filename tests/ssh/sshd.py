@@ -48,12 +48,14 @@ def sshd(
     user = pwd.getpwuid(os.geteuid()).pw_name
     with server_folder() as folder:
         (folder / "files").mkdir()
+        (folder / "home").mkdir()
         (folder / "authorized_keys").write_text(f"{client.line}\n", encoding="ascii")
         settings = [
             *lines,
             *(f"HostKey {key.path}" for key in keys),
             *(f"HostCertificate {certificate.path}" for certificate in certificates),
             f"AuthorizedKeysFile {folder}/authorized_keys",
+            f"SetEnv HOME={folder}/home",  # the account's own start-up files are none of a test's business
             *_LINES,
         ]
 
