@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import typing as t
@@ -26,7 +27,7 @@ _MISBEHAVING = f"{Path(__file__).with_name('misbehaving_servers.py')}:Misbehavin
 _CONTENT = os.urandom(24 * 1024 * 1024)
 _BLOCK_BYTES = 256 * 1024
 _DELAY_SECONDS = 0.02
-_NUMBERS = iter(range(10_000))
+_NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager

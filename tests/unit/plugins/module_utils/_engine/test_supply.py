@@ -29,7 +29,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
 CONTENT = bytes(range(256)) * 200
 PATH, TARGET = b"/in/db.tar", b"/out/db.tar"
 BLOCKS = -(-len(CONTENT) // BLOCK)
-Result = t.Union["tuple[Step, Outcome]", BackhaulError]
+Result = t.Union[t.Tuple[Step, Outcome], BackhaulError]
 
 
 class Fan:
@@ -112,7 +112,7 @@ def test_one_that_fails_in_the_middle_does_not_stop_the_others(fan: Fan) -> None
     calls = fan.targets["two"].calls
 
     def full(name: str, _path: bytes) -> None:
-        if [call for call, _ in calls].count("write") > 5:
+        if [call for call, _where in calls].count("write") > 5:
             fan.targets["two"].wrong["write"] = "no_space"
 
     fan.targets["two"].on_call = full
