@@ -162,18 +162,15 @@ def test_mode_times_and_directories_are_as_asked_for(site: Site, source: Place, 
     assert "never" not in store.names()
 
 
-def test_only_a_regular_file_is_a_source(site: Site, source: Place, store: Place) -> None:
+def test_a_link_or_a_special_file_is_no_source(site: Site, source: Place, store: Place) -> None:
     source.put("a", _CONTENT)
     source.local("link").symlink_to("a")
-    source.local("directory").mkdir()
+    os.mkfifo(source.local("fifo"))
     run = site.play(
-        *(
-            relay(name, source=source.end(name), destinations=[store.end("x")])
-            for name in ("missing", "link", "directory")
-        )
+        *(relay(name, source=source.end(name), destinations=[store.end("x")]) for name in ("missing", "link", "fifo"))
     )
     assert run.failure("missing")["code"] == "not_found"
-    for name in ("link", "directory"):
+    for name in ("link", "fifo"):
         assert run.failure(name)["code"] == "invalid_input"
         assert run.failure(name)["role"] == "source"
         assert run.failure(name)["path"] == source.path(name)
