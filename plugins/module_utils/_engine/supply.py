@@ -99,7 +99,6 @@ class CommonRead:
     def serve(self) -> None:
         """Read the source as often as several writers are waiting for it, until none will need it any more."""
         while (joined := self._next_round()) is not None:
-            error: BackhaulError | None = None
             try:
                 with (
                     self._origin.reserved(),
@@ -107,11 +106,11 @@ class CommonRead:
                 ):
                     self._hand_out(blocks, joined)
             except BackhaulError as exc:
-                error = exc
                 if breaks(exc):
                     self._origin.forget(0)
-            finally:
-                self._end_round(joined, error)
+                self._end_round(joined, exc)
+            else:
+                self._end_round(joined, None)
 
     def _wait(self, seconds: float = _LONGEST_WAIT_SECONDS) -> None:
         self._changed.wait(min(seconds, _LONGEST_WAIT_SECONDS))

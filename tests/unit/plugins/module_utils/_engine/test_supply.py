@@ -11,9 +11,14 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest import unwatched
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.pace import unlimited
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination, Following
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.source import Origin
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.supply import CommonRead, OwnRead
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.plugins.module_utils._interruption import Mailbox, attend
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome, RelayOptions, Step
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
@@ -218,3 +223,37 @@ def test_a_mistake_of_ours_ends_all_and_is_raised(fan: Fan) -> None:
     with pytest.raises(ZeroDivisionError):
         fan.run()
     assert fan.targets["one"].content(TARGET) == CONTENT
+
+
+class Cancelled(BaseException):
+    """What a signal's handler raises in the thread that reads."""
+
+
+def test_a_cancelled_read_is_no_end_of_the_file(fan: Fan) -> None:
+    def cancel(name: str, _path: bytes) -> None:
+        if name == "read" and len(fan.source.calls) > 20:
+            raise Cancelled
+
+    fan.source.on_call = cancel
+    origin = Origin(MemoryEnds(source=fan.source), SOURCE, PATH, watch=unwatched, pace=unlimited())
+    assert origin.source.size == len(CONTENT)
+    common = CommonRead(origin, lag_bytes=len(CONTENT))
+    member, mailbox = common.member(OwnRead(origin)), Mailbox()
+    ends: list[t.Union[int, str]] = []
+
+    def write() -> None:
+        attend(mailbox)
+        try:
+            ends.append(len(b"".join(map(bytes, member.blocks(0)))))
+        except Cancelled:
+            ends.append("cancelled")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(Cancelled):
+        common.serve()
+    writer.join(0.5)
+    assert ends == []
+    mailbox.error = Cancelled()
+    writer.join(30)
+    assert ends == ["cancelled"]
