@@ -59,11 +59,22 @@ def suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError
     )
 
 
+def left_out(passed_over: t.Iterable[Skipped]) -> list[str]:
+    """Return the warnings about what is in the source and was not copied."""
+    counts = collections.Counter(skipped.text for skipped in passed_over if skipped.reason != "temporary")
+    return [f"{count} in the source not copied: {text}" for text, count in sorted(counts.items())]
+
+
+def not_accepted(label: str, entries: t.Sequence[results.Json]) -> list[str]:
+    """Return the warnings about attributes that a destination did not take, over the entries of all its files."""
+    counts = collections.Counter(what for entry in entries for what in entry["not_applied"] if what != "fsync")
+    return [
+        f"{label}: {what} was not accepted for {count} of {len(entries)} files"
+        for what, count in sorted(counts.items())
+    ]
+
+
 def _warnings(request: Request, load: Load, reports: t.Sequence[Report]) -> t.Iterator[str]:
     yield from results.connection_warnings(request.reports)
-    counts = collections.Counter(skipped.text for skipped in load.passed_over if skipped.reason != "temporary")
-    for text, count in sorted(counts.items()):
-        yield f"{count} in the source not copied: {text}"
-    refused = collections.Counter(what for report in reports for what in report.entry["not_applied"] if what != "fsync")
-    for what, count in sorted(refused.items()):
-        yield f"{reports[0].entry['host']}: {what} was not accepted for {count} of {len(reports)} files"
+    yield from left_out(load.passed_over)
+    yield from not_accepted(load.endpoint.label, [report.entry for report in reports])

@@ -54,7 +54,9 @@ def relay(request: Request) -> Answer:
     needed = read_needed(params["min_success"], len(destinations))
     resources, retries = read_resources(params, destinations=len(destinations)), read_retries(params)
     is_list = params["source"]["path"] is None
+    others = [destination.endpoint for destination in destinations]
     with Ends(request.reports, resources) as ends:
+        ends.prepare(others)
         if is_list or insist(
             ends, endpoint, lambda files: is_directory(files, sources[0], follow=False), retries=retries
         ):
@@ -72,8 +74,6 @@ def relay(request: Request) -> Answer:
             pace=Pace(read_rate_limit(params)),
             lag_bytes=lag_bytes(resources, len(destinations)),
         )
-        others = [destination.endpoint for destination in destinations]
-        ends.prepare(others)
         source = job.source
         reports = _each(request, job, destinations)
         made = results.in_order(ends.reports, [endpoint, *others])

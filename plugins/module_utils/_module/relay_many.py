@@ -20,7 +20,7 @@ from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint, Resources
 from .._options import read_rate_limit, read_relay_options, read_retries
 from . import results
-from .answers import suspect
+from .answers import left_out, not_accepted, suspect
 from .boundary import Answer, Request
 from .convoy import Cargo, Convoy
 from .ends import Ends
@@ -131,6 +131,8 @@ def _answer(request: Request, wished: Wished, loads: t.Sequence[Load], convoy: C
     judgements = [_judged(convoy, number, load, seconds) for number, load in enumerate(loads)]
     passed_over = loads[0].passed_over
     everything = [*directories, *reports]
+    ends = [wished.endpoint, *(destination.endpoint for destination in wished.destinations)]
+    made = results.in_order(request.reports, ends)
     result: results.Json = {
         "changed": any(report.entry["changed"] for report in everything),
         "source": _source(wished, convoy.cargo),
@@ -139,7 +141,7 @@ def _answer(request: Request, wished: Wished, loads: t.Sequence[Load], convoy: C
         "directories": [report.entry for report in directories],
         "passed_over": [results.skipped_fields(skipped) for skipped in passed_over],
         "bytes_read": sum(cargo.bytes_read for cargo in convoy.cargo),
-        "connections": [results.connection_fields(report) for report in request.reports],
+        "connections": [results.connection_fields(report) for report in made],
     }
     if request.diff_mode:
         result["diff"] = [report.diff for report in everything if report.diff]
@@ -221,15 +223,7 @@ def _common(entries: t.Iterable[results.Json], key: str) -> str | None:
 
 
 def _warnings(request: Request, loads: t.Sequence[Load], convoy: Convoy) -> list[str]:
-    warnings = [*results.connection_warnings(request.reports)]
-    kinds = collections.Counter(skipped.text for skipped in loads[0].passed_over if skipped.reason != "temporary")
-    warnings += [f"{count} in the source not copied: {text}" for text, count in sorted(kinds.items())]
+    warnings = [*results.connection_warnings(request.reports), *left_out(loads[0].passed_over)]
     for number, load in enumerate(loads):
-        refused = collections.Counter(
-            what for cargo in convoy.cargo for what in cargo.reports[number].entry["not_applied"] if what != "fsync"
-        )
-        warnings += [
-            f"{load.endpoint.label}: {what} was not accepted for {count} of {len(convoy.cargo)} files"
-            for what, count in sorted(refused.items())
-        ]
+        warnings += not_accepted(load.endpoint.label, [cargo.reports[number].entry for cargo in convoy.cargo])
     return warnings
