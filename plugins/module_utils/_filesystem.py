@@ -40,7 +40,7 @@ class Reader(t.Protocol):
 
         Blocks are not empty and not bigger than a few hundred KiB. Short reads are asked again, so there is never a
         gap; the iterator ends early only where the file itself ends. Memory is bounded, whatever the file's size.
-        A block is valid until the next one is asked for.
+        A block never changes after it was yielded, and may be kept.
         """
 
 

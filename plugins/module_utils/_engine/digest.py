@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import typing as t
 
@@ -15,6 +14,7 @@ from .._filesystem import FileSystem
 from .._interruption import acquire
 from .._model import Attributes, Comparison, Digest, Endpoint, Progress
 from .crew import at_once
+from .hashing import Hashing
 
 # From the strongest claim about what a later reader will get to the one that costs most; the weakest is reported.
 _METHOD_ORDER = ("local", "check-file", "command", "readback")
@@ -40,12 +40,11 @@ def read_digest(
     progress: Progress = no_progress,
 ) -> Digest:
     """Read a file, or its first ``length`` bytes, back from its server and hash it here; constant memory."""
-    hasher = hashlib.new(algorithm)
-    with files.open_reader(path) as reader:
+    with Hashing(algorithm) as hashing, files.open_reader(path) as reader:
         for block in reader.blocks(length=length):
-            hasher.update(block)
+            hashing.update(block)
             progress(len(block))
-    return Digest(algorithm, hasher.hexdigest(), "readback")
+        return Digest(algorithm, hashing.hexdigest(), "readback")
 
 
 def best_digest(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import typing as t
 
@@ -17,6 +16,7 @@ from .._interruption import acquire
 from .._model import Attributes, Digest, Endpoint, Source, Watch
 from .digest import SourceDigest, best_digest
 from .examine import at, examine_source
+from .hashing import Hashing
 from .pace import Pace
 
 
@@ -95,8 +95,12 @@ class Origin:
         size is ``short_transfer``, one that goes on beyond it ``source_changed``. Read from its beginning, it is hashed
         on the way.
         """
-        source, offset, hasher = self.source, start, hashlib.sha256()
-        with at(self.endpoint), self._ends.file_system(self.endpoint, lane).open_reader(self.path) as reader:
+        source, offset = self.source, start
+        with (
+            Hashing() as hashing,
+            at(self.endpoint),
+            self._ends.file_system(self.endpoint, lane).open_reader(self.path) as reader,
+        ):
             _require_same(source, reader.attributes())
             for block in reader.blocks(offset=start):
                 offset += len(block)
@@ -105,7 +109,7 @@ class Origin:
                         f"it is longer than the {source.size} bytes it had when it was opened", self.path
                     )
                 if not start:
-                    hasher.update(block)
+                    hashing.update(block)
                 with self._counting:
                     self.bytes_read += len(block)
                 self._pace.take(len(block))
@@ -113,8 +117,8 @@ class Origin:
             if offset != source.size:
                 raise _ended_early(offset, source)
             _require_same(source, reader.attributes())
-        if not start:
-            self.digest.streamed(hasher.hexdigest())
+            if not start:
+                self.digest.streamed(hashing.hexdigest())
 
     def forget(self, lane: int) -> None:
         """Close the connection behind a lane."""

@@ -68,7 +68,7 @@ class Subscription:
         self.state = "preparing"  # or "joined", "reading", "idle"
         self.start = 0
         self.position = 0
-        self.queue: collections.deque[bytes] = collections.deque()
+        self.queue: collections.deque[Buffer] = collections.deque()
         self.queued_bytes = 0
         self.ended = False
         self.detached = False
@@ -141,8 +141,7 @@ class CommonRead:
 
     def _hand_out(self, blocks: t.Iterator[Buffer], joined: t.Sequence[Subscription]) -> None:
         began = time.monotonic()
-        for block in blocks:
-            piece = bytes(block)
+        for piece in blocks:
             with self._changed:
                 self._make_room(joined, began)
                 reading = self._reading(joined)
@@ -205,7 +204,7 @@ class CommonRead:
                 self._wait()
             return True
 
-    def take(self, member: Subscription) -> bytes | None:
+    def take(self, member: Subscription) -> Buffer | None:
         """Return the next piece; None at the end, and when nothing more comes because the writer was detached."""
         with self._changed:
             while not member.queue:
