@@ -104,12 +104,18 @@ class _Proxy:
         for pair in [pair for pair in self._pairs if pair[0].finished and pair[1].finished]:
             self._pairs.remove(pair)
             for end in pair[2:]:
+                with contextlib.suppress(KeyError):  # one that has not ended by itself is still watched
+                    self._loop.unregister(end)
                 end.close()
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _accept(self, listener: socket.socket, server: tuple[str, int]) -> None:
         client, _address = listener.accept()
-        far = socket.create_connection(server)
+        try:
+            far = socket.create_connection(server)
+        except OSError:
+            client.close()
+            return
         for end in (client, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.setblocking(False)

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import time
 import typing as t
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +102,25 @@ def table(*series: Series, goal: Goal | None = None) -> Table:
 def no_ways(_site: Site, _amount: int) -> Case:
     """Prepare nothing."""
     return Case([], lambda: None, lambda _way, _measurement: {})
+
+
+def test_proxy_outlives_servers_that_hang_up_on_clients_who_go_on() -> None:
+    """The socket of such a client was closed while it was watched; the next client got its number, and none an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server, delayed(server.getsockname()[1]) as port:
+        for _time in range(4):
+            client = socket.create_connection(("127.0.0.1", port), timeout=20)
+            far, _address = server.accept()
+            far.settimeout(20)
+            client.sendall(b"hello")
+            assert far.recv(5) == b"hello"
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            far.close()
+            assert client.recv(1) == b""
+            with contextlib.suppress(OSError):
+                for _piece in range(50):
+                    client.sendall(b"and more")
+                    time.sleep(0.002)
+            client.close()
 
 
 def test_report_compares_medians_with_the_goals() -> None:
