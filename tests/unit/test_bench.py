@@ -105,7 +105,7 @@ def no_ways(_site: Site, _amount: int) -> Case:
 
 
 def test_proxy_outlives_servers_that_hang_up_on_clients_who_go_on() -> None:
-    """The socket of such a client was closed while it was watched; the next client got its number, and none an answer."""
+    """The socket of such a client was closed while it was watched, and the proxy ended at the next client."""
     with socket.create_server(("127.0.0.1", 0)) as server, delayed(server.getsockname()[1]) as port:
         for _time in range(4):
             client = socket.create_connection(("127.0.0.1", port), timeout=20)

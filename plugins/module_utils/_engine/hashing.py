@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-import typing as t
 
 from .._filesystem import Buffer
 from .._interruption import undivided
