@@ -80,6 +80,15 @@ options:
       - Less than 1 MiB is not kept, and nothing is after an error that going on would not mend.
     type: bool
     default: true
+  lock_timeout:
+    description:
+      - How long to wait for another run that is bringing the same file to the same place, from this controller or from
+        another one. When that run is done, its copy is found and nothing is sent; if it died, this run goes on with
+        what it left. After that time the destination fails with the code V(locked). Written like O(retry_delay).
+      - Only runs with O(resume) know of each other. Without it, each makes a copy of its own, and the last one that is
+        verified is the one that stays.
+    type: str
+    default: 10m
   streams:
     description:
       - Over how many channels of one connection a file is written at once. Without it, as many as the size of the file

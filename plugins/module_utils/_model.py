@@ -234,6 +234,7 @@ class RelayOptions:
     preserve_mode: bool = False
     create_directories: bool = False
     resume: bool = True
+    lock_timeout_seconds: float = 600.0
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,7 @@ def transfer_spec() -> Spec:
         "mode": {"type": "raw"},
         "create_directories": {"type": "bool", "default": False},
         "resume": {"type": "bool", "default": True},
+        "lock_timeout": {"type": "str", "default": "10m"},
         "streams": {"type": "int"},
         "rate_limit": {"type": "str"},
         "max_memory": {"type": "str", "default": "64MiB"},
@@ -386,6 +387,7 @@ def read_relay_options(params: Params) -> RelayOptions:
         preserve_mode=mode == "preserve",
         create_directories=params["create_directories"],
         resume=params["resume"],
+        lock_timeout_seconds=units.duration(params["lock_timeout"], option="lock_timeout"),
     )
 
 

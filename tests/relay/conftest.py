@@ -38,3 +38,9 @@ def placed() -> t.Iterator[Placed]:
 def source(placed: Placed, lab: SharedLab) -> Place:
     """A source whose server has a shell, and so can hash."""
     return placed(lab.openssh())
+
+
+@pytest.fixture
+def destination(placed: Placed, lab: SharedLab) -> Place:
+    """A destination whose server has a shell."""
+    return placed(lab.openssh())

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 import random
+import subprocess
+import sys
+import time
 import typing as t
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +32,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import 
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
 
 MIB = 1024 * 1024
+_VICTIM = "ansible_collections.backhaul.sftp.tests.relay.victim"
 PATIENCE = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)
 Result = t.Union[Outcome, BackhaulError]
 
@@ -110,3 +116,29 @@ def run(
 def random_content(size: int) -> bytes:
     """Return bytes that no two runs share and that compress to nothing."""
     return random.Random(os.urandom(8)).randbytes(size)
+
+
+def put(place: Place, content: bytes, name: str = "backup") -> None:
+    """Write a file into the folder."""
+    (place.folder / name).write_bytes(content)
+
+
+def eventually(condition: t.Callable[[], bool]) -> None:
+    """Wait until something has happened."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def start_victim(source: Place, place: Place) -> t.Iterator[subprocess.Popen[bytes]]:
+    """Start the relay of the source's ``backup`` in a process of its own."""
+    endpoint = replace(source.proxy.endpoint("source"), timeouts=source.timeouts)
+    work = (endpoint, source.server.remote_bytes(source.folder / "backup"), place.destination())
+    with subprocess.Popen([sys.executable, "-m", _VICTIM], stdin=subprocess.PIPE) as victim:
+        assert victim.stdin is not None
+        victim.stdin.write(pickle.dumps(work))
+        victim.stdin.close()
+        yield victim
+        victim.kill()

@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 import functools
-import pickle
 import random
 import subprocess
-import sys
-import time
 import typing as t
-from dataclasses import replace
 
 import pytest
 
@@ -20,7 +16,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
 from .conftest import Placed
-from .scene import MIB, Place, random_content, run
+from .scene import MIB, Place, eventually, put, random_content, run, start_victim
 
 SIZE = 10 * MIB + 12_345
 SERVERS: dict[str, tuple[t.Callable[[SharedLab], Server], str]] = {
@@ -36,17 +32,6 @@ def target(request: pytest.FixtureRequest, lab: SharedLab, placed: Placed) -> tu
     """A destination on each kind of server, and how it proves a copy."""
     start, proof = SERVERS[request.param]
     return placed(start(lab)), proof
-
-
-def put(place: Place, content: bytes, name: str = "backup") -> None:
-    (place.folder / name).write_bytes(content)
-
-
-def eventually(condition: t.Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -149,17 +134,8 @@ def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
     with capsys.disabled():
         print(f" seed {seed}", end="")
     points = sorted(random.Random(seed).sample(range(2 * MIB, SIZE - 4 * MIB), 2))
-    work = (
-        replace(source.proxy.endpoint("source"), timeouts=source.timeouts),
-        source.server.remote_bytes(source.folder / "backup"),
-        place.destination(),
-    )
-    program = [sys.executable, "-m", "ansible_collections.backhaul.sftp.tests.relay.victim"]
     for point in points:
-        with subprocess.Popen(program, stdin=subprocess.PIPE) as victim:
-            assert victim.stdin is not None
-            victim.stdin.write(pickle.dumps(work))
-            victim.stdin.close()
+        with start_victim(source, place) as victim:
             eventually(functools.partial(_is_reached, place, point, victim))
             victim.kill()
         assert place.content() in (None, content)

@@ -15,6 +15,8 @@ from .._interruption import undivided
 from .._rules.names import temporary_name
 from .._rules.paths import join, split
 from .digest import best_digest
+from .examine import look
+from .turn import ElsewhereError
 
 TEMPORARY_MODE = 0o600
 # Less than this is sent again sooner than it is proven to be right.
@@ -166,6 +168,8 @@ class Draft:
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
         """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
 
+        ElsewhereError says that the draft, which others can find, is not there any more.
+
         ``sha256`` is that of the draft, by which it can be told from anybody else's file later. A job that is cancelled
         meanwhile ends only after this is done.
         """
@@ -180,7 +184,10 @@ class Draft:
                     self._swap(sha256)
             except RemoteError as exc:
                 self.publishing = False
-                raise _not_published(exc, self._final) from exc
+                refused = _not_published(exc, self._final)
+                if self._can_be_found and exc.code == "not_found" and look(self._files, self.path) is None:
+                    raise ElsewhereError(refused) from exc
+                raise refused from exc
             self._path = None
 
     def _swap(self, sha256: str) -> None:

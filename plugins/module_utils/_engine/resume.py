@@ -18,13 +18,12 @@ from .digest import best_digest, no_progress
 from .examine import look
 from .publish import TEMPORARY_MODE, WORTH_KEEPING_BYTES, Draft, PrefixDiffersError
 from .source import Origin
+from .turn import ElsewhereError, Turn
 
 # Prefixes are whole blocks of this size, which every way of hashing them can do.
 _UNIT_BYTES = 256 * 1024
 # As much as can be under way when a link is lost: over several channels, writes before the last may be missing.
 _IN_FLIGHT_BYTES = 64 * 1024 * 1024
-# A partial file that changes within so many seconds is being written by another run.
-_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,13 @@ class Beginning:
 class Resumption:
     """How to begin a draft, given what earlier attempts left.
 
-    ``ours`` says that an attempt of this same task left it, so that nobody else is writing it. ``below`` is a length
-    that has turned out to differ; 0 stands for none.
+    ``turn`` waits for others who write it. ``ours`` says that an attempt of this same task left it, so that nobody
+    does. ``below`` is a length that has turned out to differ; 0 stands for none.
     """
 
     files: FileSystem
     origin: Origin
-    sleep: t.Callable[[float], None]
+    turn: Turn
     ours: bool = False
     below: int = 0
     checked: Progress = no_progress
@@ -58,8 +57,8 @@ class Resumption:
     def begin(self, draft: Draft, wanted: Attributes) -> Beginning:
         """Create the draft, or take over the partial file of this source once its beginning is proven.
 
-        What is there under that name and is not a partial file of ours, or is being written by another run, is left
-        alone: the draft gets a name that nobody knows then.
+        What is there under that name and is not a partial file of ours is left alone: the draft gets a name that nobody
+        knows then. Raises ElsewhereError when another run was at it and has ended, and ``locked`` while it is.
         """
         token = self._token()
         try:
@@ -69,30 +68,37 @@ class Resumption:
                 raise
         path = draft.path_for(token)
         found = look(self.files, path)
-        if found is None or not _may_be_ours(found, wanted):
+        if found is None:
+            raise ElsewhereError
+        if not _may_be_ours(found, wanted):
             return Beginning(draft.create())
-        proven = self._proven(path, found.size or 0)
-        if self._is_busy(path, found):
-            return Beginning(draft.create())
-        if proven is not None:
-            try:
-                return Beginning(self._opened(draft, token, found), *proven)
-            except RemoteError:
-                pass  # whatever the reason is that it cannot be gone on with, it can be started over
-        self.files.remove(path)
-        return Beginning(draft.create_to_be_found(token))
+        if not self.ours:
+            found = self.turn.wait(self.files, path, found, complete_bytes=self.origin.source.size)
+        return self._taken_over(draft, token, found) or self._started_over(draft, token)
+
+    def _taken_over(self, draft: Draft, token: str, found: Attributes) -> Beginning | None:
+        """Return the partial file, open where it is right; None when it is of no use."""
+        proven = self._proven(draft.path_for(token), found.size or 0)
+        if proven is None:
+            return None
+        try:
+            return Beginning(self._opened(draft, token, found), *proven)
+        except RemoteError:
+            return None  # whatever the reason is that it cannot be gone on with, it can be started over
+
+    def _started_over(self, draft: Draft, token: str) -> Beginning:
+        try:
+            self.files.remove(draft.path_for(token))
+            return Beginning(draft.create_to_be_found(token))
+        except RemoteError as exc:
+            if exc.code not in ("not_found", "already_exists"):
+                raise
+            raise ElsewhereError(exc) from exc
 
     def _token(self) -> str:
         source, end = self.origin.source, self.origin.endpoint
         where = f"{end.host}:{end.port}" if not end.local else ""
         return job_token(where.encode("utf-8", "surrogateescape"), source.path, b"%d %d" % (source.size, source.mtime))
-
-    def _is_busy(self, path: bytes, found: Attributes) -> bool:
-        if self.ours:
-            return False
-        self.sleep(_WATCH_SECONDS)
-        again = look(self.files, path)
-        return again is None or (again.size, again.mtime) != (found.size, found.mtime)
 
     def _proven(self, path: bytes, size: int) -> tuple[int, Digest | None] | None:
         """Return how much of the partial file is right, and what is still to be compared; None for nothing."""

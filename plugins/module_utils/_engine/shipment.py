@@ -22,6 +22,7 @@ from .resume import Resumption
 from .source import Ends, Origin, breaks
 from .supply import Supply
 from .transfer import Delivery, Transfer, apply_attributes
+from .turn import ElsewhereError, Turn
 
 STATES = {"create": "created", "replace": "replaced", "adjust": "unchanged", "keep": "unchanged", "skip": "skipped"}
 
@@ -94,6 +95,7 @@ class _Work:
     kept: bool = False
     kept_bytes: int | None = None
     differs_at: int = 0
+    elsewhere: bool = False
     published: tuple[Step, Delivery] | None = None
     left_behind: list[Leftover] = field(default_factory=list)
 
@@ -139,6 +141,7 @@ class Shipment:
         self._supply = supply
         self._lane = lane
         self._work = _Work()
+        self._turn = Turn(timeout_seconds=terms.options.lock_timeout_seconds, sleep=terms.chance.sleep)
 
     def plan(self) -> Step:
         """Return what the destination needs; changes nothing anywhere."""
@@ -184,12 +187,29 @@ class Shipment:
         self._supply.preparing()
         try:
             self._clear_away()
-            step = self._plan_once()
+            while True:
+                step = self._plan_once()
+                with contextlib.suppress(ElsewhereError):
+                    return self._brought(step, following)
+        finally:
+            self._supply.idle()
+
+    def _brought(self, step: Step, following: Following) -> tuple[Step, Outcome]:
+        """Carry out the step; ElsewhereError when it is to be looked at anew, since another run has ended.
+
+        A draft that is gone is taken for the other run's doing once: who removes them all is no run of ours.
+        """
+        try:
             while True:
                 with contextlib.suppress(PrefixDiffersError):  # once for each length that is tried, and never for 0
                     return self._carried_out(step, following)
-        finally:
-            self._supply.idle()
+        except ElsewhereError as exc:
+            if exc.error is not None:
+                if self._work.elsewhere:
+                    with at(self._destination.endpoint):
+                        raise exc.error.located(path=step.path) from exc
+                self._work.elsewhere = True
+            raise
 
     def _carried_out(self, step: Step, following: Following) -> tuple[Step, Outcome]:
         delivery = Delivery()
@@ -221,7 +241,7 @@ class Shipment:
         resumption = Resumption(
             files,
             terms.origin,
-            sleep=terms.chance.sleep,
+            turn=self._turn,
             ours=self._work.kept,
             below=self._work.differs_at,
             checked=checked,

@@ -19,6 +19,7 @@ from .publish import Draft, Leftover
 from .resume import Beginning, Resumption, after_prefix
 from .source import Origin
 from .supply import Supply
+from .turn import ElsewhereError
 
 NEW_DIRECTORY_MODE = 0o755
 
@@ -167,12 +168,8 @@ class Transfer:
         except RemoteError as exc:
             if exc.code != "not_found":
                 raise
-            raise IntegrityError(
-                "publish_failed",
-                "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
-                remedy="Nothing was published. Look for what processes uploads there, and relay to another directory.",
-                details={"temporary_name": shown(path)},
-            ) from exc
+            moved = _moved_away(path)
+            raise (moved if self.resumption is None else ElsewhereError(moved)) from exc
         if found is None:
             raise RemoteError(
                 "unsupported",
@@ -197,6 +194,15 @@ class Transfer:
             remedy="Make room and run again. Nothing was published, and what was there before is still there.",
             path=path,
         )
+
+
+def _moved_away(path: bytes) -> IntegrityError:
+    return IntegrityError(
+        "publish_failed",
+        "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
+        remedy="Nothing was published. Look for what processes uploads there, and relay to another directory.",
+        details={"temporary_name": shown(path)},
+    )
 
 
 def apply_attributes(

@@ -179,17 +179,98 @@ def test_another_source_of_the_same_name_starts_over() -> None:
     assert place.target.content(TARGET) == changed
 
 
+def growing(place: Place, partial: bytes) -> t.Callable[[str, bytes], None]:
+    """Let another run add a byte to its partial file before each look at it, as long as it is there."""
+
+    def grow(name: str, path: bytes) -> None:
+        if name == "attributes" and path == partial and partial in place.target.files:
+            place.target.files[partial].content.extend(b"!")
+
+    return grow
+
+
 def test_a_partial_file_that_grows_belongs_to_another_run() -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
-    place.target.on_call = lambda name, path: (
-        place.target.files[partial].content.extend(b"!") if name == "attributes" and path == partial else None
-    )
-    outcome = place.run()
-    assert (outcome.bytes_resumed, outcome.bytes_sent) == (0, len(CONTENT))
-    assert place.target.content(TARGET) == CONTENT
+    place.target.on_call = growing(place, partial)
+    with pytest.raises(BackhaulError, match="another run is bringing the same file") as caught:
+        place.run(lock_timeout_seconds=30)
+    assert (caught.value.code, caught.value.path, caught.value.role) == ("locked", TARGET, "destination")
+    assert sum(place.slept) == 30
+    assert place.target.content(TARGET) is None
     assert place.target.ours() == [partial]
+
+
+def test_what_another_run_brings_meanwhile_is_found_and_not_sent() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    grow = growing(place, partial)
+
+    def publish_in_the_end(name: str, path: bytes) -> None:
+        grow(name, path)
+        if len(place.slept) == 5 and partial in place.target.files:
+            del place.target.files[partial]
+            place.target.put(TARGET, CONTENT)
+
+    place.target.on_call = publish_in_the_end
+    outcome = place.run()
+    assert (outcome.state, outcome.changed, outcome.bytes_sent) == ("unchanged", False, 0)
+    assert place.target.content(TARGET) == CONTENT
+
+
+def test_another_run_that_gives_up_meanwhile_leaves_the_work_to_this_one() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    grow = growing(place, partial)
+
+    def give_up(name: str, path: bytes) -> None:
+        grow(name, path)
+        if len(place.slept) == 5:
+            del place.target.files[partial]
+            place.target.on_call = lambda name, path: None
+
+    place.target.on_call = give_up
+    outcome = place.run()
+    assert (outcome.state, outcome.bytes_sent) == ("created", len(CONTENT))
+    assert place.target.content(TARGET) == CONTENT
+    assert place.target.ours() == []
+
+
+@pytest.mark.parametrize("call", ["rename", "open_reader", "digest"])
+def test_a_draft_that_another_run_published_is_not_missed(call: str) -> None:
+    """Two runs that took each other for dead write the same bytes to the same file; one renames it first."""
+    place = Place(target={"digest": "check-file" if call != "open_reader" else None})
+    published: list[bytes] = []
+
+    def publish_first(name: str, _path: bytes) -> None:
+        if name == call and not published:
+            published.append(place.partial())
+            place.target.files[TARGET] = place.target.files.pop(published[0])
+
+    place.target.on_call = publish_first
+    outcome = place.run()
+    assert published
+    assert outcome.state == "unchanged"
+    assert place.target.content(TARGET) == CONTENT
+    assert place.target.ours() == []
+
+
+def test_a_server_that_moves_every_upload_away_is_told_from_another_run() -> None:
+    place = Place()
+
+    def move_away(name: str, _path: bytes) -> None:
+        if name == "rename":
+            for path in place.target.ours():
+                del place.target.files[path]
+
+    place.target.on_call = move_away
+    with pytest.raises(BackhaulError) as caught:
+        place.run()
+    assert (caught.value.code, caught.value.path, caught.value.host) == ("publish_failed", TARGET, DESTINATION.host)
+    assert place.target.content(TARGET) is None
 
 
 def test_a_link_or_a_foreign_file_at_its_name_is_neither_used_nor_harmed() -> None:
