@@ -287,6 +287,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Setback:
+    """Why an attempt ended that was followed by another one: the error's code, whose end it was, and its cause."""
+
+    code: str
+    role: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN)."""
 
@@ -299,9 +308,14 @@ class Outcome:
     bytes_sent: int = 0
     bytes_resumed: int = 0
     seconds: float = 0.0
-    attempts: int = 1
+    retried: tuple[Setback, ...] = ()
     attributes_changed: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How many times it was tried."""
+        return len(self.retried) + 1
 
 
 Progress = t.Callable[[int], None]

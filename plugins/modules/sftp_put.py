@@ -168,6 +168,13 @@ files:
       description: How many times it was tried.
       type: int
       returned: always
+    retried:
+      description:
+        - Why it was tried again, an entry for each attempt but the last, with the error's C(code), the end that it
+          happened at as C(role), and its C(message).
+      type: list
+      elements: dict
+      returned: always
     attributes_changed:
       description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
       type: list
@@ -198,6 +205,7 @@ files:
       bytes_per_second: 14979657
       bytes_resumed: 0
       attempts: 1
+      retried: []
       attributes_changed: []
       not_applied: []
       error:

@@ -116,6 +116,7 @@ def _failed(leg: Leg, path: object, error: Result) -> Result:
         **counts,
         "seconds": 0.0,
         "attempts": error["details"].get("attempts", 1),
+        "retried": error["details"].get("retried", []),
         "attributes_changed": [],
         "not_applied": [],
         "error": error,

@@ -98,7 +98,7 @@ class Relay:
         work_together(jobs, meanwhile=common.serve)
 
     def _look(self) -> Source:
-        source, _attempts = insist(self._terms, lambda: self._origin.source, failed=self._drop_broken)
+        source, _retried = insist(self._terms, lambda: self._origin.source, failed=self._drop_broken)
         return source
 
     def _alone(self, destination: Destination) -> Shipment:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from .._errors import BackhaulError, shown
 from .._filesystem import FileSystem
-from .._model import Endpoint, Outcome, Progress, RelayOptions, Step, Watch
+from .._model import Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
 from .._rules.retry import RetryPolicy, may_retry
 from .digest import no_progress
 from .examine import at, examine_destination
@@ -68,23 +68,31 @@ class Terms:
 
 def insist(
     terms: Terms, work: t.Callable[[], _ResultT], *, failed: t.Callable[[BackhaulError], None]
-) -> tuple[_ResultT, int]:
-    """Do the work, again after a lost link, and return its result with the number of attempts.
+) -> tuple[_ResultT, tuple[Setback, ...]]:
+    """Do the work, again after a lost link, and return its result with what came before.
 
-    ``failed`` is told of every error before the pause that follows it.
+    ``failed`` is told of every error before the pause that follows it. The last error has ``attempts`` and ``retried``
+    in its ``details``.
     """
     pauses = terms.retries.delays(terms.chance.random)
     earlier: list[BackhaulError] = []
     while True:
         try:
-            return work(), len(earlier) + 1
+            return work(), _setbacks(earlier)
         except BackhaulError as exc:
             failed(exc)
-            if not may_retry(exc, attempt=len(earlier) + 1, policy=terms.retries, earlier=earlier):
+            may = may_retry(exc, attempt=len(earlier) + 1, policy=terms.retries, earlier=earlier)
+            pause = next(pauses, None) if may else None
+            if pause is None:
                 exc.details.setdefault("attempts", len(earlier) + 1)
+                exc.details.setdefault("retried", [asdict(setback) for setback in _setbacks(earlier)])
                 raise
             earlier.append(exc)
-        terms.chance.sleep(next(pauses))
+        terms.chance.sleep(pause)
+
+
+def _setbacks(earlier: t.Iterable[BackhaulError]) -> tuple[Setback, ...]:
+    return tuple(Setback(error.code, error.role, error.cause) for error in earlier)
 
 
 @dataclass
@@ -145,7 +153,7 @@ class Shipment:
 
     def plan(self) -> Step:
         """Return what the destination needs; changes nothing anywhere."""
-        step, _attempts = insist(self._terms, self._plan_once, failed=self._drop_broken)
+        step, _retried = insist(self._terms, self._plan_once, failed=self._drop_broken)
         return step
 
     def carry_out(self, following: Following) -> tuple[Step, Outcome]:
@@ -155,7 +163,7 @@ class Shipment:
         """
         started = time.monotonic()
         try:
-            (step, outcome), attempts = insist(self._terms, lambda: self._attempt(following), failed=self._drop_broken)
+            (step, outcome), retried = insist(self._terms, lambda: self._attempt(following), failed=self._drop_broken)
         except BackhaulError as exc:
             self._tidy()
             self._work.admit(exc)
@@ -165,7 +173,7 @@ class Shipment:
         not_applied = outcome.not_applied + (("cleanup",) if self._work.left_behind else ())
         seconds = round(time.monotonic() - started, 3)
         sent = self._work.bytes_sent
-        return step, replace(outcome, attempts=attempts, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
+        return step, replace(outcome, retried=retried, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
 
     def _files(self) -> FileSystem:
         return self._terms.ends.file_system(self._destination.endpoint, self._lane)

@@ -31,7 +31,8 @@ def insist(
             exc.located(role=endpoint.role, host=endpoint.label)
             if isinstance(exc, LinkError):
                 ends.forget(endpoint)
-            if not may_retry(exc, attempt=attempt, policy=retries):
+            pause = next(pauses, None) if may_retry(exc, attempt=attempt, policy=retries) else None
+            if pause is None:
                 raise
-        CHANCE.sleep(next(pauses))
+        CHANCE.sleep(pause)
         attempt += 1

@@ -202,6 +202,7 @@ def _judged(convoy: Convoy, number: int, load: Load, seconds: float) -> tuple[re
         "seconds": round(seconds, 3),
         "bytes_per_second": int(sent / seconds) if seconds else 0,
         "attempts": max((entry["attempts"] for entry in entries), default=1),
+        "retried": max((entry["retried"] for entry in entries), key=len, default=[]),
         "attributes_changed": _union(entries, "attributes_changed"),
         "not_applied": _union(entries, "not_applied"),
         "error": None if error is None else error.to_dict(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
+from dataclasses import asdict
 
 from .._errors import shown
 from .._model import Attributes, ConnectionReport, Digest, Endpoint, Outcome, RemoteFile, Source
@@ -135,6 +136,7 @@ def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
         "seconds": outcome.seconds,
         "bytes_per_second": int(rate),
         "attempts": outcome.attempts,
+        "retried": [asdict(setback) for setback in outcome.retried],
         "attributes_changed": list(outcome.attributes_changed),
         "not_applied": list(outcome.not_applied),
         "error": None,

@@ -14,6 +14,8 @@ from .._errors import BackhaulError, IntegrityError
 # What a second transfer may mend, and only once: a source that changes goes on changing, and a refused rename stays so.
 INTEGRITY_RETRIES = 1
 INTEGRITY_CODES = frozenset({"digest_mismatch", "short_transfer"})
+# What all pauses together may last: each attempt ends by its own deadlines, and so there is an end to all of them.
+LONGEST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,18 @@ def delays(
 ) -> t.Iterator[float]:
     """Yield ``retries`` pauses in seconds: doubling from ``base_seconds``, never above ``cap_seconds``, jittered.
 
+    There are fewer when they would last longer than an hour in all.
+
     ``random`` returns numbers from 0.0 up to 1.0. Half of each pause is fixed and half is random: servers that count
     connections (MaxStartups, PerSourcePenalties) get their rest, and jobs that failed together come back apart.
     """
-    ceiling = min(base_seconds, cap_seconds)
+    ceiling, left_seconds = min(base_seconds, cap_seconds), LONGEST_SECONDS
     for _retry in range(retries):
-        yield ceiling * (0.5 + 0.5 * random())
+        pause = ceiling * (0.5 + 0.5 * random())
+        left_seconds -= pause
+        if left_seconds < 0:
+            return
+        yield pause
         ceiling = min(ceiling * 2, cap_seconds)
 
 

@@ -110,6 +110,7 @@ def test_a_retry_in_the_same_task_goes_on_at_once() -> None:
     place.target.on_call = lose_once(place.target, "write", 6)
     outcome = place.run(retries=1)
     assert (outcome.attempts, outcome.bytes_resumed) == (2, 6 * BLOCK)
+    assert [(setback.code, setback.role) for setback in outcome.retried] == [("link_lost", "destination")]
     assert outcome.bytes_sent == len(CONTENT)
     assert place.target.content(TARGET) == CONTENT
     assert len(place.slept) == 1  # the pause of the retry, and no look for another writer

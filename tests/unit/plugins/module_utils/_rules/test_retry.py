@@ -49,9 +49,15 @@ def test_no_retries_are_no_pauses_and_no_randomness_is_drawn_ahead() -> None:
 )
 def test_every_pause_keeps_within_its_bounds(retries: int, base: float, cap: float, chance: float) -> None:
     pauses = list(delays(retries, base_seconds=base, cap_seconds=cap, random=lambda: chance))
-    assert len(pauses) == retries
+    assert len(pauses) == retries or sum(pauses) > 3600 - cap
+    assert sum(pauses) <= 3600
     assert all(min(base, cap) / 2 <= pause <= cap for pause in pauses)
     assert pauses == sorted(pauses)
+
+
+def test_a_thousand_retries_come_to_an_end_within_the_hour() -> None:
+    pauses = list(delays(1000, base_seconds=1, cap_seconds=60, random=lambda: 0.5))
+    assert 3500 < sum(pauses) <= 3600
 
 
 def test_the_policy_hands_on_its_numbers() -> None:
