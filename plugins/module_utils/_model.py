@@ -105,6 +105,10 @@ class Endpoint:
         return self.name or self.host or "localhost"
 
 
+_TYPE_BITS = 0o170000  # of st_mode, as stat.S_IFMT takes them
+_KINDS = {0: "unknown", stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+
+
 @dataclass(frozen=True)
 class Attributes:
     """What a server says about a file; ``None`` where it says nothing (SFTP version 3 lets it leave anything out)."""
@@ -119,10 +123,7 @@ class Attributes:
     @property
     def kind(self) -> str:
         """``file``, ``directory``, ``link``, ``other``, or ``unknown`` when the server sent no file type."""
-        if self.mode is None or not stat.S_IFMT(self.mode):
-            return "unknown"
-        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
-        return kinds.get(stat.S_IFMT(self.mode), "other")
+        return "unknown" if self.mode is None else _KINDS.get(self.mode & _TYPE_BITS, "other")
 
     @property
     def permissions(self) -> int | None:

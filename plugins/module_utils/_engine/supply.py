@@ -21,7 +21,7 @@ from .source import Origin, breaks
 PATIENCE_SECONDS = 5.0
 # How much longer the others may be held up by one that is slow: a share of the time so far, and never less than this.
 _HELD_UP_SHARE = 0.15
-_HELD_UP_SECONDS = 1.5
+_HELD_UP_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 0.25
 
 

@@ -13,7 +13,7 @@ from .._errors import BackhaulError, RemoteError
 from .._filesystem import FileSystem
 from .._model import Attributes, DirectoryEntry, RemoteFile
 from .._rules.names import suspicion
-from .._rules.paths import join
+from .._rules.paths import beneath
 
 # Deeper trees than this are loops or attacks.
 MAX_DEPTH = 64
@@ -53,8 +53,9 @@ def walk(files: Listing, top: bytes, selector: Collector, *, depth: int | None) 
     while waiting:
         directory, level = waiting.pop()
         looked_into += 1
+        front = beneath(directory)
         for entry in files.entries(directory):
-            below = _offer(files, directory, entry, selector)
+            below = _offer(files, front, entry, selector)
             if below is not None and (depth is None or level < depth):
                 waiting.append((below, level + 1))
         if looked_into + len(waiting) > MAX_DIRECTORIES:
@@ -72,13 +73,13 @@ def _endless(path: bytes, what: str) -> RemoteError:
     )
 
 
-def _offer(files: Listing, directory: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
-    """Offer one entry; return its path when it is a directory."""
+def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
+    """Offer one entry of the directory with these names' ``front``; return its path when it is a directory."""
     reason = suspicion(entry.name)
     if reason:
-        selector.skip(directory.rstrip(b"/") + b"/" + entry.name, "suspicious_name", f"its name was refused: {reason}")
+        selector.skip(front + entry.name, "suspicious_name", f"its name was refused: {reason}")
         return None
-    file = RemoteFile(join(directory, entry.name), entry.attributes)
+    file = RemoteFile(front + entry.name, entry.attributes)
     if selector.lacks(file):
         found = _asked_again(files, file)
         if found is None:

@@ -112,20 +112,20 @@ def as_text(name: bytes) -> str:
 class SeenNames:
     """Notice names that come twice, in bounded memory: after ``limit`` different names no new one is remembered.
 
-    Digests are kept and not names, so that long names cost no more than short ones.
+    Hashes of 64 bits are kept and not names, so that long names cost no more than short ones.
     """
 
     def __init__(self, *, limit: int = 65536) -> None:
         self._limit = limit
-        self._digests: set[bytes] = set()
+        self._hashes: set[int] = set()
 
     def again(self, name: bytes) -> bool:
         """Say whether the name came before, and remember it."""
-        digest = hashlib.sha256(name).digest()[:16]
-        if digest in self._digests:
+        number = hash(name)
+        if number in self._hashes:
             return True
-        if len(self._digests) < self._limit:
-            self._digests.add(digest)
+        if len(self._hashes) < self._limit:
+            self._hashes.add(number)
         return False
 
 

@@ -71,11 +71,18 @@ def join(directory: bytes, name: bytes) -> bytes:
 
     ``name`` may come from a server: raises ``InputError`` ``unsafe_path`` unless it is one plain component.
     """
-    safe = require_safe_name(name, what="name")
+    return beneath(directory) + require_safe_name(name, what="name")
+
+
+def beneath(directory: bytes) -> bytes:
+    """Return what to put in front of the names of a directory's entries, so that they become their paths.
+
+    The names must have been checked (``suspicion``), as ``join`` does it for a single one.
+    """
     parent = normalise(require_safe(directory, what="directory") if directory else HERE)
     if parent == HERE:
-        return safe
-    return parent + safe if parent == SEPARATOR else parent + SEPARATOR + safe
+        return b""
+    return parent if parent == SEPARATOR else parent + SEPARATOR
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:

@@ -154,11 +154,12 @@ class Selector:
             self._note(file.path, "no_time_in_name", f"its name has no time like {self._selection.time_format}")
             return
         refusal = self._refusal_by_size(file.attributes.size, kind=kind) or self._refusal_by_time(time, mtime)
-        candidate = Candidate(self._key(file, time), -self._examined, time, file)
+        key = self._key(file, time)
         if refusal is None:
             self._qualified += 1
-            self._keep(candidate)
+            self._keep(key, time, file)
             return
+        candidate = Candidate(key, -self._examined, time, file)
         self._note(file.path, *refusal)
         if refusal[0] == "too_old" and (self._older is None or candidate > self._older):
             # Too old to be chosen, but still the measure for a newest file that shrank.
@@ -197,13 +198,13 @@ class Selector:
         length = 2 if self._selection.order_by == "name" else 1
         return first.key[:length] == second.key[:length]
 
-    def _keep(self, candidate: Candidate) -> None:
+    def _keep(self, key: tuple[int, bytes, bytes], time: int, file: RemoteFile) -> None:
         limit = self._selection.limit
         # The second is always kept: ties and shrinking are judged by it.
         if limit is None or len(self._kept) < max(limit, 2):
-            heapq.heappush(self._kept, candidate)
-        else:
-            heapq.heappushpop(self._kept, candidate)
+            heapq.heappush(self._kept, Candidate(key, -self._examined, time, file))
+        elif key > self._kept[0].key:  # of two equal ones the first stays
+            heapq.heapreplace(self._kept, Candidate(key, -self._examined, time, file))
 
     def _note(self, path: bytes, reason: str, text: str) -> None:
         self._counts[reason] += 1
