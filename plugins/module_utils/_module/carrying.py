@@ -20,6 +20,7 @@ from .._rules.paths import split
 from .._rules.retry import RetryPolicy
 from . import results
 from .boundary import Request
+from .familiar import Knowledge
 from .insist import insist
 from .many import Courier, FileJob, Load, run_jobs, together
 from .overlay import OnLane
@@ -49,8 +50,12 @@ def carry(
     progress = together(load.endpoint.label, load.top, load.jobs)
     lanes = min(MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
     pace = Pace(read_rate_limit(request.params))
+    knowledge = Knowledge() if len(load.jobs) > 1 else None
+    if knowledge and not request.check_mode:
+        knowledge.directories.update((load.endpoint, path) for path in are_there(load, directories))
     couriers = [
-        Courier(OnLane(ends, lane), source, retries, request.check_mode, progress, pace) for lane in range(lanes)
+        Courier(OnLane(ends, lane), source, retries, request.check_mode, progress, pace, knowledge)
+        for lane in range(lanes)
     ]
     return directories, run_jobs(load.jobs, [around(courier) for courier in couriers])
 
@@ -113,3 +118,9 @@ class Carpenter:
 
 def _place(endpoint: Endpoint, directory: bytes) -> results.Json:
     return {"host": endpoint.label, **results.path_fields(directory)}
+
+
+def are_there(load: Load, made: t.Sequence[Report]) -> t.Iterator[bytes]:
+    """Yield the directories of a load but for those that could not be made."""
+    failures = [results.path_fields(report.error.path or b"") for report in made if report.error is not None]
+    return (path for path in load.directories if results.path_fields(path) not in failures)

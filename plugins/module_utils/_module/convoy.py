@@ -24,7 +24,7 @@ from .._model import Endpoint, Outcome, Progress, Step
 from .._rules.retry import RetryPolicy
 from . import results
 from .boundary import TimeIsUp, too_long
-from .carrying import FILES_PER_LANE, MOST_LANES, Carpenter
+from .carrying import FILES_PER_LANE, MOST_LANES, Carpenter, are_there
 from .familiar import FamiliarEnds, Knowledge
 from .many import FileJob, Load, hopeless, not_tried, of_all
 from .overlay import OnLane
@@ -143,7 +143,7 @@ class Convoy:
         try:
             made = self.directories[number] = carpenter.prepare(load)
             if not self._check_mode:
-                self._knowledge.directories.update((load.endpoint, path) for path in _there(load, made))
+                self._knowledge.directories.update((load.endpoint, path) for path in are_there(load, made))
         except BackhaulError as exc:
             self._lost[number] = exc
 
@@ -225,12 +225,6 @@ def _planned(relay: Relay, destination: Destination) -> Report:
         return planned(destination, relay.plan(destination), relay.source)
     except BackhaulError as exc:
         return failed(destination, exc)
-
-
-def _there(load: Load, made: t.Sequence[Report]) -> t.Iterator[bytes]:
-    """Yield the directories of a load but for those that could not be made."""
-    failures = [results.path_fields(report.error.path or b"") for report in made if report.error is not None]
-    return (path for path in load.directories if results.path_fields(path) not in failures)
 
 
 def _followed(load: Load) -> Progress:

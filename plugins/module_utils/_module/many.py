@@ -22,6 +22,7 @@ from .._rules.retry import RetryPolicy
 from .._rules.selection_model import Skipped
 from . import results
 from .boundary import TimeIsUp, too_long
+from .familiar import FamiliarEnds, Knowledge
 from .progress import ProgressLog
 from .reports import CHANCE, Report, done, failed, planned, watched
 
@@ -61,7 +62,8 @@ class Load:
 class Courier:
     """Does one job after the other, or several at once where each has ends of its own; it keeps no state.
 
-    ``progress`` follows the bytes of all jobs together; without it, each is followed on its own.
+    ``progress`` follows the bytes of all jobs together; without it, each is followed on its own. With ``knowledge`` of
+    the ends, a server is not asked for each small file what is known, nor to start a command that hashes it.
     """
 
     ends: Ends
@@ -70,6 +72,7 @@ class Courier:
     check_mode: bool
     progress: Progress | None = None
     pace: Pace = field(default_factory=unlimited)
+    knowledge: Knowledge | None = None
 
     def __call__(self, job: FileJob) -> Report:
         """Plan or carry out one job; its failure harms no other."""
@@ -79,8 +82,12 @@ class Courier:
             return failure(job, exc)
 
     def _report(self, job: FileJob) -> Report:
+        ends: Ends = self.ends
+        familiar = None
+        if self.knowledge is not None:
+            ends = familiar = FamiliarEnds(ends, self.knowledge, may_read=job.options.verify != "server")
         relay = Relay(
-            self.ends,
+            ends,
             self.endpoint,
             job.source,
             options=job.options,
@@ -89,6 +96,8 @@ class Courier:
             watch=watched,
             pace=self.pace,
         )
+        if familiar is not None:
+            familiar.size_bytes = relay.source.size
         if self.check_mode:
             return planned(job.destination, relay.plan(job.destination), relay.source)
         label, path = job.destination.endpoint.label, job.destination.path
