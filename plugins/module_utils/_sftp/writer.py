@@ -9,12 +9,12 @@ from __future__ import annotations
 import collections
 import itertools
 
-from .._errors import BackhaulError, LinkError
+from .._errors import BackhaulError
 from .._filesystem import Buffer
 from .._model import Attributes
 from . import wire
 from .lane import Lane, Opening
-from .session import Session, about
+from .session import Session, about, ends_session
 from .streams import Streams
 
 # What the slowest storage worth waiting for brings to disk, when a request's duration depends on the file's size.
@@ -142,9 +142,9 @@ class SftpWriter:
         while (oldest := self._oldest()) is not None:
             try:
                 oldest.acknowledge(timeout_seconds=self._stall_seconds)
-            except LinkError:
-                raise
             except BackhaulError as exc:
+                if ends_session(exc):
+                    raise
                 refusals.append(exc)
         return refusals
 
@@ -153,9 +153,9 @@ class SftpWriter:
         for lane in further:
             try:
                 lane.end_closing(timeout_seconds=self._stall_seconds)
-            except LinkError:
-                raise
             except BackhaulError as exc:
+                if ends_session(exc):
+                    raise
                 refusals.append(exc)
         return refusals
 

@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem imp
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.lane import MAX_IN_FLIGHT
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, status
+from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, data, status
 
 
 def file_system(server: FakeSftp) -> SftpFileSystem:
@@ -74,6 +74,17 @@ def test_a_failed_write_is_known_before_the_rest_is_sent() -> None:
     with pytest.raises(BackhaulError), file_system(server).create(b"/a", mode=0o600) as writer:
         writer.write(0, bytes(10_000 * 1024))
     assert server.kinds().count(fake_sftp.WRITE) <= MAX_IN_FLIGHT + 1
+
+
+@pytest.mark.parametrize("writes", [1, 5, 200])
+def test_an_answer_that_breaks_the_protocol_ends_the_writing_at_once(writes: int) -> None:
+    server = small_blocks()
+    server.on(fake_sftp.WRITE, lambda r, honest: [data(r.id, b"what is this?")])
+    with pytest.raises(BackhaulError) as caught, file_system(server).create(b"/a", mode=0o600) as writer:
+        for number in range(writes):
+            writer.write(number, b"x")
+        writer.flush()
+    assert (caught.value.code, caught.value.path) == ("protocol_violation", b"/a")
 
 
 @pytest.mark.parametrize("kind", [fake_sftp.CLOSE, fake_sftp.FSTAT, fake_sftp.FSETSTAT])
