@@ -152,8 +152,9 @@ class Draft:
         path = self.path_for(token)
         try:
             writer = self._files.create(path, mode=TEMPORARY_MODE)
-        except LinkError:
-            self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
+        except BackhaulError as exc:
+            if _may_be_done(exc):
+                self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
             raise
         self._path = path
         return writer
@@ -183,6 +184,8 @@ class Draft:
                 else:
                     self._swap(sha256)
             except RemoteError as exc:
+                if _may_be_done(exc):
+                    raise
                 self.publishing = False
                 refused = _not_published(exc, self._final)
                 if self._can_be_found and exc.code == "not_found" and look(self._files, self.path) is None:
@@ -202,6 +205,11 @@ class Draft:
             raise
         self._path = None
         self._clear_away(Leftover(aside))
+
+
+def _may_be_done(error: BackhaulError) -> bool:
+    """Say whether what failed like this may have been done all the same: no answer came, or none to be understood."""
+    return isinstance(error, LinkError) or error.code == "protocol_violation"
 
 
 def _is_interruption(error: BaseException | None) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.publish import Draft, Leftover, clear_away
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import Writer
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     UNANSWERED,
     UNHEARD,
@@ -167,3 +168,34 @@ def test_an_old_file_is_removed_only_when_our_own_copy_has_its_place(there: byte
         assert caught.value.code == "already_exists"
     assert (b"/aside" in server.files) is not removed
     assert server.content(b"/f") == there
+
+
+class _Garbling(MemoryFiles):
+    """Does what it is asked for, and says something that nobody understands."""
+
+    def create(self, path: bytes, *, mode: int) -> Writer:
+        super().create(path, mode=mode)
+        raise RemoteError("protocol_violation", "what was that?")
+
+    def replace(self, source: bytes, target: bytes) -> None:
+        super().replace(source, target)
+        raise RemoteError("protocol_violation", "what was that?")
+
+
+def test_a_draft_that_may_have_been_created_though_the_answer_was_garbled_is_left_behind() -> None:
+    left: list[Leftover] = []
+    with Draft(_Garbling(MemoryServer()), FINAL, token=chance().token, left_behind=left) as draft:
+        with pytest.raises(RemoteError, match="what was that"):
+            draft.create_to_be_found("0123456789abcdef")
+        assert left == [Leftover(draft.path_for("0123456789abcdef"))]
+
+
+def test_a_rename_whose_answer_was_garbled_may_have_been_done() -> None:
+    server = MemoryServer()
+    draft = Draft(_Garbling(server), FINAL, token=chance().token, left_behind=[])
+    MemoryFiles(server).create(draft.path_for("0123456789abcdef"), mode=0o600)
+    with pytest.raises(RemoteError, match="what was that"), draft:
+        draft.adopt("0123456789abcdef")
+        draft.publish(replacing=True)
+    assert draft.publishing is True
+    assert list(server.files) == [FINAL]
