@@ -13,6 +13,7 @@ server's, so that anything that carries bytes can be put in between; :class:`Mem
 
 from __future__ import annotations
 
+import copy
 import struct
 import time
 import typing as t
@@ -176,6 +177,7 @@ class FakeSftp:
         self._handles: dict[bytes, File | list[tuple[bytes, bytes]]] = {}
         self._pending = b""
         self._last_handle = 0
+        self._first = self
 
     def on(self, kind: int, answer: Answer, *, times: int = 1 << 30, after: int = 0) -> None:
         """Answer one type of request by ``answer(request, honest)``: ``times`` of them, after ``after`` others."""
@@ -188,6 +190,10 @@ class FakeSftp:
 
         self._answers[kind] = counted
 
+    def heal(self) -> None:
+        """Answer everything honestly from now on."""
+        self._answers.clear()
+
     def feed(self, sent: bytes) -> bytes:
         """Take what the client sent and return what the server says to it."""
         self._pending += sent
@@ -199,6 +205,17 @@ class FakeSftp:
             whole, self._pending = self._pending[4 : 4 + length], self._pending[4 + length :]
             said += self._answer(whole)
         return b"".join(said)
+
+    def session(self) -> FakeSftp:
+        """Return a further session on the same files, which says the same and has handles of its own."""
+        other = copy.copy(self)
+        other._handles, other._pending = {}, b""
+        other._first = self._first
+        return other
+
+    def has_ended(self) -> bool:
+        """Whether the stream is to end, for this session and all others."""
+        return self._first.ended
 
     def open_handles(self) -> int:
         """Return how many handles were opened and not closed."""
