@@ -12,12 +12,12 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.publish import Draft, Leftover, clear_away
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import Writer
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     UNANSWERED,
     UNHEARD,
     MemoryFiles,
     MemoryServer,
+    MemoryWriter,
     chance,
 )
 
@@ -173,7 +173,7 @@ def test_an_old_file_is_removed_only_when_our_own_copy_has_its_place(there: byte
 class _Garbling(MemoryFiles):
     """Does what it is asked for, and says something that nobody understands."""
 
-    def create(self, path: bytes, *, mode: int) -> Writer:
+    def create(self, path: bytes, *, mode: int) -> MemoryWriter:
         super().create(path, mode=mode)
         raise RemoteError("protocol_violation", "what was that?")
 
