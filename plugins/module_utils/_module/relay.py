@@ -154,7 +154,10 @@ def _carried_out(job: Relay, destination: Destination) -> Report:
 
 
 def _following(job: Relay, destination: Destination) -> Following:
-    path = destination_path(destination.path, split(job.source.path)[1])
+    try:
+        path = destination_path(destination.path, split(job.source.path)[1])
+    except InputError:
+        return Following()  # the attempt itself will say so, and of this destination alone
     followed = ProgressLog().follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
     return Following(sent=followed, resumed=followed.begin_at)
 

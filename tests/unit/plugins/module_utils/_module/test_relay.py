@@ -164,3 +164,11 @@ def test_when_the_time_is_up_what_was_done_before_still_counts(
     assert answer.error is not None
     assert (answer.error.code, answer.result["changed"]) == ("timed_out", True)
     assert [entry["state"] for entry in answer.result["destinations"]] == ["created", "failed", "failed"]
+
+
+def test_a_destination_whose_path_cannot_be_is_an_error_of_its_own(source: Path, target: Path) -> None:
+    answer = relayed(source, local(target / "copy"), local(f"{target}/.."), min_success=1)
+    assert answer.error is None
+    assert [entry["state"] for entry in answer.result["destinations"]] == ["created", "failed"]
+    error = answer.result["destinations"][1]["error"]
+    assert (error["code"], error["role"]) == ("unsafe_path", "destination")
