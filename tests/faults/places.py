@@ -25,7 +25,7 @@ class Place(t.Protocol):
     """A folder at one end."""
 
     def end(self, name: bytes = b"", **more: t.Any) -> task.Json:
-        """Return the suboptions of an endpoint with the path of a name in the folder."""
+        """Return the suboptions of an endpoint with the path of a name in the folder, or the folder's with a slash."""
 
     def put(self, name: bytes, content: bytes) -> None:
         """Make a file behind the server's back."""
@@ -69,7 +69,8 @@ class RealPlace:
 
     def end(self, name: bytes = b"", **more: t.Any) -> task.Json:
         """Return suboptions."""
-        return endpoint_of(self.server, path=self.server.remote_path(self.local(name)), **more)
+        path = self.server.remote_path(self.folder) + "/" + os.fsdecode(name)
+        return endpoint_of(self.server, path=path, **more)
 
     def put(self, name: bytes, content: bytes) -> None:
         """Make a file."""

@@ -52,9 +52,10 @@ def relay(source: Json, *destinations: Json, **options: t.Any) -> Result:
     return _run(relay_body, parameters(_RELAY, source=source, destinations=list(destinations), **given))
 
 
-def find(endpoint: Json, path: str, **options: t.Any) -> Result:
-    """Find."""
-    return _run(find_body, parameters(_FIND, endpoint=endpoint, path=path, **options))
+def find(end: Json, **options: t.Any) -> Result:
+    """Find in the path that is beside the endpoint's suboptions."""
+    endpoint = {name: value for name, value in end.items() if name != "path"}
+    return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
 
 
 def _run(body: t.Callable[[Request], Answer], params: Json) -> Result:
