@@ -213,7 +213,7 @@ def endless(*, new_names: bool, size: int) -> Answer:
     return answer
 
 
-ATTRIBUTES = attrs(100, FILE, NOW - HOUR)
+ATTRIBUTES = attrs(100, FILE, NOW - HOUR, (0, 0))
 FILES = [(b"%d" % number, ATTRIBUTES) for number in range(1000)]
 
 
@@ -301,32 +301,54 @@ def memory_bytes() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.fault("selection.million")
-def test_a_million_entries() -> None:
-    """Without SSH in between, which would take most of the time; memory is looked at after a tenth, and at the end."""
-    count, block = 1_000_000, 2500
-    firsts = iter(range(0, count, block))
-    seen: list[int] = []
+class Enormous:
+    """A directory of so many entries, without SSH in between; memory is noted after a fifth of them, and at the end."""
 
-    def answer(request: Request, honest: Honest) -> list[bytes]:
-        first = next(firsts, None)
+    def __init__(self, count: int) -> None:
+        self._firsts = iter(range(0, count, BLOCK))
+        self._noted = (count // 5, count - BLOCK)
+        self.memory: list[int] = []
+        fake = FakeSftp()
+        fake.on(sftp.READDIR, self._read)
+        session = Session(MemoryDuplex(fake), timeouts=Timeouts())
+        session.open()
+        self.files = SftpFileSystem(session, timeouts=Timeouts())
+
+    def _read(self, request: Request, honest: Honest) -> list[bytes]:
+        first = next(self._firsts, None)
         if first is None:
             return [sftp.status(request.id, sftp.EOF)]
-        if first in (count // 10, count - block):
-            seen.append(memory_bytes())
-        entries = (NAMED % number for number in range(first, first + block))
-        return [packet(sftp.NAME, u32(request.id) + u32(block) + b"".join(entries))]
+        if first in self._noted:
+            self.memory.append(memory_bytes())
+        entries = (NAMED % number for number in range(first, first + BLOCK))
+        return [packet(sftp.NAME, u32(request.id) + u32(BLOCK) + b"".join(entries))]
 
-    fake = FakeSftp()
-    fake.on(sftp.READDIR, answer)
-    session = Session(MemoryDuplex(fake), timeouts=Timeouts())
-    session.open()
-    selector = Selector(Selection(patterns=("*9.tar",), limit=5), now=NOW)
-    walk.walk(SftpFileSystem(session, timeouts=Timeouts()), b"/", selector, depth=1)
+    def grew_by(self) -> int:
+        """Return by how much memory grew from the first fifth to the end."""
+        earlier, later = self.memory
+        return later - earlier
+
+
+BLOCK = 2500
+
+
+@pytest.mark.fault("selection.million")
+def test_a_million_entries() -> None:
+    enormous = Enormous(1_000_000)
+    assert sum(1 for _entry in enormous.files.entries(b"/")) == 1_000_000
+    assert enormous.grew_by() < 20 * 1024 * 1024
+
+
+@pytest.mark.fault("selection.million")
+def test_the_newest_of_hundreds_of_thousands() -> None:
+    """Names that came before are remembered up to a number that the first fifth has reached nearly."""
+    enormous = Enormous(300_000)
+    selector = Selector(Selection(limit=5), now=NOW)
+    walk.walk(enormous.files, b"/", selector, depth=1)
     selected = selector.result()
     assert selected.latest is not None
-    assert (selected.latest.name, selected.examined) == (b"backup-0999999.tar", count)
-    assert seen[1] - seen[0] < 20 * 1024 * 1024
+    assert (selected.latest.name, selected.examined) == (b"backup-0299999.tar", 300_000)
+    assert enormous.grew_by() < 20 * 1024 * 1024
 
 
 # An entry of a listing, but for the number in its name.
