@@ -113,8 +113,10 @@ class Transfer:
             self.resumed(begun.start)
             self._copy(begun, draft, delivery)
             delivery.sha256 = self.origin.digest.get().hexdigest
-            self._finish(writer, step.adjust, delivery)
+            seen = self._finish(writer, step.adjust, delivery)
             writer.close()
+        if not seen:
+            self._finish_closed(draft.path, step.adjust, delivery)
 
     def _copy(self, begun: Beginning, draft: Draft, delivery: Delivery) -> None:
         """Bring the source from where the draft begins to its end; every write was acknowledged on return."""
@@ -134,11 +136,38 @@ class Transfer:
         else:
             yield from after_prefix(self.supply.blocks(0), begun.start, begun.unproven)
 
-    def _finish(self, writer: Writer, wanted: Attributes, delivery: Delivery) -> None:
-        """Make it durable, set its attributes, and check that the server holds as much as was sent."""
+    def _finish(self, writer: Writer, wanted: Attributes, delivery: Delivery) -> bool:
+        """Make it durable, set its attributes, and check that the server holds as much as was sent.
+
+        False where the server tells nothing of a file before it is closed: services in front of an object store do so.
+        """
         if not writer.sync():
             delivery.not_applied.append("fsync")
-        size = apply_attributes(writer.set_attributes, writer.attributes, wanted, delivery).size
+        try:
+            found = apply_attributes(writer.set_attributes, writer.attributes, wanted, delivery)
+        except RemoteError as exc:
+            if exc.code not in ("not_found", "unsupported"):
+                raise
+            return False
+        self._require_whole(found.size)
+        return True
+
+    def _finish_closed(self, path: bytes, wanted: Attributes, delivery: Delivery) -> None:
+        """Do the same by the file's name; one that is gone already is found out when it is proven or renamed."""
+        try:
+            found = apply_attributes(
+                lambda part: self.files.set_attributes(path, part),
+                lambda: self.files.attributes(path, follow=False),
+                wanted,
+                delivery,
+            )
+        except RemoteError as exc:
+            if exc.code != "not_found":
+                raise
+        else:
+            self._require_whole(found.size)
+
+    def _require_whole(self, size: int | None) -> None:
         if size not in (None, self.origin.source.size):
             raise IntegrityError(
                 "short_transfer",

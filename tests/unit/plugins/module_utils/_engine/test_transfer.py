@@ -125,6 +125,28 @@ def test_whatever_the_destination_refuses_nothing_is_published(call: str, code: 
     assert error.code == ("publish_failed" if call == "rename" else code)
 
 
+@pytest.mark.parametrize("code", ["not_found", "unsupported"])
+def test_a_server_that_tells_nothing_of_an_open_file_is_asked_when_it_is_closed(code: str) -> None:
+    job = Job(target={"wrong": {"handle.attributes": code}})
+    delivery = job.run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
+    assert (job.target.content(TO), delivery.attributes_changed) == (CONTENT, ["mode", "mtime"])
+    assert job.target.files[TO].mtime == 5
+
+
+def test_a_closed_file_that_is_smaller_than_what_was_acknowledged_is_not_published() -> None:
+    job = Job(target={"wrong": {"handle.attributes": "unsupported"}})
+    path = []
+
+    def shorten(call: str, at: bytes) -> None:
+        if call == "attributes" and at.endswith(b".part"):
+            path.append(at)
+            del job.target.files[at].content[-1:]
+
+    job.target.on_call = shorten
+    assert job.fails(verify="acknowledged").code == "short_transfer"
+    assert path
+
+
 @pytest.mark.parametrize("call", ["open_reader", "read", "handle.attributes", "close"])
 def test_whatever_the_source_refuses_is_the_sources_error(call: str) -> None:
     job = Job(old=b"old")
