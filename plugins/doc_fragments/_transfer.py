@@ -94,6 +94,7 @@ options:
       - Over how many channels of one connection a file is written at once. Without it, as many as the size of the file
         and the distance of the server make worth while.
       - A server that allows fewer gets fewer.
+      - With V(1), several files are copied one after the other, for a server that lets only one be open at a time.
     type: int
   rate_limit:
     description:

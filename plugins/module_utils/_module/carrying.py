@@ -48,7 +48,7 @@ def carry(
     """
     directories = Carpenter(ends, retries, request.check_mode).prepare(load)
     progress = together(load.endpoint.label, load.top, load.jobs)
-    lanes = min(MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
+    lanes = min(request.params["streams"] or MOST_LANES, MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
     pace = Pace(read_rate_limit(request.params))
     knowledge = Knowledge() if len(load.jobs) > 1 else None
     if knowledge and not request.check_mode:

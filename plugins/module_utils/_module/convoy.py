@@ -71,8 +71,8 @@ class Convoy:
     """Brings every file of ``loads``, which has one load for each destination, to all of them.
 
     ``lag_bytes`` are kept of each file for destinations that are behind, and no more than ``ration_bytes`` of all files
-    are under way at once, unless a single one is larger. Sessions are shared by nobody: each of the
-    threads has lanes of its own, as many as one relay may need.
+    are under way at once, unless a single one is larger, nor more than ``most_lanes`` files. Sessions are shared by
+    nobody: each of the threads has lanes of its own, as many as one relay may need.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Convoy:
         pace: Pace,
         lag_bytes: int,
         ration_bytes: int,
+        most_lanes: int = MOST_LANES,
     ) -> None:
         self._ends = ends
         self._endpoint = endpoint
@@ -95,6 +96,7 @@ class Convoy:
         self._pace = pace
         self._lag_bytes = lag_bytes
         self._ration = Ration(ration_bytes)
+        self._most_lanes = most_lanes
         self._knowledge = Knowledge()
         self._may_read = all(job.options.verify != "server" for load in loads for job in load.jobs[:1])
         self._lock = threading.Lock()
@@ -108,7 +110,7 @@ class Convoy:
 
     def carry(self) -> None:
         """Make the directories, then bring the files; when the time is up, what was done before still counts."""
-        lanes = min(MOST_LANES, 1 + len(self.cargo) // FILES_PER_LANE)
+        lanes = min(self._most_lanes, 1 + len(self.cargo) // FILES_PER_LANE)
         try:
             _side_by_side([functools.partial(self._prepare, *lane) for lane in enumerate(self._first_lanes())])
             waiting, progress = iter(self.cargo), [_followed(load) for load in self._loads]

@@ -22,6 +22,7 @@ from .._options import read_rate_limit, read_relay_options, read_retries
 from . import results
 from .answers import left_out, not_accepted, suspect
 from .boundary import Answer, Request
+from .carrying import MOST_LANES
 from .convoy import Cargo, Convoy
 from .ends import Ends
 from .insist import insist
@@ -65,6 +66,7 @@ def relay_many(request: Request, ends: Ends, wished: Wished) -> Answer:
         pace=Pace(read_rate_limit(request.params)),
         lag_bytes=lag_bytes(wished.resources, len(loads)),
         ration_bytes=wished.resources.read_ahead_bytes,
+        most_lanes=min(wished.resources.streams or MOST_LANES, MOST_LANES),
     )
     convoy.carry()
     return _answer(request, wished, loads, convoy, seconds=time.monotonic() - started)

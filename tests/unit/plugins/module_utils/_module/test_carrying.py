@@ -87,6 +87,8 @@ def test_files_come_after_their_directories() -> None:
     job = FileJob(b"/in/a", Destination(DESTINATION, b"/out/x/a"), RelayOptions(), name=b"/in/a")
     whole = Load(DESTINATION, b"/out", directories=(b"/out", b"/out/x"), jobs=(job,))
     ends = MemoryEnds(source=source, destination=server)
-    directories, files = carry(Request({"rate_limit": None}, False, False), ends, SOURCE, whole, retries=SOON)
+    directories, files = carry(
+        Request({"rate_limit": None, "streams": None}, False, False), ends, SOURCE, whole, retries=SOON
+    )
     assert [report.entry["state"] for report in (*directories, *files)] == ["created", "created"]
     assert server.content(b"/out/x/a") == b"content"

@@ -51,7 +51,7 @@ def _end(name: str) -> Endpoint:
     return Endpoint(role="destination", host=name)
 
 
-def _convoy(tmp_path: Path, world: World, *names: str) -> Convoy:
+def _convoy(tmp_path: Path, world: World, *names: str, **more: int) -> Convoy:
     loads = []
     for name in names:
         top = tmp_path / name
@@ -72,6 +72,7 @@ def _convoy(tmp_path: Path, world: World, *names: str) -> Convoy:
         pace=unlimited(),
         lag_bytes=1024,
         ration_bytes=MIB,
+        **more,
     )
 
 
@@ -91,6 +92,14 @@ def test_everything_arrives_and_every_file_is_read_once(tmp_path: Path) -> None:
         assert _states(convoy, number) == ["created"] * COUNT
         assert convoy.lost(number) is None
     assert sum(cargo.bytes_read for cargo in convoy.cargo) == sum(len(str(number)) for number in range(COUNT))
+
+
+def test_files_are_brought_one_after_the_other_where_that_is_asked_for(tmp_path: Path) -> None:
+    world = World({})
+    convoy = _convoy(tmp_path, world, "one", most_lanes=1)
+    convoy.carry()
+    assert _states(convoy, 0) == ["created"] * COUNT
+    assert len({lane for end, lane in world.users if end == _end("one")}) == 1
 
 
 @pytest.mark.parametrize("error", [LinkError("connect_failed", "no"), TrustError("host_key_unknown", "no")])
