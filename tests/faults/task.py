@@ -11,10 +11,12 @@ import typing as t
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.find import find as find_body
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put as put_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay as relay_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     endpoint_spec,
+    put_spec,
     selection_spec,
     source_spec,
     transfer_spec,
@@ -56,6 +58,13 @@ def find(end: Json, **options: t.Any) -> Result:
     """Find in the path that is beside the endpoint's suboptions."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
+
+
+def put(source: str, end: Json, **options: t.Any) -> Result:
+    """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
+    endpoint = {name: value for name, value in end.items() if name != "path"}
+    given = {"src": source, "dest": end["path"], "retries": 0, "retry_delay": "0.1s", **options}
+    return _run(put_body, parameters(put_spec(), endpoint=endpoint, **given))
 
 
 def _run(body: t.Callable[[Request], Answer], params: Json) -> Result:

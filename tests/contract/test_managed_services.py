@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Relays to services that offer SFTP in front of an object store: every habit by itself, and all of them at once."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.tests import lab as lab_package
+from ansible_collections.backhaul.sftp.tests.faults import task
+from ansible_collections.backhaul.sftp.tests.faults.places import COPY, RealPlace, Scene
+from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+
+_MANAGED = f"{Path(lab_package.__file__).with_name('asyncssh_managed.py')}:Managed"
+_numbers = itertools.count()
+HABITS: dict[str, dict[str, t.Any]] = {
+    "no setstat": {"no_setstat": True},
+    "no extensions": {"no_extensions": True},
+    "appears at close": {"appears_at_close": True},
+    "one open file": {"one_open_file": True},
+    "written in order only": {"in_order_only": True},
+    "never reopened": {"never_reopened": True},
+    "one session": {"most_sessions": 1},
+}
+HABITS["all of them"] = {name: value for habit in HABITS.values() for name, value in habit.items()}
+BIG = os.urandom(3 * 1024 * 1024 + 17)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where a service keeps what is not closed yet, and where it takes files away to."""
+    return {name: str(tmp_path_factory.mktemp(name)) for name in ("spool", "away")}
+
+
+def place(server: Server) -> RealPlace:
+    return RealPlace(server, server.root / f"managed-{os.getpid()}-{next(_numbers)}")
+
+
+@pytest.fixture(params=HABITS)
+def managed(request: pytest.FixtureRequest, lab: SharedLab, folders: dict[str, str]) -> RealPlace:
+    """An empty folder on a service with one of the habits."""
+    return place(lab.asyncssh(sftp_class=_MANAGED, options={**HABITS[request.param], **folders}))
+
+
+@pytest.fixture
+def source(lab: SharedLab) -> RealPlace:
+    """An empty folder on OpenSSH."""
+    return place(lab.openssh(variant="internal"))
+
+
+def test_a_service_gets_a_copy_and_the_next_run_finds_it_unchanged(source: RealPlace, managed: RealPlace) -> None:
+    source.put(b"backup", BIG)
+    created = task.relay(source.end(b"backup"), managed.end(b"copy"))
+    assert not created.error, created
+    assert (created.entry["state"], created.entry["verified_by"]) == ("created", "readback")
+    assert managed.files() == {b"copy": BIG}
+    again = task.relay(source.end(b"backup"), managed.end(b"copy"))
+    assert (again.entry["state"], again.value["changed"]) == ("unchanged", False)
+
+
+def test_a_service_has_its_old_copy_replaced(source: RealPlace, managed: RealPlace) -> None:
+    scene = Scene(source, managed)
+    assert set(scene.succeeds().entry["not_applied"]) <= {"fsync", "mode", "mtime"}
+
+
+def test_what_a_service_does_not_set_is_told(lab: SharedLab, source: RealPlace, folders: dict[str, str]) -> None:
+    options = {**HABITS["no setstat"], **HABITS["no extensions"], **folders}
+    result = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options))).succeeds()
+    assert set(result.entry["not_applied"]) == {"fsync", "mode", "mtime"}
+
+
+def test_several_files_go_to_a_service(source: RealPlace, managed: RealPlace) -> None:
+    files = {b"%d" % number: os.urandom(50_000) for number in range(12)}
+    for name, content in files.items():
+        source.put(name, content)
+    result = task.relay(source.end(), managed.end(), streams=1)
+    assert not result.error, result
+    assert managed.files() == files
+
+
+def test_several_files_are_uploaded_to_a_service(tmp_path: Path, managed: RealPlace) -> None:
+    files = {b"%d" % number: os.urandom(5000) for number in range(12)}
+    for name, content in files.items():
+        (tmp_path / os.fsdecode(name)).write_bytes(content)
+    result = task.put(f"{tmp_path}/", managed.end(), streams=1)
+    assert not result.error, result
+    assert managed.files() == files
+
+
+@pytest.mark.parametrize("verify", ["auto", "acknowledged"])
+def test_a_service_that_takes_files_away_once_they_are_closed(
+    lab: SharedLab, source: RealPlace, folders: dict[str, str], verify: str
+) -> None:
+    server = lab.asyncssh(sftp_class=_MANAGED, options={"moved_at_close": True, **folders})
+    scene = Scene(source, place(server))
+    failed = scene.fails("publish_failed", role="destination", verify=verify)
+    assert failed.error["path"] == scene.destination.end(COPY)["path"]
