@@ -99,7 +99,7 @@ def changes(replies: int) -> st.SearchStrategy[list[Change]]:
     refined = st.builds(
         lambda at, reply: Change(at, "another", kind=reply[0], body=reply[1]), st.integers(0, replies), replies_in_full
     )
-    return st.lists(st.one_of(crude, refined), min_size=1, max_size=4)
+    return st.lists(st.one_of(crude, refined), min_size=1, max_size=4, unique_by=lambda change: change.at)
 
 
 def _attributes() -> st.SearchStrategy[bytes]:
