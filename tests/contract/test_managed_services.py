@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.tests import lab as lab_package
 from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.places import COPY, RealPlace, Scene
-from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+from ansible_collections.backhaul.sftp.tests.faults.places import COPY, OLD, RealPlace, Scene
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
 _MANAGED = f"{Path(lab_package.__file__).with_name('asyncssh_managed.py')}:Managed"
 _numbers = itertools.count()
@@ -73,6 +73,24 @@ def test_what_a_service_does_not_set_is_told(lab: SharedLab, source: RealPlace, 
     options = {**HABITS["no setstat"], **HABITS["no extensions"], **folders}
     result = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options))).succeeds()
     assert set(result.entry["not_applied"]) == {"fsync", "mode", "mtime"}
+
+
+def test_a_transfer_that_was_cut_is_done_by_the_next_run(
+    request: pytest.FixtureRequest, source: RealPlace, managed: RealPlace
+) -> None:
+    # What is gone on with begins before the end of what is there, which only this habit by itself refuses.
+    resume = request.node.callspec.params["managed"] != "written in order only"
+    source.put(b"backup", BIG)
+    managed.put(b"copy", OLD)
+    with Proxy(managed.server) as proxy:
+        proxy.upstream.cut_at(2 * 1024 * 1024)
+        behind = {"host": proxy.host, "port": proxy.port}
+        cut = task.relay(source.end(b"backup"), managed.end(b"copy", **behind), resume=resume)
+    assert (cut.code, cut.error["role"]) == ("link_lost", "destination")
+    assert managed.files()[b"copy"] == OLD
+    done = task.relay(source.end(b"backup"), managed.end(b"copy"), resume=resume)
+    assert not done.error, done
+    assert managed.files() == {b"copy": BIG}
 
 
 def test_several_files_go_to_a_service(source: RealPlace, managed: RealPlace) -> None:

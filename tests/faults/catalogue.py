@@ -21,7 +21,7 @@ SECTIONS = {
     "secrets": "Secrets and output",
 }
 # The sections whose rows must have their tests.
-COMPLETE: tuple[str, ...] = ()
+COMPLETE = ("names", "selection", "protocol")
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class Row:
 ROWS: dict[str, Row] = {
     "names.traversal": Row(
         "a listing has `../x`, `a/b`, `/etc/x`, an empty name, one with a NUL or a backslash",
-        "left out and reported as `suspicious_name`; never joined to a path",
+        "left out and reported as `suspicious_name`; never joined to a path. The copy of a directory with such a name "
+        "fails as `suspicious`, once all the rest is copied",
     ),
     "names.twice": Row(
         "a listing has the same name twice",
-        "the file counts once and the name is reported; no part of the answer tells two files apart by it",
+        "`suspicious` where it is the newest; any other counts once, and is reported as `suspicious_name`",
     ),
     "names.awkward": Row(
         "newline, escape sequence, control or bidirectional characters, 255 bytes, a leading `-` or `~`, glob, shell "
@@ -60,7 +61,7 @@ ROWS: dict[str, Row] = {
     ),
     "names.no_regular_file": Row(
         "the newest is a symlink, a loop of them, a link out of the folder, a FIFO, a device or a directory",
-        "never chosen as a file, never opened: `invalid_input` where it is named as a source",
+        "never chosen as a file, never opened; `invalid_input` where a link, FIFO or device is named as a source",
     ),
     "names.swapped": Row(
         "the source is replaced by something else between the look at it and opening it",
@@ -100,7 +101,7 @@ ROWS: dict[str, Row] = {
     ),
     "selection.nothing_good": Row(
         "nothing matches; all is too old; all is too small",
-        "a failure that says which, with a code of its own where another person has to act: `no_match`, `stale`",
+        "`no_match`, whose `details.reason` says which; `stale` where the newest is older than `fresh_within`",
     ),
     "transport.silent": Row(
         "a banner that never comes or never ends, a key exchange or a login that stalls, a subsystem without an answer",

@@ -27,8 +27,8 @@ Json = t.Dict[str, t.Any]
 _RELAY = {**source_spec(), **destinations_spec(), **transfer_spec(), "min_success": {"type": "int"}}
 _FIND = {**endpoint_spec(), "path": {"type": "str", "required": True}, **selection_spec()}
 # What a task says of the time to wait for a server that is there and slow, and for one that says nothing any more.
-PATIENT = {"connect_timeout": 30, "operation_timeout": 10, "stall_timeout": 10}
-IMPATIENT = {"connect_timeout": 30, "operation_timeout": 1, "stall_timeout": 1}
+PATIENT: Json = {"connect_timeout": 30, "operation_timeout": 10, "stall_timeout": 10}
+IMPATIENT: Json = {"connect_timeout": 30, "operation_timeout": 1, "stall_timeout": 1}
 
 
 class Result(t.NamedTuple):
