@@ -74,8 +74,8 @@ def _peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def server(files: t.Mapping[bytes, bytes], extensions: t.Mapping[bytes, bytes] = EXTENSIONS) -> Changed:
-    return Changed(files, extensions=dict(extensions), limits=LIMITS)
+def server(files: t.Mapping[bytes, bytes], extensions: t.Mapping[bytes, bytes] | None = None) -> Changed:
+    return Changed(files, extensions=dict(EXTENSIONS if extensions is None else extensions), limits=LIMITS)
 
 
 def replies(extensions: t.Mapping[bytes, bytes]) -> tuple[int, int]:
