@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from .._errors import BackhaulError
-from .._interruption import Mailbox, attend, checkpoint
+from .._interruption import Mailbox, attend, checkpoint, undivided
 
 # How long interrupted jobs may take to put everything in order before they are left behind.
 _PATIENCE_SECONDS = 10.0
@@ -31,9 +31,10 @@ def work_together(jobs: t.Sequence[Job], meanwhile: Job = lambda: None) -> None:
     mailbox = Mailbox()
     mistakes: list[BaseException] = []
     threads = [threading.Thread(target=_run, args=(job, mailbox, mistakes), daemon=True) for job in jobs]
-    for thread in threads:
-        thread.start()
     try:
+        with undivided():  # whoever was started is to hear of an interruption
+            for thread in threads:
+                thread.start()
         meanwhile()
         for thread in threads:
             while thread.is_alive():

@@ -151,12 +151,13 @@ class Draft:
     def _create(self, token: str) -> Writer:
         path = self.path_for(token)
         try:
-            writer = self._files.create(path, mode=TEMPORARY_MODE)
+            with undivided():  # a job that is cancelled now knows whether there is something to remove
+                writer = self._files.create(path, mode=TEMPORARY_MODE)
+                self._path = path
         except BackhaulError as exc:
             if _may_be_done(exc):
                 self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
             raise
-        self._path = path
         return writer
 
     def adopt(self, token: str) -> Writer:

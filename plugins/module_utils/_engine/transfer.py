@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .._errors import BackhaulError, IntegrityError, RemoteError, shown
 from .._filesystem import Buffer, FileSystem, Writer
+from .._interruption import undivided
 from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._rules.paths import split
 from .digest import no_progress, read_digest
@@ -69,12 +70,12 @@ class Transfer:
     def _make_directory(self, directory: bytes, undo: contextlib.ExitStack) -> None:
         """Make a directory, and remove it again if nothing comes into it; one that another job made is as good."""
         try:
-            self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
+            with undivided():  # a job that is cancelled now knows whether there is something to remove
+                self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
+                undo.callback(self._remove_directory, directory)
         except RemoteError as exc:
             if exc.code != "already_exists" or self.files.attributes(directory, follow=True).kind != "directory":
                 raise
-        else:
-            undo.callback(self._remove_directory, directory)
 
     def _remove_directory(self, directory: bytes) -> None:
         with contextlib.suppress(BackhaulError):  # somebody may have put something into it meanwhile
