@@ -14,6 +14,7 @@ from .._filesystem import FileSystem, Writer
 from .._interruption import undivided
 from .._rules.names import temporary_name
 from .._rules.paths import join, split
+from .aside import aside_path, move_aside
 from .digest import best_digest
 from .examine import look
 from .turn import ElsewhereError
@@ -196,10 +197,13 @@ class Draft:
 
     def _swap(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
-        directory, name = split(self._final)
-        aside = join(directory, temporary_name(name, self._token()))
+        aside = aside_path(self._final)
         try:
-            self._files.rename(self._final, aside)
+            move_aside(self._files, self._final, aside)
+        except LinkError:
+            self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256))
+            raise
+        try:
             self._files.rename(self.path, self._final)
         except BackhaulError:
             self._clear_away(Leftover(aside, belongs=self._final, sha256=sha256))

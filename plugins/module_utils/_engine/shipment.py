@@ -15,6 +15,7 @@ from .._errors import BackhaulError, shown
 from .._filesystem import FileSystem
 from .._model import Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
 from .._rules.retry import RetryPolicy, may_retry
+from .aside import settle
 from .digest import no_progress
 from .examine import at, examine_destination
 from .publish import Leftover, PrefixDiffersError, clear_away
@@ -196,7 +197,7 @@ class Shipment:
         try:
             self._clear_away()
             while True:
-                step = self._plan_once()
+                step = self._settled(self._plan_once())
                 with contextlib.suppress(ElsewhereError):
                     return self._brought(step, following)
         finally:
@@ -218,6 +219,11 @@ class Shipment:
                         raise exc.error.located(path=step.path) from exc
                 self._work.elsewhere = True
             raise
+
+    def _settled(self, step: Step) -> Step:
+        with at(self._destination.endpoint):
+            brought_back = settle(self._files(), step)
+        return self._plan_once() if brought_back else step
 
     def _carried_out(self, step: Step, following: Following) -> tuple[Step, Outcome]:
         delivery = Delivery()
