@@ -173,14 +173,15 @@ def _refusals(variant: str, denied: t.Sequence[str]) -> list[str]:
 def _sftp_lines(variant: str, options: t.Sequence[str], root: Path) -> list[str]:
     arguments = " ".join(["-e", *options])
     if variant == "normal":
-        return [f"Subsystem sftp {_sftp_server()} {arguments}"]
+        return [f"Subsystem sftp {sftp_server()} {arguments}"]
     lines = [f"Subsystem sftp internal-sftp {arguments}", f"ForceCommand internal-sftp {arguments}"]
     if variant == "chroot":
         lines.append(f"ChrootDirectory {root.parent}")
     return lines
 
 
-def _sftp_server() -> str:
+def sftp_server() -> str:
+    """Return the program that speaks SFTP, or what sshd runs in its place."""
     for path in _SFTP_SERVERS:
         if os.access(path, os.X_OK):
             return path

@@ -13,14 +13,14 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.tests.lab import Server
-from ansible_collections.backhaul.sftp.tests.lab.openssh import _sftp_server
+from ansible_collections.backhaul.sftp.tests.lab.openssh import sftp_server
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
 from .meeting import refusal, report_of
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration
-PROGRAM = _sftp_server()
+PROGRAM = sftp_server()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module is killed at every step: there is never a broken file, and the next run ends right.
+
+The steps are whatever a run that is left alone sends (see :mod:`victim`), so these tests grow with the modules.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import os
+import random
+import shutil
+import signal
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.tests.lab.openssh import sftp_server
+
+from .nursery import Ended, Nursery
+from .victim import End, Knobs
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault("concurrency.killed")]
+SEED = 20260723
+KIB, MIB = 1024, 1024 * 1024
+AT_ONCE = 8
+# Steps that move content, of which there are as many as the file is large: a few of them stand for all.
+BULK = ("READ", "WRITE")
+BULK_STEPS = 6
+MTIME = 1_700_000_000
+OLD = b"what was there before" * 500
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A relay to kill: what is there before, and what the destinations' server can do.
+
+    ``folder`` is made by the relay. ``resumes`` starts with a partial file that an earlier run has left.
+    """
+
+    name: str
+    old: bytes | None = None
+    destinations: int = 1
+    folder: str = ""
+    size: int = 300 * KIB + 77
+    denied: tuple[str, ...] = ()
+    resumes: bool = False
+    options: Knobs = field(default_factory=dict)
+
+    @property
+    def final_name(self) -> str:
+        """What the copy is called."""
+        name = "copy-20231114T221320Z.bin" if self.options.get("if_exists") == "version" else "copy.bin"
+        return self.folder + name
+
+
+SCENARIOS = (
+    Scenario("create", folder="new/inner/", options={"create_directories": True}),
+    Scenario("replace", old=OLD),
+    Scenario("replace without posix-rename", old=OLD, denied=("posix-rename", "fsync", "limits")),
+    Scenario("two destinations", old=OLD, destinations=2, size=100 * KIB),
+    Scenario("resume", old=OLD, size=2 * MIB + 345, resumes=True),
+    Scenario("version", old=OLD, options={"if_exists": "version"}),
+)
+
+
+class Stage:
+    """The folders of one scenario: a source for all runs, and for each run destinations of its own."""
+
+    def __init__(self, scenario: Scenario, folder: Path, nursery: Nursery) -> None:
+        self.scenario = scenario
+        self._folder = folder
+        self.content = random.Random(SEED).randbytes(scenario.size)
+        self._source = folder / "backup"
+        self._source.write_bytes(self.content)
+        os.utime(self._source, (MTIME, MTIME))
+        program = sftp_server()
+        denied = ["-P", ",".join(scenario.denied)] if scenario.denied else []
+        self._nursery = nursery
+        self._programs = {"source": [program, "-e"], "store": [program, "-e", *denied]}
+        self._template = folder / "template"
+        self._prepare()
+
+    def _prepare(self) -> None:
+        for number in range(self.scenario.destinations):
+            (self._template / str(number)).mkdir(parents=True)
+            if self.scenario.old is not None:
+                (self._template / str(number) / "copy.bin").write_bytes(self.scenario.old)
+        if not self.scenario.resumes:
+            return
+        steps = self.run(self._template, "counting").steps
+        shutil.rmtree(self._template)
+        writes = [number for number, name in enumerate(steps, 1) if name == "WRITE"]
+        (self._template / "0").mkdir(parents=True)
+        (self._template / "0" / "copy.bin").write_bytes(OLD)
+        self.run(self._template, "leaving", End(writes[len(writes) * 3 // 4]))
+        (partial,) = (self._template / "0").glob(".backhaul-*")
+        assert MIB <= partial.stat().st_size < self.scenario.size
+        os.utime(partial, (MTIME, MTIME))
+
+    def run(self, place: Path, name: str, end: End | None = None) -> Ended:
+        """Relay into the folders of ``place``."""
+        params = self._params(place)
+        return self._nursery.run(self._folder / name, "sftp_relay", params, programs=self._programs, end=end)
+
+    def _params(self, place: Path) -> Knobs:
+        ends = [
+            {"host": "store", "path": f"{place}/{number}/{self.scenario.folder}copy.bin"}
+            for number in range(self.scenario.destinations)
+        ]
+        return {
+            "source": {"host": "source", "path": str(self._source)},
+            "destinations": ends,
+            "retries": 0,
+            **self.scenario.options,
+        }
+
+    def place(self, name: str) -> Path:
+        """Return destinations as they are before a run."""
+        return Path(shutil.copytree(self._template, self._folder / name, copy_function=shutil.copy2))
+
+
+def broken(stage: Stage, place: Path) -> list[str]:
+    """Say what is wrong with what is visible after a run that was killed."""
+    scenario, found = stage.scenario, []
+    for folder in sorted(place.iterdir()):
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        contents = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        hidden = {name: contents.pop(name) for name in list(contents) if ".backhaul-" in name}
+        final = contents.pop(scenario.final_name, None)
+        plain = contents.pop("copy.bin", scenario.old) if scenario.final_name != "copy.bin" else scenario.old
+        allowed = [stage.content, scenario.old if scenario.final_name == "copy.bin" else None]
+        moved_aside = "posix-rename" in scenario.denied and final is None and scenario.old in hidden.values()
+        if contents or plain != scenario.old or not (final in allowed or moved_aside):
+            found.append(f"{folder.name}: final of {final and len(final)} bytes, others {[*contents, *hidden]}")
+    return found
+
+
+def litter(place: Path) -> list[str]:
+    """Return what of ours is left, beside the copies: temporary files, and directories with nothing in them."""
+    hidden = [path.name for path in place.rglob(".backhaul-*")]
+    return hidden + [path.name for path in place.glob("*/*") if path.is_dir() and not any(path.rglob("*.bin"))]
+
+
+def wrong_at_last(stage: Stage, place: Path, ended: Ended) -> list[str]:
+    """Say what is wrong after a run that was left alone."""
+    if ended.status != 0 or ended.result.get("failed"):
+        return [f"the next run fails with {ended.status}: {ended.output}"]
+    copies = [(folder / stage.scenario.final_name).read_bytes() == stage.content for folder in place.iterdir()]
+    return [*([] if all(copies) else ["the copy is wrong"]), *litter(place)]
+
+
+def tried(stage: Stage, end: End) -> list[str]:
+    """Kill a run at a step and run again; return all that is wrong."""
+    name = f"{end.step}-{end.signal}-{end.is_sent}"
+    place = stage.place(f"place-{name}")
+    first = stage.run(place, f"first-{name}", end)
+    wrong = broken(stage, place)
+    if first.status not in (-signal.SIGKILL, 128 + signal.SIGTERM, 0):
+        wrong.append(f"ended with {first.status}: {first.output}")
+    if first.status == 128 + signal.SIGTERM and not stage.scenario.resumes and litter(place):
+        wrong.append(f"a cancelled job leaves {litter(place)}")
+    wrong += wrong_at_last(stage, place, stage.run(place, f"next-{name}"))
+    step = first.steps[end.step - 1] if end.step <= len(first.steps) else "?"
+    return [f"step {end.step} ({step}) {end}: {what}" for what in wrong]
+
+
+def steps_to_try(steps: t.Sequence[str]) -> list[int]:
+    """Return every step but those that move content, and a few of these."""
+    bulk = [number for number, name in enumerate(steps, 1) if name in BULK]
+    chosen = random.Random(SEED).sample(bulk, min(BULK_STEPS, len(bulk)))
+    return sorted({*chosen, *(number for number, name in enumerate(steps, 1) if name not in BULK)})
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Nursery]:
+    """Where all these runs are forked."""
+    with Nursery(tmp_path_factory.mktemp("nursery")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
+    scenario: Scenario, tmp_path: Path, nursery: Nursery
+) -> None:
+    stage = Stage(scenario, tmp_path, nursery)
+    alone = stage.place("alone")
+    ended = stage.run(alone, "alone")
+    assert wrong_at_last(stage, alone, ended) == []
+    assert {"OPEN", "WRITE", "CLOSE", "COMMAND"} <= set(ended.steps)
+    ways = ((signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, True))
+    tries = [End(step, *way) for step, way in itertools.product(steps_to_try(ended.steps), ways)]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        wrong = [what for found in pool.map(lambda end: tried(stage, end), tries) for what in found]
+    print(f"{len(ended.steps)} steps, {len(tries)} ends")
+    assert not wrong, "\n".join(wrong)
