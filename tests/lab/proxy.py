@@ -30,6 +30,7 @@ class _Fault:
     kind: str
     at: int
     times: int
+    act: t.Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -69,6 +70,14 @@ class Direction:
     def flip_at(self, position: int, *, times: int = 1) -> None:
         """Invert the lowest bit of the byte at ``position``."""
         self._add(_Fault("flip", position, times))
+
+    def drip_at(self, position: int, *, bytes_per_second: float = 1) -> None:
+        """Pass ``position`` bytes, then next to nothing, on any connection, until :meth:`throttle`."""
+        self.do_at(position, lambda: self.throttle(bytes_per_second))
+
+    def do_at(self, position: int, act: t.Callable[[], None], *, times: int = 1) -> None:
+        """Pass ``position`` bytes, then let ``act`` do whatever it does, and go on."""
+        self._add(_Fault("act", position, times, act))
 
     def delay(self, seconds: float) -> None:
         """Deliver every byte this much later, without slowing the stream."""
@@ -273,11 +282,14 @@ class _Pump:
             chunk = chunk[before:]
             if fault.kind == "cut":
                 self._link.reset()
-            elif fault.kind == "stall":
+                return
+            if fault.kind == "stall":
                 self._direction.stall()
-            else:
-                self._pass(bytes([chunk[0] ^ 1]))
-                chunk = chunk[1:]
+            elif fault.kind == "act":
+                fault.act()
+            # With this byte gone, the next fault is the next connection's.
+            self._pass(bytes([chunk[0] ^ (fault.kind == "flip")]))
+            chunk = chunk[1:]
 
     def _pass(self, data: bytes) -> None:
         while data and not self._link.closed.is_set():

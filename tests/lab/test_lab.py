@@ -207,6 +207,27 @@ def test_a_proxy_loses_the_server_without_a_word(proxy: Proxy) -> None:
     assert _ask(proxy, b"anew") == b"anew"
 
 
+def test_a_proxy_lets_a_byte_a_second_drip_in(proxy: Proxy) -> None:
+    proxy.downstream.drip_at(10_000)
+    with pytest.raises(socket.timeout):
+        with socket.create_connection((proxy.host, proxy.port)) as client:
+            client.sendall(bytes(100_000))
+            client.settimeout(0.5)
+            while client.recv(65536):
+                pass
+    assert 10_000 <= proxy.downstream.passed_bytes < 10_010
+    proxy.downstream.throttle(0)
+    assert _ask(proxy, b"anew") == b"anew"
+
+
+def test_a_proxy_does_what_it_is_told_at_a_byte(proxy: Proxy) -> None:
+    seen: list[int] = []
+    proxy.downstream.do_at(70_000, lambda: seen.append(proxy.downstream.passed_bytes), times=2)
+    for _attempt in range(3):
+        assert _ask(proxy, bytes(100_000)) == bytes(100_000)
+    assert seen == [70_000, 170_000]
+
+
 def test_a_proxy_refuses(proxy: Proxy) -> None:
     proxy.refusing = True
     with socket.create_connection((proxy.host, proxy.port)) as client:
