@@ -79,6 +79,11 @@ class Direction:
         """Pass ``position`` bytes, then let ``act`` do whatever it does, and go on."""
         self._add(_Fault("act", position, times, act))
 
+    def forgive(self) -> None:
+        """Forget what was still to happen."""
+        with self._lock:
+            self._faults.clear()
+
     def delay(self, seconds: float) -> None:
         """Deliver every byte this much later, without slowing the stream."""
         self.delay_seconds = seconds

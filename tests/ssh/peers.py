@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Key
 
 VERSION = b"SSH-2.0-Peer_1.0\r\n"
+# More than any client may keep.
+FLOOD_BYTES = 400 * 1024 * 1024
 Script = t.Callable[[socket.socket], None]
 
 
@@ -210,3 +213,52 @@ def _forgiving(script: Script) -> Script:
 def load_key(path: Path) -> t.Any:
     """Return the private key in a file."""
     return paramiko.PKey.from_path(path)
+
+
+def message(kind: int, *parts: object) -> t.Any:
+    """Return a message of this type: bytes are strings, numbers uint32, and truths booleans."""
+    made = paramiko.Message()
+    made.add_byte(bytes([kind]))
+    for part in parts:
+        if isinstance(part, bool):
+            made.add_boolean(part)
+        elif isinstance(part, int):
+            made.add_int(part)
+        else:
+            made.add_string(part)
+    return made
+
+
+def pour(send: t.Callable[[bytes], t.Any], piece: bytes, *, most_bytes: int = FLOOD_BYTES) -> None:
+    """Send the same again and again, until the client has had enough of it."""
+    for _number in range(max(most_bytes // len(piece), 1)):
+        send(piece)
+
+
+class Flooding(Account):
+    """Sends on the channel of the SFTP session whatever the window says, as soon as that is open."""
+
+    kind = 94  # CHANNEL_DATA, RFC 4254 section 5.2
+
+    def check_channel_subsystem_request(self, channel: t.Any, name: str) -> bool:
+        threading.Thread(target=self.flood, args=(channel,), daemon=True).start()
+        return bool(super().check_channel_subsystem_request(channel, name))
+
+    def flood(self, channel: t.Any) -> None:
+        """Send as much as there is."""
+        time.sleep(0.5)  # first the session is to be opened, since a flood before is no SFTP
+        extended = (1,) if self.kind == 95 else ()
+        piece = message(self.kind, channel.remote_chanid, *extended, bytes(32 * 1024))
+        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+            pour(lambda _piece: self.transport._send_user_message(piece), bytes(32 * 1024))
+
+
+class Impostor(paramiko.Transport):  # type: ignore[misc]
+    """Has another host key, of the same type, as soon as the first key exchange is over."""
+
+    impostor_key: t.ClassVar[Key]
+
+    def _activate_outbound(self) -> None:
+        super()._activate_outbound()
+        self.server_key_dict["ssh-ed25519"] = load_key(self.impostor_key.path)
+        self.packetizer.REKEY_BYTES = 1024 * 1024

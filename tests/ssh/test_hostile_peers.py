@@ -26,14 +26,26 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.feed import Fee
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 
 from .meeting import refusal, report_of
-from .peers import VERSION, Account, Files, kex_init, listening, packet, paramiko_server, read_packet, read_version
+from .peers import (
+    VERSION,
+    Account,
+    Files,
+    Flooding,
+    kex_init,
+    listening,
+    message,
+    packet,
+    paramiko_server,
+    pour,
+    read_packet,
+    read_version,
+)
 
 pytestmark = pytest.mark.integration
 PROGRAM = Path(__file__).with_name("hostile_client.py")
 MIB = 1024 * 1024
 # Whatever a server does, the window of 16 MiB is the most that is kept, and a copy of it is made now and then.
 MOST_GROWTH = 64 * MIB
-FLOOD = 400 * MIB
 PATIENCE_SECONDS = 100
 
 
@@ -68,12 +80,6 @@ def meet(
     result: dict[str, t.Any] = json.loads(ended.stdout)
     assert result["grown_bytes"] < MOST_GROWTH
     return result
-
-
-def pour(send: t.Callable[[bytes], t.Any], piece: bytes, *, most_bytes: int = FLOOD) -> None:
-    """Send the same again and again, until the client has had enough of it."""
-    for _number in range(max(most_bytes // len(piece), 1)):
-        send(piece)
 
 
 def test_the_client_process_works(key: Key) -> None:
@@ -143,20 +149,6 @@ class _Loud(Account):
 def loud(make_noise: t.Callable[[t.Any], None]) -> type[Account]:
     """Return an account that makes this noise."""
     return type("Loud", (_Loud,), {"make_noise": staticmethod(make_noise)})
-
-
-def message(kind: int, *parts: object) -> t.Any:
-    """Return a message of this type: bytes are strings, numbers uint32, and truths booleans."""
-    made = paramiko.Message()
-    made.add_byte(bytes([kind]))
-    for part in parts:
-        if isinstance(part, bool):
-            made.add_boolean(part)
-        elif isinstance(part, int):
-            made.add_int(part)
-        else:
-            made.add_string(part)
-    return made
 
 
 def test_login_banners_without_an_end(key: Key) -> None:
@@ -229,26 +221,9 @@ def test_four_billion_extensions_in_nine_bytes(key: Key) -> None:
     assert "claims to hold more" in result["message"]
 
 
-class _Flooding(Account):
-    """Sends on the channel of the SFTP session whatever the window says, as soon as that is open."""
-
-    kind = 94  # CHANNEL_DATA, RFC 4254 section 5.2
-
-    def check_channel_subsystem_request(self, channel: t.Any, name: str) -> bool:
-        threading.Thread(target=self._flood, args=(channel,), daemon=True).start()
-        return bool(super().check_channel_subsystem_request(channel, name))
-
-    def _flood(self, channel: t.Any) -> None:
-        time.sleep(0.5)  # first the session is to be opened, since a flood before is no SFTP
-        extended = (1,) if self.kind == 95 else ()
-        piece = message(self.kind, channel.remote_chanid, *extended, bytes(32 * 1024))
-        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
-            pour(lambda _piece: self.transport._send_user_message(piece), bytes(32 * 1024))
-
-
 @pytest.mark.parametrize("kind", [94, 95], ids=["data", "standard-error"])
 def test_a_channel_that_ignores_its_window(key: Key, kind: int) -> None:
-    with paramiko_server(key, account=type("Flooding", (_Flooding,), {"kind": kind})) as server:
+    with paramiko_server(key, account=type("Flooding", (Flooding,), {"kind": kind})) as server:
         result = meet(server.port, key, waits=True)
     assert (result["kind"], result["code"]) == ("LinkError", "link_lost")
     assert "window" in result["message"]
@@ -272,8 +247,8 @@ def test_a_compressed_packet_of_a_hundred_megabytes(key: Key) -> None:
             super().__init__(sock)
             self.use_compression(True)
 
-    class Bombing(_Flooding):
-        def _flood(self, channel: t.Any) -> None:
+    class Bombing(Flooding):
+        def flood(self, channel: t.Any) -> None:
             bomb = message(2, bytes(100 * MIB))  # IGNORE
             with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
                 self.transport._send_user_message(bomb)

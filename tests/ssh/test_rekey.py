@@ -11,7 +11,6 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
-import paramiko
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, TrustError
@@ -23,7 +22,7 @@ from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
 from .meeting import names, trusting
-from .peers import load_key, paramiko_server
+from .peers import Impostor, paramiko_server
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration
@@ -175,25 +174,14 @@ def _append(path: Path, text: str) -> None:
         file.write(text)
 
 
-class _Impostor(paramiko.Transport):  # type: ignore[misc]
-    """Has another host key, of the same type, as soon as the first key exchange is over."""
-
-    impostor_key: t.ClassVar[Key]
-
-    def _activate_outbound(self) -> None:
-        super()._activate_outbound()
-        self.server_key_dict["ssh-ed25519"] = load_key(self.impostor_key.path)
-        self.packetizer.REKEY_BYTES = 1024 * 1024
-
-
 @pytest.mark.parametrize("pins", [("host",), ("host", "stranger")], ids=["strange", "pinned-too"])
 def test_a_server_with_another_key_at_rekey_is_cut_off(
     workshop: Workshop, big_file: Path, pins: tuple[str, ...]
 ) -> None:
     """Not even a key that is pinned as well may take over: nobody changes a key within a connection."""
-    _Impostor.impostor_key = workshop.key("ed25519", "stranger")
+    Impostor.impostor_key = workshop.key("ed25519", "stranger")
     key = workshop.key("ed25519", "host")
-    with paramiko_server(key, transport_class=_Impostor) as server:
+    with paramiko_server(key, transport_class=Impostor) as server:
         endpoint = server.endpoint(key)
         trust = replace(endpoint.trust, host_keys=tuple(workshop.key("ed25519", name).line for name in pins))
         with pytest.raises(TrustError) as caught:
