@@ -58,8 +58,8 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
         else:
             files.remove(left.path)
     except RemoteError as exc:
-        if exc.code == "not_found":
-            return
+        if exc.code == "not_found" or (left.belongs and look(files, left.path) is None):
+            return  # it was never moved, or is back: some servers look at the target first
         if not (exc.code == "already_exists" and left.belongs and _is_ours(files, left)):
             raise
         clear_away(files, Leftover(left.path))

@@ -154,6 +154,20 @@ def test_an_old_file_is_brought_back_unless_its_place_is_taken(
     assert {path: server.content(path) for path in server.files} == expected
 
 
+def test_an_old_file_that_was_never_moved_is_no_obstacle() -> None:
+    """Its rename was not heard; asyncssh looks first whether there is something at the target, and calls that so."""
+    server = MemoryServer()
+    server.put(b"/f", b"old")
+
+    def look_at_the_target_first(name: str, path: bytes) -> None:
+        if name == "rename":
+            raise RemoteError("already_exists", "there is something of that name already", path=b"/f")
+
+    server.on_call = look_at_the_target_first
+    clear_away(MemoryFiles(server), Leftover(b"/aside", belongs=b"/f", sha256=hashlib.sha256(b"new").hexdigest()))
+    assert server.content(b"/f") == b"old"
+
+
 @pytest.mark.parametrize(("there", "removed"), [(b"new", True), (b"half an upload of somebody", False)])
 def test_an_old_file_is_removed_only_when_our_own_copy_has_its_place(there: bytes, removed: bool) -> None:
     server = MemoryServer()
