@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
 import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab, start_openssh
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab, UnavailableError, start_openssh, tiny_disk
 
 from .controller import Place, Site, eventually, relay
 
@@ -79,19 +79,17 @@ def test_a_dead_destination_does_not_keep_the_others_from_theirs(site: Site, sou
 @pytest.fixture
 def full(site: Site, lab: SharedLab) -> t.Iterator[t.Callable[..., Place]]:
     """Make folders on servers in which hardly anything fits."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    mounted: list[Place] = []
+    with contextlib.ExitStack() as disks:
 
-    def make(name: str, **knobs: t.Any) -> Place:
-        place = site.add(name, lab.openssh(variant="internal", **knobs))
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place.folder)], check=True)
-        mounted.append(place)
-        return place
+        def make(name: str, **knobs: t.Any) -> Place:
+            place = site.add(name, lab.openssh(variant="internal", **knobs))
+            try:
+                disks.enter_context(tiny_disk(place.folder))
+            except UnavailableError as exc:
+                pytest.skip(str(exc))
+            return place
 
-    yield make
-    for place in mounted:
-        subprocess.run(["umount", "--lazy", str(place.folder)], check=True)
+        yield make
 
 
 def test_a_full_disk_leaves_the_old_copy_alone(site: Site, source: Place, full: t.Callable[..., Place]) -> None:

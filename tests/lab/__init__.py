@@ -13,6 +13,7 @@ that ``start_asyncssh`` needs asyncssh in the running Python.
 from __future__ import annotations
 
 from .asyncssh_server import start_asyncssh
+from .disk import Disk, tiny_disk
 from .openssh import start_openssh
 from .proftpd import start_proftpd
 from .proxy import Proxy
@@ -21,6 +22,7 @@ from .shared import SharedLab
 
 __all__ = [
     "ClientKey",
+    "Disk",
     "Proxy",
     "Server",
     "SharedLab",
@@ -28,4 +30,5 @@ __all__ = [
     "start_asyncssh",
     "start_openssh",
     "start_proftpd",
+    "tiny_disk",
 ]

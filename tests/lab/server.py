@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -115,6 +116,10 @@ class Server:
     def remote_path(self, local: AnyPath) -> str:
         """Return the same as text, for playbooks (bytes that are not UTF-8 as surrogates)."""
         return os.fsdecode(self.remote_bytes(local))
+
+    def limit_files(self, size_bytes: int) -> None:
+        """Let no session that begins from now on write a file larger than this (RLIMIT_FSIZE; Linux)."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
 
     def session_pids(self) -> list[int]:
         """Return the processes of the sessions that are open, nearest to the server first (Linux)."""
