@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import threading
 import time
@@ -53,11 +54,13 @@ class RawSocket(t.Protocol):
 class GuardedSocket:
     """A socket whose ``send`` fails when the peer takes nothing for ``stall_seconds``.
 
-    paramiko sets a short timeout and retries for ever; without this, a peer that stops reading holds the sender.
+    paramiko sets a short timeout and retries for ever; without this, a peer that stops reading holds the sender. It
+    belongs to the process that made it: one that was forked off and cleans up at its end must not end the connection.
     """
 
     def __init__(self, raw: RawSocket, *, stall_seconds: float) -> None:
         self._raw = raw
+        self._owner = os.getpid()
         self._stall_seconds = stall_seconds
         self._blocked_since: float | None = None
         self.stalled = False
@@ -76,6 +79,8 @@ class GuardedSocket:
 
     def send(self, data: bytes) -> int:
         """Send some of ``data``; ECONNABORTED when nothing could be sent for too long."""
+        if os.getpid() != self._owner:
+            raise OSError(errno.EBADF, "this connection is another process's")
         try:
             sent = self._raw.send(data)
         except socket.timeout:
@@ -92,8 +97,9 @@ class GuardedSocket:
     def close(self) -> None:
         """Shut both directions down and close; never raises."""
         self._closed = True
-        with contextlib.suppress(OSError, EOFError):
-            self._raw.shutdown(socket.SHUT_RDWR)
+        if os.getpid() == self._owner:
+            with contextlib.suppress(OSError, EOFError):
+                self._raw.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError, EOFError):
             self._raw.close()
 

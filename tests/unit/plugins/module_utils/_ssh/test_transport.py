@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import threading
 import time
@@ -139,6 +141,24 @@ def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up() -> None:
             except socket.timeout:
                 theirs.recv(65536)
         assert not guarded.stalled
+
+
+def test_a_process_that_was_forked_off_neither_sends_nor_ends_the_connection() -> None:
+    ours, theirs = socket_pair()
+    with ours, theirs:
+        guarded = GuardedSocket(ours, stall_seconds=5)
+        child = os.fork()
+        if not child:
+            try:
+                guarded.send(b"from the child")
+            except OSError as exc:
+                guarded.close()
+                os._exit(0 if exc.errno == errno.EBADF else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0) == (child, 0)
+        assert guarded.send(b"from us") == 7
+        theirs.settimeout(5)
+        assert theirs.recv(100) == b"from us"
 
 
 def test_closing_wakes_whoever_receives_and_never_raises() -> None:
