@@ -177,13 +177,6 @@ def steps_to_try(steps: t.Sequence[str]) -> list[int]:
     return sorted({*chosen, *(number for number, name in enumerate(steps, 1) if name not in BULK)})
 
 
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Nursery]:
-    """Where all these runs are forked."""
-    with Nursery(tmp_path_factory.mktemp("nursery")) as made:
-        yield made
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
     scenario: Scenario, tmp_path: Path, nursery: Nursery

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several runs at once, several fates in one run, and jobs that are cancelled."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.tests.faults.journey import OLD, Journey
+from ansible_collections.backhaul.sftp.tests.faults.nursery import Ended, Nursery
+from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs
+from ansible_collections.backhaul.sftp.tests.lab import SharedLab, tiny_disk
+from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
+from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, Report
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
+
+pytestmark = pytest.mark.integration
+_PATIENCE_SECONDS = 30.0
+
+
+def eventually(condition: t.Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def end(place: Place, name: str = "copy", **more: t.Any) -> Knobs:
+    """Return a place as the suboptions of a task."""
+    path = place.server.remote_path(place.folder / name)
+    return endpoint_of(place.server, host=place.proxy.host, port=place.proxy.port, path=path, **more)
+
+
+def relay(nursery: Nursery, files: Path, source: Place, *targets: Place, **options: t.Any) -> Ended:
+    """Run the module."""
+    died = options.pop("end", None)
+    params = {"source": end(source, "backup"), "destinations": [end(place) for place in targets], **options}
+    return nursery.run(files, "sftp_relay", {"retries": 0, **params}, end=died)
+
+
+@pytest.fixture
+def twice(journey: Journey) -> t.Iterator[threading.Thread]:
+    """The first of two runs of the same job, in the middle of its transfer."""
+    reports: list[Report] = []
+    journey.source.proxy.downstream.throttle(2 * MIB)
+    first = threading.Thread(target=lambda: reports.append(journey.run()))
+    first.start()
+    eventually(lambda: journey.target.draft_bytes() > MIB)
+    yield first
+    first.join(_PATIENCE_SECONDS)
+    assert [outcome.state for outcome in reports[0].outcomes] == ["replaced"]
+    journey.arrives(state="unchanged")
+
+
+@pytest.mark.fault("concurrency.same_job")
+def test_of_two_runs_of_a_job_the_second_waits_and_finds_it_done(journey: Journey, twice: threading.Thread) -> None:
+    journey.source.proxy.downstream.throttle(4 * MIB)
+    (outcome,) = journey.run(retries=9).outcomes
+    assert (outcome.state, outcome.bytes_sent) == ("unchanged", 0)
+
+
+@pytest.mark.fault("concurrency.same_job")
+def test_a_second_run_that_does_not_wait_is_locked_out(journey: Journey, twice: threading.Thread) -> None:
+    (error,) = journey.run().results
+    assert isinstance(error, BackhaulError)
+    assert (error.code, error.role) == ("locked", "destination")
+    assert "another run" in error.message
+
+
+@pytest.mark.fault("concurrency.three_outcomes")
+@pytest.mark.parametrize("needed", [1, 2])
+def test_three_destinations_have_three_outcomes(
+    source: Place, placed: Placed, lab: SharedLab, nursery: Nursery, tmp_path: Path, needed: int
+) -> None:
+    """One refuses, one is full, one is slow; min_success decides what the task makes of it."""
+    refusing, full = placed(lab.openssh(variant="readonly")), placed(lab.openssh(variant="internal"))
+    slow = Journey(source, placed(lab.asyncssh()), size=3 * MIB)
+    slow.target.proxy.upstream.throttle(3 * MIB)
+    (refusing.folder / "copy").write_bytes(OLD)
+    with tiny_disk(full.folder):
+        (full.folder / "copy").write_bytes(OLD)
+        ended = relay(nursery, tmp_path / "run", source, refusing, full, slow.target, min_success=needed)
+        assert (refusing.content(), full.content()) == (OLD, OLD)
+        assert (refusing.drafts(), full.drafts()) == ([], [])
+    entries = ended.result["destinations"]
+    assert [entry["state"] for entry in entries] == ["failed", "failed", "replaced"]
+    assert [entry["error"] and entry["error"]["code"] for entry in entries] == ["permission_denied", "no_space", None]
+    assert slow.target.content() == slow.bytes
+    assert ended.result["changed"]
+    assert bool(ended.result.get("failed")) is (needed > 1)
+    slow.arrives(state="unchanged")
+
+
+@pytest.mark.fault("concurrency.cancelled")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_with(
+    journey: Journey, nursery: Nursery, tmp_path: Path, number: signal.Signals
+) -> None:
+    alone = relay(nursery, tmp_path / "alone", journey.source, journey.target)
+    writes = [step for step, name in enumerate(alone.steps, 1) if name == "WRITE"]
+    (journey.target.folder / "copy").write_bytes(OLD)
+    cancelled = End(writes[len(writes) * 2 // 3], number)
+    ended = relay(nursery, tmp_path / "cancelled", journey.source, journey.target, end=cancelled)
+    assert ended.status == 128 + number, ended.output
+    assert "Traceback" not in ended.output
+    assert journey.target.content() == OLD
+    assert [draft.stat().st_size >= MIB for draft in journey.target.drafts()] == [True]
+    for place in (journey.source, journey.target):
+        eventually(lambda place=place: not place.proxy.open_connections)  # type: ignore[misc]
+    assert journey.arrives().bytes_resumed >= MIB
+
+
+@pytest.mark.fault("concurrency.cancelled")
+@pytest.mark.parametrize("how", ["fork", "exit"])
+def test_whoever_leaves_with_an_open_connection_harms_nobody_and_does_not_hang(journey: Journey, how: str) -> None:
+    """A child that was forked off takes nothing with it, and an interpreter that ends waits for no server."""
+    program = [sys.executable, "-m", "ansible_collections.backhaul.sftp.tests.faults.leaver", how]
+    work = pickle.dumps(journey.target.proxy.endpoint())
+    ended = subprocess.run(program, input=work, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(b"/" if how == "fork" else b"leaving")
+    eventually(lambda: not journey.target.proxy.open_connections)
+    journey.arrives()
