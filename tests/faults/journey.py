@@ -43,7 +43,9 @@ class Journey:
         assert time.monotonic() - started < LONGEST_SECONDS
         return report
 
-    def fails(self, *codes: str, role: str = "", says: str = "", keeps: bool = False, **options: t.Any) -> BackhaulError:
+    def fails(
+        self, *codes: str, role: str = "", says: str = "", keeps: bool = False, **options: t.Any
+    ) -> BackhaulError:
         """Relay in vain: the old file is untouched, and nothing of ours is left unless it can be gone on with."""
         (error,) = self.run(**options).results
         assert isinstance(error, BackhaulError), error

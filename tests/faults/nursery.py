@@ -107,7 +107,7 @@ def _live(order: Order) -> t.NoReturn:
         victim.run(order)
     except SystemExit as exc:
         status = exc.code if isinstance(exc.code, int) else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - shown, and told by the status
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -20,7 +20,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.openssh import sftp_server
+from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
+from ansible_collections.backhaul.sftp.tests.relay.scene import Place
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
 from .nursery import Ended, Nursery
 from .victim import End, Knobs
@@ -192,3 +196,53 @@ def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
         wrong = [what for found in pool.map(lambda end: tried(stage, end), tries) for what in found]
     print(f"{len(ended.steps)} steps, {len(tries)} ends")
     assert not wrong, "\n".join(wrong)
+
+
+SERVERS: dict[str, t.Callable[[SharedLab], Server]] = {
+    "openssh": lambda lab: lab.openssh(variant="internal"),
+    "proftpd": lambda lab: lab.proftpd(),
+    "asyncssh": lambda lab: lab.asyncssh(shell=True),
+}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
+    kind: str, lab: SharedLab, placed: Placed, source: Place, nursery: Nursery, tmp_path: Path
+) -> None:
+    """The same over SSH, at a few steps: what a server does with requests whose client is gone is its own affair."""
+    content = random.Random(SEED).randbytes(MIB // 2)
+    (source.folder / "backup").write_bytes(content)
+    target = placed(SERVERS[kind](lab))
+
+    def run(name: str, folder: str, end: End | None = None) -> Ended:
+        path = target.server.remote_path(target.folder / folder / "copy")
+        params = {
+            "source": endpoint_of(source.server, path=source.server.remote_path(source.folder / "backup")),
+            "destinations": [endpoint_of(target.server, path=path)],
+            "retries": 4,
+        }
+        return nursery.run(tmp_path / name, "sftp_relay", params, end=end)
+
+    def place(name: str) -> Path:
+        (target.folder / name).mkdir()
+        (target.folder / name / "copy").write_bytes(OLD)
+        return target.folder / name
+
+    place("alone")
+    steps = run("alone", "alone").steps
+    chosen = random.Random(SEED).sample(range(1, len(steps) + 1), 8)
+
+    def tried(step: int) -> list[bytes]:
+        folder = place(f"{step}")
+        killed = run(f"killed-{step}", folder.name, End(step))
+        assert killed.status == -signal.SIGKILL
+        seen = (folder / "copy").read_bytes()
+        ended = run(f"next-{step}", folder.name)
+        assert ended.status == 0, f"after step {step} ({steps[step - 1]}): {ended.output}"
+        assert [path.name for path in folder.iterdir()] == ["copy"], f"step {step} ({steps[step - 1]})"
+        return [seen, (folder / "copy").read_bytes()]
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for seen, last in pool.map(tried, chosen):
+            assert seen in (OLD, content)
+            assert last == content

@@ -199,9 +199,7 @@ class _Source:
 
 @pytest.mark.fault("transport.rekey")
 @pytest.mark.parametrize("asking", ["server", "us"])
-def test_new_keys_in_the_middle_change_no_byte(
-    placed: Placed, asking: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_keys_in_the_middle_change_no_byte(placed: Placed, asking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     renewals: list[str] = []
     verify = VerifiedTransport._verify_key
 

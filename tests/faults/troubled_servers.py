@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP servers that fail, lie or die where a file is finished and published: loaded by the asyncssh server of the lab."""
+"""SFTP servers that fail, lie or die where a file is finished: loaded by the asyncssh server of the lab."""
 
 from __future__ import annotations
 

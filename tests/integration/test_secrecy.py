@@ -5,65 +5,20 @@
 
 from __future__ import annotations
 
-import os
-import time
 import typing as t
-from pathlib import Path
 
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
 
 from .controller import Place, Playing, Site, Vars, find, get, info, put, relay
+from .watch import Watch, key_body
 
 _PASSWORD = "canary-password-7f3a"
 _PASSPHRASE = "canary passphrase 91c4"
 
 
-class _Watch:
-    """Looks for secrets wherever a run may leave them, while it runs and afterwards."""
-
-    def __init__(self, site: Site, secrets: t.Iterable[str]) -> None:
-        self._site = site
-        self._secrets = [secret.encode() for secret in secrets]
-        # What the test itself writes: key files, and further down the playbook and the inventory.
-        self._own = {path for path in site.folder.rglob("*") if path.is_file()}
-        self.found: set[str] = set()
-        self.looks = 0
-
-    def until_end(self, running: Playing) -> None:
-        """Look again and again until the run is over."""
-        while running.process.poll() is None:
-            self.look()
-            time.sleep(0.1)
-
-    def look(self) -> None:
-        """Look into every file below the site's folder, and at the arguments of every process."""
-        self.looks += 1
-        for folder, _folders, names in os.walk(self._site.folder):
-            for path in (Path(folder, name) for name in names):
-                if path not in self._own and not path.name.startswith(("play-", "inventory.")):
-                    self._search(str(path), self._read(path))
-        for process, arguments in self._site.processes().items():
-            self._search(f"the arguments of process {process}", arguments)
-
-    @staticmethod
-    def _read(path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError:  # gone by now
-            return b""
-
-    def _search(self, where: str, content: bytes) -> None:
-        self.found |= {f"{secret!r} in {where}" for secret in self._secrets if secret in content}
-
-
-def _key_body(text: str) -> str:
-    """Return the line of a private key that no other key has."""
-    return text.strip().splitlines()[-2]
-
-
-def _run(site: Site, secrets: t.Iterable[str], *tasks: Vars) -> tuple[_Watch, Playing]:
-    watch = _Watch(site, secrets)
+def _run(site: Site, secrets: t.Iterable[str], *tasks: Vars) -> tuple[Watch, Playing]:
+    watch = Watch(site, secrets)
     temporary = site.folder / "tmp"
     temporary.mkdir()
     env = {"ANSIBLE_LOG_PATH": str(site.folder / "ansible.log"), "TMPDIR": str(temporary)}
@@ -86,7 +41,7 @@ def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow
     nas.put("a", b"x" * 3_000_000)
     spelled: Vars = {"host": ssh.host, "port": ssh.port, "user": ssh.user, "host_keys": list(ssh.host_keys)}
     keyed: Vars = {**spelled, "private_key": locked.read_text(encoding="ascii"), "private_key_passphrase": _PASSPHRASE}
-    secrets = [str(server.password), _PASSPHRASE, _key_body(keyed["private_key"]), _key_body(ssh.client_key.text)]
+    secrets = [str(server.password), _PASSPHRASE, key_body(keyed["private_key"]), key_body(ssh.client_key.text)]
     watch, running = _run(
         site,
         secrets,
@@ -114,7 +69,7 @@ def test_secrets_are_nowhere_when_tasks_fail(site: Site, lab: SharedLab) -> None
     broken = text.replace("-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN canary-damaged-key-----")
     end = {"host": server.host, "port": server.port, "user": server.user, "known_hosts": server.known_hosts()}
     secret: Vars = {"password": _PASSWORD, "private_key": text, "private_key_passphrase": "canary-wrong-passphrase"}
-    secrets = [_PASSWORD, _PASSPHRASE, "canary", _key_body(text)]
+    secrets = [_PASSWORD, _PASSPHRASE, "canary", key_body(text)]
     watch, running = _run(
         site,
         secrets,

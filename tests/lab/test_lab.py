@@ -209,12 +209,11 @@ def test_a_proxy_loses_the_server_without_a_word(proxy: Proxy) -> None:
 
 def test_a_proxy_lets_a_byte_a_second_drip_in(proxy: Proxy) -> None:
     proxy.downstream.drip_at(10_000)
-    with pytest.raises(socket.timeout):
-        with socket.create_connection((proxy.host, proxy.port)) as client:
-            client.sendall(bytes(100_000))
-            client.settimeout(0.5)
-            while client.recv(65536):
-                pass
+    with pytest.raises(socket.timeout), socket.create_connection((proxy.host, proxy.port)) as client:
+        client.sendall(bytes(100_000))
+        client.settimeout(0.5)
+        while client.recv(65536):
+            pass
     assert 10_000 <= proxy.downstream.passed_bytes < 10_010
     proxy.downstream.throttle(0)
     assert _ask(proxy, b"anew") == b"anew"

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
 import typing as t
 from pathlib import Path

@@ -18,7 +18,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import F
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import Connection, connect
 from ansible_collections.backhaul.sftp.tests.lab import Server
-from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
+from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
 from .meeting import names, trusting

@@ -33,7 +33,7 @@ def found(made: MemoryServer) -> dict[bytes, bytes | None]:
 
 
 def test_it_has_a_name_of_ours_that_every_run_finds() -> None:
-    assert ASIDE == aside_path(FINAL)
+    assert aside_path(FINAL) == ASIDE
     assert is_temporary_for(ASIDE.rpartition(b"/")[2], b"db.tar")
     assert len({ASIDE, aside_path(b"/in/db.tar"), aside_path(b"/out/db.tar2")}) == 3
 
@@ -50,9 +50,7 @@ def test_it_has_a_name_of_ours_that_every_run_finds() -> None:
         ("skip", {ASIDE: b"old", FINAL: b"x"}, {ASIDE: b"old", FINAL: b"x"}, False),
     ],
 )
-def test_a_killed_run_is_settled(
-    action: str, there: dict[bytes, bytes], left: dict[bytes, bytes], again: bool
-) -> None:
+def test_a_killed_run_is_settled(action: str, there: dict[bytes, bytes], left: dict[bytes, bytes], again: bool) -> None:
     made = server(there)
     assert settle(MemoryFiles(made), step(action)) is again
     assert found(made) == left
