@@ -34,6 +34,10 @@ demo: ## Relay a backup between two throw-away servers, and watch
 	@$(PYTHON) tests/tools/bootstrap.py run
 	@$(BIN)/python tests/tools/demo.py
 
+.PHONY: soak
+soak: venv ## Relay among cuts, stalls and kills for MINUTES (60), and look at every result
+	@$(BIN)/python -m ansible_collections.backhaul.sftp.tests.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: venv-check ## The quick loop: lint, types, unit tests
 	@$(SIDE_BY_SIDE) $(CHECKS)

@@ -26,8 +26,6 @@ from pathlib import Path
 from ansible_collections.backhaul.sftp.tests.faults import victim
 from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs, Order
 
-_PATIENCE_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Ended:
@@ -40,14 +38,18 @@ class Ended:
 
 
 class Nursery:
-    """Runs modules in processes of their own, several at a time if called from several threads; a context manager."""
+    """Runs modules in processes of their own, several at a time if called from several threads; a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    One that takes longer than ``patience_seconds`` hangs.
+    """
+
+    def __init__(self, folder: Path, *, patience_seconds: float = 60.0) -> None:
+        self._patience_seconds = patience_seconds
         self._socket = str(folder / "nursery")
         self._process = subprocess.Popen([sys.executable, "-m", __name__, self._socket])
 
     def __enter__(self) -> Nursery:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         while not os.path.exists(self._socket):
             assert self._process.poll() is None and time.monotonic() < deadline, "the nursery does not start"
             time.sleep(0.01)
@@ -68,6 +70,7 @@ class Nursery:
     ) -> Ended:
         """Run a module, and return when it and all that it has started is over; its ``files`` begin like that."""
         output, steps, lock = (f"{files}.{what}" for what in ("output", "steps", "lock"))
+        Path(steps).unlink(missing_ok=True)
         status = self._status(Order(module, params, output, lock, steps, programs or {}, end))
         with open(lock, "a", encoding="ascii") as held:
             fcntl.flock(held, fcntl.LOCK_EX)  # until the servers have done all that they were asked for
@@ -77,7 +80,7 @@ class Nursery:
 
     def _status(self, order: Order) -> int:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_PATIENCE_SECONDS)
+            connection.settimeout(self._patience_seconds)
             connection.connect(self._socket)
             connection.sendall(pickle.dumps(order))
             connection.shutdown(socket.SHUT_WR)
