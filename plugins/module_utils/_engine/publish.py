@@ -200,8 +200,9 @@ class Draft:
         aside = aside_path(self._final)
         try:
             move_aside(self._files, self._final, aside)
-        except LinkError:
-            self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256))
+        except BackhaulError as exc:
+            if _may_be_done(exc):
+                self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256))
             raise
         try:
             self._files.rename(self.path, self._final)
