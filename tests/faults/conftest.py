@@ -16,8 +16,20 @@ import pytest
 
 from ansible_collections.backhaul.sftp.tests.faults.fake_server import EventLoop, FakeServer
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import USUAL_EXTENSIONS, FakeSftp
+from ansible_collections.backhaul.sftp.tests.faults.fixtures import (
+    destination,
+    journey,
+    nursery,
+    placed,
+    site,
+    source,
+    workshop,
+)
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, RealPlace
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+
+# Those between real servers.
+__all__ = ["destination", "journey", "nursery", "placed", "site", "source", "workshop"]
 
 _HERE = Path(__file__).parent
 # Far more than any of these tests takes on a slow machine, and far less than forever.

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
 from ansible_collections.backhaul.sftp.tests.faults.journey import OLD, Journey
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_asyncssh, start_openssh, tiny_disk
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
@@ -185,7 +184,7 @@ def test_what_waits_under_the_temporary_name_is_never_written_to(journey: Journe
     if planted == "link":
         victim.write_bytes(b"theirs")
     (outcome,) = journey.run().outcomes
-    assert isinstance(outcome, Outcome) and outcome.bytes_resumed == 0
+    assert outcome.bytes_resumed == 0
     assert journey.target.content() == journey.bytes
     assert draft.is_symlink() == ("link" in planted)
     assert draft.is_dir() or not draft.exists() or draft.read_bytes() == b"theirs"

@@ -157,20 +157,20 @@ def test_a_packet_larger_than_any_ends_the_connection(source: Place, key: Key) -
 
 
 @pytest.mark.fault("transport.damage")
-def test_more_than_the_window_allows_ends_the_connection(placed: Placed, target: Place, key: Key) -> None:
+def test_more_than_the_window_allows_ends_the_connection(placed: Placed, destination: Place, key: Key) -> None:
     class Waiting(Flooding):
         """Floods until the client has gone."""
 
-    folder = target.folder / "files"
+    folder = destination.folder / "files"
     folder.mkdir()
     (folder / "backup").write_bytes(os.urandom(8 * MIB))
     with paramiko_server(key, account=Waiting) as server:
         origin: t.Any = _Source(server.endpoint(key), folder)
-        (error,) = run(origin, target).results
+        (error,) = run(origin, destination).results
     assert isinstance(error, BackhaulError) and error.role == "source"
     assert error.code in ("link_lost", "protocol_violation")
-    assert target.content() is None
-    assert all((folder / "backup").read_bytes().startswith(draft.read_bytes()) for draft in target.drafts())
+    assert destination.content() is None
+    assert all((folder / "backup").read_bytes().startswith(draft.read_bytes()) for draft in destination.drafts())
 
 
 @dataclass
@@ -217,17 +217,17 @@ def test_new_keys_in_the_middle_change_no_byte(placed: Placed, asking: str, monk
 
 
 @pytest.mark.fault("transport.other_key")
-def test_another_key_when_keys_are_renewed_is_refused(target: Place, workshop: Workshop, key: Key) -> None:
+def test_another_key_when_keys_are_renewed_is_refused(destination: Place, workshop: Workshop, key: Key) -> None:
     Impostor.impostor_key = workshop.key("ed25519", "stranger")
-    folder = target.folder / "files"
+    folder = destination.folder / "files"
     folder.mkdir()
     (folder / "backup").write_bytes(os.urandom(8 * MIB))
     with paramiko_server(key, transport_class=Impostor) as server:
         origin: t.Any = _Source(server.endpoint(key), folder)
-        (error,) = run(origin, target, retries=2).results
+        (error,) = run(origin, destination, retries=2).results
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.details["attempts"]) == ("host_key_mismatch", "source", 1)
-    assert target.content() is None
+    assert destination.content() is None
 
 
 @contextlib.contextmanager

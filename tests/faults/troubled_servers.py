@@ -35,7 +35,7 @@ class Troubled(Misbehaving):
 
     def _is_due(self, what: str) -> bool:
         self.done[what] = self.done.get(what, 0) + 1
-        return self.done[what] <= self.options.get(what, 0)
+        return bool(self.done[what] <= self.options.get(what, 0))
 
     async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         handle = await super().open(path, pflags, attrs)

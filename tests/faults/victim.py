@@ -139,7 +139,7 @@ class _Pair:
         self._socket, theirs = socket.socketpair()
         with theirs:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-            self._process = subprocess.Popen(command, stdin=theirs, stdout=theirs, pass_fds=[lock])
+            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), pass_fds=[lock])
 
     def send(self, data: bytes, *, timeout_seconds: float) -> None:
         self._socket.sendall(data)
@@ -177,12 +177,13 @@ def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
         )
         return done.returncode, done.stdout[:limit_bytes]
 
-    ends.connect = connect
-    channels.open_sftp = channels.open_further_sftp = lambda direct, **knobs: direct.open(**knobs)
-    channels.run_command = run_command
+    replaced: t.Any = channels
+    replaced.open_sftp = replaced.open_further_sftp = lambda direct, **knobs: direct.open(**knobs)
+    replaced.run_command = run_command
+    setattr(ends, "connect", connect)  # noqa: B010 - imported there, and not exported
 
 
 def _report(endpoint: Endpoint) -> ConnectionReport:
     known: Knobs = {"name": endpoint.label, "host": endpoint.host, "port": endpoint.port, "strict_kex": True}
-    unknown = {each.name: "" for each in fields(ConnectionReport) if each.name not in (*known, "jumps")}
+    unknown: Knobs = {each.name: "" for each in fields(ConnectionReport) if each.name not in (*known, "jumps")}
     return ConnectionReport(**known, **unknown)
