@@ -9,7 +9,6 @@ The steps are whatever a run that is left alone sends (see :mod:`victim`), so th
 from __future__ import annotations
 
 import concurrent.futures
-import itertools
 import os
 import random
 import shutil
@@ -20,19 +19,19 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.backhaul.sftp.tests.faults.nursery import Ended, Nursery
+from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.openssh import sftp_server
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
 from ansible_collections.backhaul.sftp.tests.relay.scene import Place
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
-from .nursery import Ended, Nursery
-from .victim import End, Knobs
-
-pytestmark = [pytest.mark.integration, pytest.mark.fault("concurrency.killed")]
+pytestmark = pytest.mark.integration
 SEED = 20260723
 KIB, MIB = 1024, 1024 * 1024
-AT_ONCE = 8
+# More than there are processors: a run that finds a partial file watches it for a second.
+AT_ONCE = 16
 # Steps that move content, of which there are as many as the file is large: a few of them stand for all.
 BULK = ("READ", "WRITE")
 BULK_STEPS = 6
@@ -181,6 +180,13 @@ def steps_to_try(steps: t.Sequence[str]) -> list[int]:
     return sorted({*chosen, *(number for number, name in enumerate(steps, 1) if name not in BULK)})
 
 
+def ends_at(step: int, name: str) -> list[End]:
+    """Return how a run may end at a step: killed before it is sent and after, or cancelled."""
+    killed = End(step, signal.SIGKILL)
+    return [killed] if name in BULK else [End(step, signal.SIGKILL, is_sent=False), killed, End(step, signal.SIGTERM)]
+
+
+@pytest.mark.fault("concurrency.killed")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
     scenario: Scenario, tmp_path: Path, nursery: Nursery
@@ -190,8 +196,7 @@ def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
     ended = stage.run(alone, "alone")
     assert wrong_at_last(stage, alone, ended) == []
     assert {"OPEN", "WRITE", "CLOSE", "COMMAND"} <= set(ended.steps)
-    ways = ((signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, True))
-    tries = [End(step, *way) for step, way in itertools.product(steps_to_try(ended.steps), ways)]
+    tries = [end for step in steps_to_try(ended.steps) for end in ends_at(step, ended.steps[step - 1])]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         wrong = [what for found in pool.map(lambda end: tried(stage, end), tries) for what in found]
     print(f"{len(ended.steps)} steps, {len(tries)} ends")
@@ -205,6 +210,7 @@ SERVERS: dict[str, t.Callable[[SharedLab], Server]] = {
 }
 
 
+@pytest.mark.fault("concurrency.killed")
 @pytest.mark.parametrize("kind", SERVERS)
 def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
     kind: str, lab: SharedLab, placed: Placed, source: Place, nursery: Nursery, tmp_path: Path

@@ -103,18 +103,16 @@ def test_a_server_that_dies_and_comes_back_gets_the_rest(own_servers: Journey) -
     """It is gone for a while, so that the first retries are refused."""
     server, done = own_servers.target.server, threading.Event()
 
+    def come_back() -> None:
+        server.start()
+        done.set()
+
     def die() -> None:
         server.stop()
         own_servers.target.proxy.cut()
         threading.Timer(1.0, come_back).start()
 
-    def come_back() -> None:
-        server.start()
-        done.set()
-
-    own_servers.target.proxy.upstream.do_at(MIDDLE, lambda: threading.Thread(target=die, daemon=True).start())
-    own_servers.target.proxy.upstream.stall_at(MIDDLE + 1)
-    threading.Timer(0.5, own_servers.target.proxy.upstream.resume).start()
+    own_servers.target.proxy.upstream.do_at(MIDDLE, die)
     outcome = own_servers.arrives(retries=8)
     assert done.wait(20)
     assert outcome.attempts > 2 and outcome.bytes_resumed >= MIB

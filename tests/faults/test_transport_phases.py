@@ -158,13 +158,11 @@ def test_a_packet_larger_than_any_ends_the_connection(source: Place, key: Key) -
 
 @pytest.mark.fault("transport.damage")
 def test_more_than_the_window_allows_ends_the_connection(placed: Placed, destination: Place, key: Key) -> None:
-    class Waiting(Flooding):
-        """Floods until the client has gone."""
-
+    destination.proxy.upstream.throttle(4 * MIB)  # the flood comes half a second after the session was opened
     folder = destination.folder / "files"
     folder.mkdir()
     (folder / "backup").write_bytes(os.urandom(8 * MIB))
-    with paramiko_server(key, account=Waiting) as server:
+    with paramiko_server(key, account=Flooding) as server:
         origin: t.Any = _Source(server.endpoint(key), folder)
         (error,) = run(origin, destination).results
     assert isinstance(error, BackhaulError) and error.role == "source"
