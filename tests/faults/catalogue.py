@@ -21,7 +21,7 @@ SECTIONS = {
     "secrets": "Secrets and output",
 }
 # The sections whose rows must have their tests.
-COMPLETE = ("names", "selection", "protocol")
+COMPLETE = tuple(SECTIONS)
 
 
 @dataclass(frozen=True)
