@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, Repo
 OLD = b"what was there before"
 # What the relays below may take at the most, whatever happens to them: far more than their own deadlines add up to.
 LONGEST_SECONDS = 60.0
-IMPATIENT = Timeouts(connect_seconds=10, operation_seconds=2, stall_seconds=2)
+IMPATIENT = Timeouts(connect_seconds=10, operation_seconds=1.5, stall_seconds=1.5)
 
 
 @dataclass

@@ -87,7 +87,7 @@ def test_a_stall_is_retried_over_a_new_connection(journey: Journey) -> None:
 
 
 @pytest.mark.fault("transport.cut")
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(4))
 def test_a_connection_that_is_reset_at_any_byte_is_made_again(journey: Journey, number: int) -> None:
     """Each end is cut once, somewhere between its first byte and its last."""
     chance = random.Random(SEED + number)
