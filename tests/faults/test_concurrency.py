@@ -66,13 +66,13 @@ def twice(journey: Journey) -> t.Iterator[threading.Thread]:
 @pytest.mark.fault("concurrency.same_job")
 def test_of_two_runs_of_a_job_the_second_waits_and_finds_it_done(journey: Journey, twice: threading.Thread) -> None:
     journey.source.proxy.downstream.throttle(4 * MIB)
-    (outcome,) = journey.run(retries=9).outcomes
+    (outcome,) = journey.run().outcomes
     assert (outcome.state, outcome.bytes_sent) == ("unchanged", 0)
 
 
 @pytest.mark.fault("concurrency.same_job")
 def test_a_second_run_that_does_not_wait_is_locked_out(journey: Journey, twice: threading.Thread) -> None:
-    (error,) = journey.run().results
+    (error,) = journey.run(lock_timeout_seconds=0).results
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role) == ("locked", "destination")
     assert "another run" in error.message
