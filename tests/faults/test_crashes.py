@@ -41,8 +41,9 @@ OLD = b"what was there before" * 500
 
 @dataclass(frozen=True)
 class Scenario:
-    """A relay to kill: what is there before, and what the destinations' server can do.
+    """A run to kill: what is there before, and what the destinations' server can do.
 
+    ``module`` is what is run; an upload reads the source as a file of this machine, a download writes the copy as one.
     ``folder`` is made by the relay. ``resumes`` starts with a partial file that an earlier run has left.
     """
 
@@ -53,6 +54,7 @@ class Scenario:
     size: int = 300 * KIB + 77
     denied: tuple[str, ...] = ()
     resumes: bool = False
+    module: str = "sftp_relay"
     options: Knobs = field(default_factory=dict)
 
     @property
@@ -69,7 +71,15 @@ SCENARIOS = (
     Scenario("two destinations", old=OLD, destinations=2, size=100 * KIB),
     Scenario("resume", old=OLD, size=2 * MIB + 345, resumes=True),
     Scenario("version", old=OLD, options={"if_exists": "version"}),
+    Scenario("upload", old=OLD, module="sftp_put"),
+    Scenario("download", old=OLD, module="sftp_get"),
 )
+# What a run must have sent at the least, so that nobody kills it at steps that are none.
+STEPS = {
+    "sftp_relay": {"OPEN", "READ", "WRITE", "CLOSE", "COMMAND"},
+    "sftp_put": {"OPEN", "WRITE", "CLOSE", "COMMAND"},
+    "sftp_get": {"OPEN", "READ", "CLOSE"},
+}
 
 
 class Stage:
@@ -109,9 +119,14 @@ class Stage:
     def run(self, place: Path, name: str, end: End | None = None) -> Ended:
         """Relay into the folders of ``place``."""
         params = self._params(place)
-        return self._nursery.run(self._folder / name, "sftp_relay", params, programs=self._programs, end=end)
+        module = self.scenario.module
+        return self._nursery.run(self._folder / name, module, params, programs=self._programs, end=end)
 
     def _params(self, place: Path) -> Knobs:
+        if self.scenario.module != "sftp_relay":
+            host = {"sftp_put": "store", "sftp_get": "source"}[self.scenario.module]
+            local = {"src": str(self._source), "dest": f"{place}/0/copy.bin"}
+            return {"endpoint": {"host": host}, **local, "retries": 0, **self.scenario.options}
         ends = [
             {"host": "store", "path": f"{place}/{number}/{self.scenario.folder}copy.bin"}
             for number in range(self.scenario.destinations)
@@ -195,7 +210,7 @@ def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
     alone = stage.place("alone")
     ended = stage.run(alone, "alone")
     assert wrong_at_last(stage, alone, ended) == []
-    assert {"OPEN", "WRITE", "CLOSE", "COMMAND"} <= set(ended.steps)
+    assert STEPS[scenario.module] <= set(ended.steps)
     tries = [end for step in steps_to_try(ended.steps) for end in ends_at(step, ended.steps[step - 1])]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         wrong = [what for found in pool.map(lambda end: tried(stage, end), tries) for what in found]
