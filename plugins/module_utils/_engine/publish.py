@@ -39,10 +39,14 @@ class Leftover:
 
 
 class PrefixDiffersError(Exception):
-    """What an earlier attempt left does not begin as the source does, as found while it was read."""
+    """What an earlier attempt left is of no use from ``length`` bytes on.
+
+    It does not begin as the source does, as found while it was read; or the server lets nobody go on with it, and then
+    the length is 1.
+    """
 
     def __init__(self, length: int) -> None:
-        super().__init__(f"the first {length} bytes differ")
+        super().__init__(f"the first {length} bytes cannot be gone on with")
         self.length = length
 
 

@@ -16,7 +16,7 @@ from .._interruption import undivided
 from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._rules.paths import split
 from .digest import no_progress, read_digest
-from .publish import Draft, Leftover
+from .publish import Draft, Leftover, PrefixDiffersError
 from .resume import Beginning, Resumption, after_prefix
 from .source import Origin
 from .supply import Supply
@@ -89,7 +89,10 @@ class Transfer:
                     try:
                         self._write(draft, step, delivery)
                     except RemoteError as exc:
-                        raise self._if_full(exc, step.path) from exc
+                        error = self._if_full(exc, step.path)
+                        if delivery.bytes_resumed and _may_be_about_going_on(error):
+                            raise PrefixDiffersError(1) from exc
+                        raise error from exc
                     delivery.verified_by = self._prove(draft.path, delivery.sha256)
                 try:
                     draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
@@ -224,6 +227,11 @@ class Transfer:
             remedy="Make room and run again. Nothing was published, and what was there before is still there.",
             path=path,
         )
+
+
+def _may_be_about_going_on(error: BackhaulError) -> bool:
+    """Say whether a server may have refused only to go on with a file: some take files from beginning to end."""
+    return error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")
 
 
 def _moved_away(path: bytes) -> IntegrityError:

@@ -301,6 +301,42 @@ def test_a_partial_file_that_cannot_be_opened_is_replaced() -> None:
     assert place.target.ours() == []
 
 
+@pytest.mark.parametrize("code", ["remote_failure", "unsupported", "permission_denied"])
+def test_a_server_that_lets_nobody_go_on_with_a_file_gets_it_from_the_beginning(code: str) -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    begun = len(place.target.files[partial].content)
+
+    def refuse_in_the_middle(name: str, path: bytes) -> None:
+        there = place.target.files.get(path)
+        place.target.wrong.pop("write", None)
+        if name == "write" and there is not None and len(there.content) == begun and "reopen" in called():
+            place.target.wrong["write"] = code
+
+    def called() -> list[str]:
+        calls = [name for name, _path in place.target.calls]
+        last = max((at for at, name in enumerate(calls) if name in ("create", "reopen")), default=0)
+        return calls[last:]
+
+    place.target.on_call = refuse_in_the_middle
+    outcome = place.run()
+    assert (outcome.bytes_resumed, outcome.attempts) == (0, 1)
+    assert place.target.content(TARGET) == CONTENT
+    assert place.target.ours() == []
+
+
+def test_a_server_that_takes_nothing_more_is_not_asked_for_ever() -> None:
+    place = Place()
+    place.is_cut()
+    place.target.wrong["write"] = "remote_failure"
+    with pytest.raises(BackhaulError) as caught:
+        place.run()
+    assert (caught.value.code, caught.value.role) == ("remote_failure", "destination")
+    assert [name for name, _path in place.target.calls].count("write") <= 9
+    assert place.target.ours() == []
+
+
 def test_what_is_not_worth_it_is_not_kept() -> None:
     place = Place()
     error = place.is_cut(after_writes=0)
