@@ -69,7 +69,7 @@ class Resumption:
         path = draft.path_for(token)
         found = look(self.files, path)
         if found is None:
-            raise ElsewhereError
+            self.turn.gone(path)
         if not _may_be_ours(found, wanted):
             return Beginning(draft.create())
         if not self.ours:

@@ -24,6 +24,8 @@ _WATCH_SECONDS = 2.0
 # One that is complete stays the same while it is verified, which goes at least at this rate.
 _VERIFIED_BYTES_PER_SECOND = 100 * 1024 * 1024
 _LOOK_SECONDS = 1.0
+# So many runs may have ended one after the other, before this one begins to lose patience.
+_ENDED_RUNS = 3
 
 
 class ElsewhereError(Exception):
@@ -40,6 +42,7 @@ class Turn:
     def __init__(self, *, timeout_seconds: float, sleep: t.Callable[[float], None]) -> None:
         self._left_seconds = timeout_seconds
         self._sleep = sleep
+        self._ended_runs = 0
 
     def wait(self, files: FileSystem, path: bytes, found: Attributes, *, complete_bytes: int) -> Attributes:
         """Return the partial file at ``path`` once nobody writes it any more.
@@ -53,7 +56,7 @@ class Turn:
             self._left_seconds -= _LOOK_SECONDS
             again = look(files, path)
             if again is None:
-                raise ElsewhereError
+                self.gone(path)
             if (again.size, again.mtime) == (found.size, found.mtime):
                 still_seconds += _LOOK_SECONDS
                 continue
@@ -61,6 +64,19 @@ class Turn:
                 raise _locked(path)
             found, still_seconds = again, 0.0
         return found
+
+    def gone(self, path: bytes) -> t.NoReturn:
+        """Raise ElsewhereError for a partial file that is not there any more; ``locked`` if that comes again and again.
+
+        A server could say for ever that a file is there which nobody can see.
+        """
+        self._ended_runs += 1
+        if self._ended_runs > _ENDED_RUNS:
+            self._sleep(_LOOK_SECONDS)
+            self._left_seconds -= _LOOK_SECONDS
+            if self._left_seconds <= 0:
+                raise _locked(path)
+        raise ElsewhereError
 
     @staticmethod
     def _patience_seconds(found: Attributes, complete_bytes: int) -> float:

@@ -259,6 +259,14 @@ def test_a_draft_that_another_run_published_is_not_missed(call: str) -> None:
     assert place.target.ours() == []
 
 
+def test_a_server_that_sees_a_file_which_nobody_else_does_is_not_asked_for_ever() -> None:
+    place = Place()
+    place.target.wrong["create"] = "already_exists"
+    with pytest.raises(BackhaulError) as caught:
+        place.run(lock_timeout_seconds=5)
+    assert (caught.value.code, sum(place.slept)) == ("locked", 5)
+
+
 def test_a_server_that_moves_every_upload_away_is_told_from_another_run() -> None:
     place = Place()
 
