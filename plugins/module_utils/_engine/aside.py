@@ -13,6 +13,7 @@ from .._filesystem import FileSystem
 from .._model import Step
 from .._rules.names import job_token, temporary_name
 from .._rules.paths import join, split
+from .examine import look
 
 
 def aside_path(final: bytes) -> bytes:
@@ -36,7 +37,8 @@ def move_aside(files: FileSystem, final: bytes, aside: bytes) -> None:
 def settle(files: FileSystem, step: Step) -> bool:
     """Finish what a run that was killed has left: True when the old file is back, so that all is to be planned again.
 
-    Where the new file has its name already, the old one is removed. Nothing there, or a refusal, is fine.
+    Where there is a file of that name, what is left aside was replaced, and is removed. Nothing there, or a refusal, is
+    fine.
     """
     if files.features().can_replace or step.missing_directories:
         return False
@@ -44,6 +46,6 @@ def settle(files: FileSystem, step: Step) -> bool:
         if step.action == "create":
             files.rename(aside_path(step.path), step.path)
             return True
-        if step.action in ("keep", "adjust"):
+        if look(files, step.path) is not None:  # another run may be replacing it by now
             files.remove(aside_path(step.path))
     return False

@@ -46,8 +46,10 @@ class Hashing:
             self._hasher.update(block)
             return
         if self._worker is None:
-            self._worker = threading.Thread(target=self._work, name="hashing", daemon=True)
-            self._worker.start()
+            worker = threading.Thread(target=self._work, name="hashing", daemon=True)
+            with undivided():
+                worker.start()
+                self._worker = worker
         with undivided():
             self._waiting.put(block)
 

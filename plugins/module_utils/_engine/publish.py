@@ -30,12 +30,15 @@ class Leftover:
     """A file of ours that a lost link or a refusal may have left behind.
 
     ``belongs`` is where it came from, for an old file that was moved aside to make room for a copy with this
-    ``sha256``; both are empty for a draft.
+    ``sha256``; ``replaced`` is the file without which it must not be removed, once that copy has its name. With
+    ``only_empty`` it is removed only while nothing is in it: else it is another run's.
     """
 
     path: bytes
     belongs: bytes = b""
     sha256: str = ""
+    replaced: bytes = b""
+    only_empty: bool = False
 
 
 class PrefixDiffersError(Exception):
@@ -57,9 +60,11 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
     by its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
     """
     try:
+        if left.only_empty and getattr(look(files, left.path), "size", 0):
+            return  # it was never ours: another run writes it
         if left.belongs:
             files.rename(left.path, left.belongs)
-        else:
+        elif not left.replaced or look(files, left.replaced) is not None:  # else another run brings it back
             files.remove(left.path)
     except RemoteError as exc:
         if exc.code == "not_found" or (left.belongs and look(files, left.path) is None):
@@ -161,7 +166,7 @@ class Draft:
                 self._path = path
         except BackhaulError as exc:
             if _may_be_done(exc):
-                self._left_behind.append(Leftover(path))  # it may be there: only the answer may have been lost
+                self._left_behind.append(Leftover(path, only_empty=True))  # only the answer may have been lost
             raise
         return writer
 
@@ -171,6 +176,10 @@ class Draft:
         writer = self._files.reopen(path)
         self._path, self._can_be_found = path, True
         return writer
+
+    def let_go(self) -> None:
+        """Leave what has the draft's name to another run, which is at it or has brought it to an end."""
+        self._path = None
 
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
         """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
@@ -194,14 +203,19 @@ class Draft:
                     raise
                 self.publishing = False
                 refused = _not_published(exc, self._final)
-                if self._can_be_found and exc.code == "not_found" and look(self._files, self.path) is None:
-                    raise ElsewhereError(refused) from exc
+                if self._can_be_found and exc.code in ("not_found", "already_exists"):
+                    if look(self._files, self.path) is None:
+                        self.let_go()
+                        raise ElsewhereError(refused) from exc
+                    if replacing:  # another run has brought the old file back
+                        raise ElsewhereError(refused) from exc
                 raise refused from exc
             self._path = None
 
     def _swap(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
         aside = aside_path(self._final)
+        self._files.attributes(self.path, follow=False)  # gone: another run has published it, and nothing is to move
         try:
             move_aside(self._files, self._final, aside)
         except BackhaulError as exc:
@@ -214,7 +228,7 @@ class Draft:
             self._clear_away(Leftover(aside, belongs=self._final, sha256=sha256))
             raise
         self._path = None
-        self._clear_away(Leftover(aside))
+        self._clear_away(Leftover(aside, replaced=self._final))
 
 
 def _may_be_done(error: BackhaulError) -> bool:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import typing as t
 from dataclasses import dataclass
@@ -74,11 +75,17 @@ class Resumption:
             return Beginning(draft.create())
         if not self.ours:
             found = self.turn.wait(self.files, path, found, complete_bytes=self.origin.source.size)
-        return self._taken_over(draft, token, found) or self._started_over(draft, token)
+        return self._taken_over(draft, token, found) or self._started_over(draft, token, found)
 
     def _taken_over(self, draft: Draft, token: str, found: Attributes) -> Beginning | None:
         """Return the partial file, open where it is right; None when it is of no use."""
-        proven = self._proven(draft.path_for(token), found.size or 0)
+        path = draft.path_for(token)
+        try:
+            proven = self._proven(path, found.size or 0)
+        except RemoteError as exc:
+            if exc.code == "not_found" and exc.role != self.origin.endpoint.role:
+                self.turn.gone(path)  # its run has published it meanwhile
+            raise
         if proven is None:
             return None
         try:
@@ -86,7 +93,11 @@ class Resumption:
         except RemoteError:
             return None  # whatever the reason is that it cannot be gone on with, it can be started over
 
-    def _started_over(self, draft: Draft, token: str) -> Beginning:
+    def _started_over(self, draft: Draft, token: str, found: Attributes) -> Beginning:
+        """Write the same file from its beginning: should its run only have slept, what it publishes stays whole."""
+        if self.below != 1 and (found.size or 0) <= self.origin.source.size:
+            with contextlib.suppress(RemoteError):
+                return Beginning(self._opened(draft, token, found))
         try:
             self.files.remove(draft.path_for(token))
             return Beginning(draft.create_to_be_found(token))
@@ -126,9 +137,14 @@ class Resumption:
     def _opened(self, draft: Draft, token: str, found: Attributes) -> Writer:
         """Open the partial file, and make sure that it is still the one that was looked at, and no link to another."""
         writer = draft.adopt(token)
+        draft.filled_bytes = found.size or 0  # worth keeping, should the link be lost before the first write
         try:
             opened, named = writer.attributes(), look(self.files, draft.path)
-            if named is None or named.kind != "file" or (opened.size, opened.mtime) != (found.size, found.mtime):
+            same = named is not None and (opened.size, opened.mtime) == (found.size, found.mtime)
+            if named is None or (named.kind == "file" and not same and self.turn.is_patient):
+                draft.let_go()  # another run writes it, or has published it
+                self.turn.gone(draft.path_for(token))
+            if named.kind != "file" or not same:
                 raise RemoteError("already_exists", "the partial file was replaced while it was looked at")
         except BaseException:
             writer.__exit__(RemoteError, None, None)

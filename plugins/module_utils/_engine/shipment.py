@@ -105,12 +105,15 @@ class _Work:
     kept_bytes: int | None = None
     differs_at: int = 0
     elsewhere: bool = False
+    brought_back: bool = False
     published: tuple[Step, Delivery] | None = None
     left_behind: list[Leftover] = field(default_factory=list)
 
     def add(self, step: Step, delivery: Delivery) -> None:
         """Take over what an attempt did, however it ended."""
         self.bytes_sent += delivery.bytes_sent
+        if delivery.bytes_sent and self.differs_at > 1:
+            self.differs_at = 0  # what is there by now is another content than that which differed
         self.kept, self.kept_bytes = delivery.kept, delivery.kept_bytes
         self.left_behind += delivery.left_behind
         if delivery.publishing:
@@ -174,6 +177,7 @@ class Shipment:
         not_applied = outcome.not_applied + (("cleanup",) if self._work.left_behind else ())
         seconds = round(time.monotonic() - started, 3)
         sent = self._work.bytes_sent
+        outcome = replace(outcome, changed=outcome.changed or self._work.brought_back)
         return step, replace(outcome, retried=retried, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
 
     def _files(self) -> FileSystem:
@@ -223,6 +227,7 @@ class Shipment:
     def _settled(self, step: Step) -> Step:
         with at(self._destination.endpoint):
             brought_back = settle(self._files(), step)
+        self._work.brought_back = self._work.brought_back or brought_back
         return self._plan_once() if brought_back else step
 
     def _carried_out(self, step: Step, following: Following) -> tuple[Step, Outcome]:

@@ -23,6 +23,7 @@ from .supply import Supply
 from .turn import ElsewhereError
 
 NEW_DIRECTORY_MODE = 0o755
+_UNDER_WAY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -90,10 +91,14 @@ class Transfer:
                         self._write(draft, step, delivery)
                     except RemoteError as exc:
                         error = self._if_full(exc, step.path)
-                        if delivery.bytes_resumed and _may_be_about_going_on(error):
+                        if _may_be_about_going_on(error, delivery):
                             raise PrefixDiffersError(1) from exc
                         raise error from exc
-                    delivery.verified_by = self._prove(draft.path, delivery.sha256)
+                    try:
+                        delivery.verified_by = self._prove(draft.path, delivery.sha256)
+                    except ElsewhereError:
+                        draft.let_go()
+                        raise
                 try:
                     draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
                 finally:
@@ -229,9 +234,13 @@ class Transfer:
         )
 
 
-def _may_be_about_going_on(error: BackhaulError) -> bool:
-    """Say whether a server may have refused only to go on with a file: some take files from beginning to end."""
-    return error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")
+def _may_be_about_going_on(error: BackhaulError, delivery: Delivery) -> bool:
+    """Say whether a server may have refused only to go on with a file: some take files from beginning to end.
+
+    They refuse the first write; what they say after much more than can be under way is about something else.
+    """
+    at_once = delivery.bytes_resumed > 0 and delivery.bytes_sent <= _UNDER_WAY_BYTES
+    return at_once and error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")
 
 
 def _moved_away(path: bytes) -> IntegrityError:

@@ -7,7 +7,8 @@
 A partial file whose name stands for the job is created exclusively, so that it is the lock as well: nothing more has to
 be written, and nothing is left behind that the next run does not know what to do with. It is alive as long as it
 changes; one that was left by a run that is dead stays the same. Should a run be taken for dead that only slept, both
-write the same bytes to the same places, one of them publishes them, verified, and the other one sees that it is done.
+write the same bytes to the same places of the same file, even when the second one starts over; one of them publishes
+it, verified, and the other one sees that it is done.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Turn:
         and IntegrityError ``locked`` when it goes on changing for longer than there is time.
         """
         still_seconds = 0.0
-        while still_seconds < self._patience_seconds(found, complete_bytes):
+        while still_seconds < _WATCH_SECONDS or (
+            self._left_seconds > 0 and still_seconds < self._patience_seconds(found, complete_bytes)
+        ):
             self._sleep(_LOOK_SECONDS)
             self._left_seconds -= _LOOK_SECONDS
             again = look(files, path)
@@ -64,6 +67,11 @@ class Turn:
                 raise _locked(path)
             found, still_seconds = again, 0.0
         return found
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether there is time to take what changes for another run's doing, and not for the server's."""
+        return self._ended_runs < _ENDED_RUNS
 
     def gone(self, path: bytes) -> t.NoReturn:
         """Raise ElsewhereError for a partial file that is not there any more; ``locked`` if that comes again and again.

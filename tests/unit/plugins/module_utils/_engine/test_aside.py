@@ -46,8 +46,10 @@ def test_it_has_a_name_of_ours_that_every_run_finds() -> None:
         ("keep", {ASIDE: b"old", FINAL: b"new"}, {FINAL: b"new"}, False),
         ("adjust", {ASIDE: b"old", FINAL: b"new"}, {FINAL: b"new"}, False),
         ("keep", {FINAL: b"new"}, {FINAL: b"new"}, False),
-        ("replace", {ASIDE: b"old", FINAL: b"x"}, {ASIDE: b"old", FINAL: b"x"}, False),
-        ("skip", {ASIDE: b"old", FINAL: b"x"}, {ASIDE: b"old", FINAL: b"x"}, False),
+        ("replace", {ASIDE: b"old", FINAL: b"x"}, {FINAL: b"x"}, False),
+        ("skip", {ASIDE: b"old", FINAL: b"x"}, {FINAL: b"x"}, False),
+        ("keep", {ASIDE: b"old"}, {ASIDE: b"old"}, False),
+        ("replace", {ASIDE: b"old"}, {ASIDE: b"old"}, False),
     ],
 )
 def test_a_killed_run_is_settled(action: str, there: dict[bytes, bytes], left: dict[bytes, bytes], again: bool) -> None:

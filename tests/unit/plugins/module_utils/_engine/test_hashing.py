@@ -53,3 +53,13 @@ def test_a_block_that_cannot_be_hashed_is_no_digest_of_the_others() -> None:
             hashing.update(block)  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             hashing.hexdigest()
+
+
+def test_a_thread_that_cannot_be_started_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"), Hashing() as hashing:
+        for _block in range(40):
+            hashing.update(bytes(255 * 1024))

@@ -131,7 +131,7 @@ def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
     here.server.fault(1, failure)
     with pytest.raises(LinkError), here.draft() as draft:
         draft.create()
-    assert here.left == [Leftover(b"/out/.backhaul-0000000000000000-db.tar.part")]
+    assert here.left == [Leftover(b"/out/.backhaul-0000000000000000-db.tar.part", only_empty=True)]
     clear_away(MemoryFiles(here.server), here.left[0])
     assert here.server.files == {}
 
@@ -201,7 +201,7 @@ def test_a_draft_that_may_have_been_created_though_the_answer_was_garbled_is_lef
     with Draft(_Garbling(MemoryServer()), FINAL, token=chance().token, left_behind=left) as draft:
         with pytest.raises(RemoteError, match="what was that"):
             draft.create_to_be_found("0123456789abcdef")
-        assert left == [Leftover(draft.path_for("0123456789abcdef"))]
+        assert left == [Leftover(draft.path_for("0123456789abcdef"), only_empty=True)]
 
 
 def test_a_rename_whose_answer_was_garbled_may_have_been_done() -> None:

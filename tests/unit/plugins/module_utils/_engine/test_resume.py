@@ -345,6 +345,24 @@ def test_a_server_that_takes_nothing_more_is_not_asked_for_ever() -> None:
     assert place.target.ours() == []
 
 
+def test_a_partial_file_outlives_a_link_that_is_lost_while_it_is_opened() -> None:
+    place = Place()
+    place.is_cut()
+    place.target.on_call = lose_once(place.target, "handle.attributes", 0)
+    outcome = place.run(retries=1)
+    assert (outcome.attempts, outcome.bytes_resumed) == (2, 6 * BLOCK)
+
+
+def test_what_differed_once_is_gone_on_with_once_it_was_written_anew() -> None:
+    place = Place(source={"digest": None})
+    place.is_cut(after_writes=2)
+    place.target.files[place.partial()].content[10] ^= 1
+    place.target.on_call = lose_once(place.target, "write", 7)
+    outcome = place.run(retries=1)
+    assert (outcome.attempts, outcome.bytes_resumed > 2 * BLOCK) == (2, True)
+    assert place.target.content(TARGET) == CONTENT
+
+
 def test_what_is_not_worth_it_is_not_kept() -> None:
     place = Place()
     error = place.is_cut(after_writes=0)

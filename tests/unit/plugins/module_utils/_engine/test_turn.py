@@ -85,3 +85,9 @@ def test_a_complete_one_is_given_time_to_be_verified() -> None:
     scene = Scene(sizes=[3 * MIB, 3 * MIB, 3 * MIB, None])
     with pytest.raises(ElsewhereError):
         scene.wait(complete_bytes=3 * MIB)
+
+
+def test_a_complete_one_of_a_dead_run_is_given_no_more_time_than_there_is() -> None:
+    scene = Scene(sizes=[300 * MIB])
+    scene.wait(timeout_seconds=4, complete_bytes=300 * MIB)
+    assert scene.seconds == 4
