@@ -60,7 +60,7 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
     by its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
     """
     try:
-        if left.only_empty and getattr(look(files, left.path), "size", 0):
+        if left.only_empty and _has_content(files, left.path):
             return  # it was never ours: another run writes it
         if left.belongs:
             files.rename(left.path, left.belongs)
@@ -72,6 +72,11 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
         if not (exc.code == "already_exists" and left.belongs and _is_ours(files, left)):
             raise
         clear_away(files, Leftover(left.path))
+
+
+def _has_content(files: FileSystem, path: bytes) -> bool:
+    found = look(files, path)
+    return found is not None and bool(found.size)
 
 
 def _is_ours(files: FileSystem, left: Leftover) -> bool:

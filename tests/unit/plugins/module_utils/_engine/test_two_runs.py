@@ -16,7 +16,6 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest impor
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, Outcome, RelayOptions
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 from ansible_collections.backhaul.sftp.tests.unit.fakes import memory
@@ -48,7 +47,7 @@ class LookingFirst(MemoryFiles):
 
 
 class Ends(MemoryEnds):
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
         return LookingFirst(self.servers[endpoint.host])
 
 
@@ -173,7 +172,8 @@ def test_two_in_the_middle_of_a_swap_lose_neither_file(monkeypatch: pytest.Monke
     """The second moved the new file aside, and the first cleared it away as the old one."""
     stage = Stage(old=OLD, can_replace=False)
     swap = publish.Draft._swap
-    entered, may_swap = (collections.defaultdict(threading.Event) for _kind in range(2))
+    entered: dict[str, threading.Event] = collections.defaultdict(threading.Event)
+    may_swap: dict[str, threading.Event] = collections.defaultdict(threading.Event)
 
     def held(draft: publish.Draft, sha256: str) -> None:
         who = threading.current_thread().name
