@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import typing as t
-from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,6 @@ from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 from .scene import Place
 
 Placed = t.Callable[[Server], Place]
-_numbers = count()
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def placed() -> t.Iterator[Placed]:
     with contextlib.ExitStack() as stack:
 
         def make(server: Server) -> Place:
-            folder = server.root / f"relay-{os.getpid()}-{next(_numbers)}"
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(prefix="relay-", dir=server.root))
+            folder.chmod(0o755)
             os.chown(folder, server.root.stat().st_uid, server.root.stat().st_gid)
             return Place(server, stack.enter_context(Proxy(server)), folder)
 
