@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -294,6 +295,14 @@ class Playing:
     def text(self) -> str:
         """What it has shown so far."""
         return self.output.read_text(encoding="utf-8", errors="surrogateescape")
+
+    def cancel(self, number: signal.Signals) -> None:
+        """Signal, and again while nothing happens: on a busy machine Ansible's worker may miss the first one."""
+        for _time in range(3):
+            self.signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(3)
+                return
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process in the foreground, as a terminal does with SIGINT for Ctrl-C."""

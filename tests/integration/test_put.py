@@ -168,7 +168,7 @@ def test_however_a_run_is_cancelled_no_plain_text_is_left(site: Site, slow: tupl
         if ended_by == "kill":
             running.kill()
         elif ended_by != "timeout":
-            running.signal(signal.SIGINT if ended_by == "interrupt" else signal.SIGTERM)
+            running.cancel(signal.SIGINT if ended_by == "interrupt" else signal.SIGTERM)
         running.wait()
         eventually(lambda: not site.processes())
         assert _plain_text_in(site) == []
