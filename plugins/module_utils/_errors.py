@@ -63,6 +63,11 @@ class BackhaulError(Exception):
         self.path = path
         self.details: dict[str, Detail] = dict(details or {})
 
+    @property
+    def breaks_link(self) -> bool:
+        """Whether the connection it came over is of no more use: what was asked last may have been done, or not."""
+        return isinstance(self, LinkError) or self.code == "protocol_violation"
+
     def located(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
         """Add where it happened, as far as an inner layer has not said so already; return the error itself."""
         self.role = self.role or role

@@ -170,7 +170,7 @@ class Draft:
                 writer = self._files.create(path, mode=TEMPORARY_MODE)
                 self._path = path
         except BackhaulError as exc:
-            if _may_be_done(exc):
+            if exc.breaks_link:
                 self._left_behind.append(Leftover(path, only_empty=True))  # only the answer may have been lost
             raise
         return writer
@@ -204,7 +204,7 @@ class Draft:
                 else:
                     self._swap(sha256)
             except RemoteError as exc:
-                if _may_be_done(exc):
+                if exc.breaks_link:
                     raise
                 self.publishing = False
                 refused = _not_published(exc, self._final)
@@ -224,7 +224,7 @@ class Draft:
         try:
             move_aside(self._files, self._final, aside)
         except BackhaulError as exc:
-            if _may_be_done(exc):
+            if exc.breaks_link:
                 self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256))
             raise
         try:
@@ -234,11 +234,6 @@ class Draft:
             raise
         self._path = None
         self._clear_away(Leftover(aside, replaced=self._final))
-
-
-def _may_be_done(error: BackhaulError) -> bool:
-    """Say whether what failed like this may have been done all the same: no answer came, or none to be understood."""
-    return isinstance(error, LinkError) or error.code == "protocol_violation"
 
 
 def _is_interruption(error: BaseException | None) -> bool:

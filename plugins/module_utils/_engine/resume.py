@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import typing as t
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from .._model import Attributes, Digest, Progress
 from .._rules.names import job_token
 from .digest import best_digest, no_progress
 from .examine import look
+from .hashing import Hashing
 from .publish import TEMPORARY_MODE, WORTH_KEEPING_BYTES, Draft, PrefixDiffersError
 from .source import Origin
 from .turn import ElsewhereError, Turn
@@ -154,17 +154,18 @@ class Resumption:
 
 def after_prefix(blocks: t.Iterator[Buffer], length: int, expected: Digest) -> t.Generator[Buffer, None, None]:
     """Yield what follows the first ``length`` bytes, once these are seen to have the digest that is expected."""
-    hasher, left = hashlib.sha256(), length
-    for block in blocks:
-        view = memoryview(block)
-        if left:
-            head, view = view[:left], view[left:]
-            hasher.update(head)
-            left -= len(head)
-            if not left and hasher.hexdigest() != expected.hexdigest:
-                raise PrefixDiffersError(length)
-        if view:
-            yield view
+    left = length
+    with Hashing() as hashing:
+        for block in blocks:
+            view = memoryview(block)
+            if left:
+                head, view = view[:left], view[left:]
+                hashing.update(head)
+                left -= len(head)
+                if not left and hashing.hexdigest() != expected.hexdigest:
+                    raise PrefixDiffersError(length)
+            if view:
+                yield view
 
 
 def _may_be_ours(found: Attributes, wanted: Attributes) -> bool:

@@ -16,7 +16,7 @@ from .crew import work_together
 from .digest import SourceDigest, unwatched
 from .pace import Pace, unlimited
 from .shipment import Chance, Destination, Following, Shipment, Terms, insist
-from .source import Ends, Origin, breaks
+from .source import Ends, Origin
 from .supply import CommonRead, OwnRead, Shared
 
 # What is kept for destinations that are behind.
@@ -105,7 +105,7 @@ class Relay:
         return Shipment(self._terms, destination, OwnRead(self._origin))
 
     def _drop_broken(self, error: BackhaulError) -> None:
-        if breaks(error):
+        if error.breaks_link:
             self._origin.forget(0)
 
 

@@ -20,7 +20,7 @@ from .digest import no_progress
 from .examine import at, examine_destination
 from .publish import Leftover, PrefixDiffersError, clear_away
 from .resume import Resumption
-from .source import Ends, Origin, breaks
+from .source import Ends, Origin
 from .supply import Supply
 from .transfer import Delivery, Transfer, apply_attributes
 from .turn import ElsewhereError, Turn
@@ -296,10 +296,10 @@ class Shipment:
     def _drop_broken(self, error: BackhaulError) -> None:
         """Close the one connection that failed, so that its next use connects anew."""
         at_source = error.role == self._terms.origin.endpoint.role
-        if breaks(error) and at_source:
+        if error.breaks_link and at_source:
             self._supply.forget()
             self._supply.preparing()  # the others lost it, too: after the pause it is read for all of them again
-        elif breaks(error):
+        elif error.breaks_link:
             self._forget()
 
 

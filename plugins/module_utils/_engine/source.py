@@ -10,7 +10,7 @@ import contextlib
 import threading
 import typing as t
 
-from .._errors import BackhaulError, IntegrityError, LinkError
+from .._errors import IntegrityError
 from .._filesystem import Buffer, FileSystem
 from .._interruption import acquire
 from .._model import Attributes, Digest, Endpoint, Source, Watch
@@ -123,11 +123,6 @@ class Origin:
     def forget(self, lane: int) -> None:
         """Close the connection behind a lane."""
         self._ends.forget(self.endpoint, lane)
-
-
-def breaks(error: BackhaulError) -> bool:
-    """Say whether the connection that an error came over is of no more use."""
-    return isinstance(error, LinkError) or error.code == "protocol_violation"
 
 
 def source_changed(how: str, path: bytes) -> IntegrityError:

@@ -15,7 +15,7 @@ import typing as t
 from .._errors import BackhaulError
 from .._filesystem import Buffer
 from .._interruption import checkpoint
-from .source import Origin, breaks
+from .source import Origin
 
 # How long those who are ready wait for those who are still looking before the common read starts without them.
 PATIENCE_SECONDS = 5.0
@@ -106,7 +106,7 @@ class CommonRead:
                 ):
                     self._hand_out(blocks, joined)
             except BackhaulError as exc:
-                if breaks(exc):
+                if exc.breaks_link:
                     self._origin.forget(0)
                 self._end_round(joined, exc)
             else:

@@ -92,7 +92,7 @@ def _asked(ask: t.Callable[[], _ValueT | None]) -> _ValueT | None:
     try:
         return ask()
     except BackhaulError as exc:
-        if exc.retryable or exc.code == "protocol_violation":
+        if exc.breaks_link:
             raise
         return None
 

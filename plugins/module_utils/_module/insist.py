@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.source import Ends
-from .._errors import BackhaulError, LinkError
+from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._model import Endpoint
 from .._rules.retry import RetryPolicy, may_retry
@@ -29,7 +29,7 @@ def insist(
             return work(ends.file_system(endpoint))
         except BackhaulError as exc:
             exc.located(role=endpoint.role, host=endpoint.label)
-            if isinstance(exc, LinkError):
+            if exc.breaks_link:
                 ends.forget(endpoint)
             pause = next(pauses, None) if may_retry(exc, attempt=attempt, policy=retries) else None
             if pause is None:

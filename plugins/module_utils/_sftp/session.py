@@ -266,11 +266,6 @@ def about(path: bytes) -> t.Iterator[None]:
         raise
 
 
-def ends_session(error: BackhaulError) -> bool:
-    """Say whether the session of this error may be over, so that waiting for more on it would only raise it again."""
-    return isinstance(error, LinkError) or error.code == "protocol_violation"
-
-
 def _ended_early() -> LinkError:
     return LinkError(
         "link_lost",

@@ -14,7 +14,7 @@ from .._filesystem import Buffer
 from .._model import Attributes
 from . import wire
 from .lane import Lane, Opening
-from .session import Session, about, ends_session
+from .session import Session, about
 from .streams import Streams
 
 # What the slowest storage worth waiting for brings to disk, when a request's duration depends on the file's size.
@@ -143,7 +143,7 @@ class SftpWriter:
             try:
                 oldest.acknowledge(timeout_seconds=self._stall_seconds)
             except BackhaulError as exc:
-                if ends_session(exc):
+                if exc.breaks_link:
                     raise
                 refusals.append(exc)
         return refusals
@@ -154,7 +154,7 @@ class SftpWriter:
             try:
                 lane.end_closing(timeout_seconds=self._stall_seconds)
             except BackhaulError as exc:
-                if ends_session(exc):
+                if exc.breaks_link:
                     raise
                 refusals.append(exc)
         return refusals
