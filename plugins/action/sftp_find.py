@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from ..module_utils._module.find import FIND
 from ..plugin_utils._action import EndpointAction
 
 
 class ActionModule(EndpointAction):
     """Runs ``sftp_find`` on the controller, with its endpoints resolved from the inventory."""
 
-    module_name = "backhaul.sftp.sftp_find"
+    module = FIND
     endpoint_option = "endpoint"

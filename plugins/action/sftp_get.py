@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from ..module_utils._module.get import GET
 from ..plugin_utils._local_files import DownloadAction
 
 
 class ActionModule(DownloadAction):
     """Runs ``sftp_get`` on the controller, with its endpoint resolved from the inventory."""
 
-    module_name = "backhaul.sftp.sftp_get"
+    module = GET
     endpoint_option = "endpoint"

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from ..module_utils._module.put import PUT
 from ..plugin_utils._local_files import UploadAction
 
 
 class ActionModule(UploadAction):
     """Runs ``sftp_put`` on the controller, with its endpoint resolved from the inventory."""
 
-    module_name = "backhaul.sftp.sftp_put"
+    module = PUT
     endpoint_option = "endpoint"

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from ..module_utils._module.relay import RELAY
 from ..plugin_utils._routed import RoutedAction
 
 
 class ActionModule(RoutedAction):
     """Runs ``sftp_relay`` on the controller or on one of its ends, with its endpoints resolved from the inventory."""
 
-    module_name = "backhaul.sftp.sftp_relay"
+    module = RELAY
     endpoint_option = "source"
     endpoint_list_option = "destinations"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What every action plugin of the collection does: resolve the endpoints, run the module here, show that it lives."""
+"""What every action plugin of the collection does: resolve the endpoints, run the body here, show that it lives."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from ansible.plugins.loader import connection_loader
 
 from ..module_utils._errors import BackhaulError
 from ..module_utils._module import withheld
-from ..module_utils._module.progress import ENVIRONMENT_NAME, TIME_LIMIT_NAME
+from ..module_utils._module.request import Module, StandIns
 from ..module_utils._rules import units
 from ._endpoints import EndpointResolver
 from ._heartbeat import Heartbeat
+from ._worker import cancellable, run_body
 
 Vars = t.Dict[str, t.Any]
 
 
 class EndpointAction(ActionBase):
-    """Runs ``module_name`` on the controller, whatever the connection of the play's host is.
+    """Runs a module's body in Ansible's worker, whatever the connection of the play's host is.
 
+    Where the work is elsewhere, or goes on in the background, the module file runs the same body.
     The option ``endpoint_option`` holds one endpoint, ``endpoint_list_option`` (where there is one) a list of them.
     """
 
-    module_name: t.ClassVar[str]
+    module: t.ClassVar[Module]
     endpoint_option: t.ClassVar[str]
     endpoint_list_option: t.ClassVar[str] = ""
     _supports_check_mode = True
@@ -44,10 +46,11 @@ class EndpointAction(ActionBase):
         """Return the module's result."""
         variables: Vars = task_vars or {}
         result: Vars = super().run(tmp, variables)
-        try:
-            return {**result, **self._answer(dict(self._task.args), self._resolver(variables))}
-        except BackhaulError as exc:
-            return {**result, **as_result(exc)}
+        with cancellable():
+            try:
+                return {**result, **self._answer(dict(self._task.args), self._resolver(variables))}
+            except BackhaulError as exc:
+                return {**result, **as_result(exc)}
 
     def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         """Run the module where it belongs, and return what it says. Raises BackhaulError."""
@@ -76,62 +79,63 @@ class EndpointAction(ActionBase):
         return 0.0 if self._task.no_log else seconds
 
     def _run_here(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
-        """Run the module with the local connection and this Python, in place of the host's."""
-        heartbeat = Heartbeat(self._heartbeat_seconds())
+        """Run the body in this process, or start the module file in the background on this machine.
+
+        A task with ``async`` and ``poll`` is run like any other, within its limit: asking for a job's status would
+        need a shell on the play's host.
+        """
+        heartbeat_seconds = self._heartbeat_seconds()
+        if self._is_for_the_background():
+            return self._detach(arguments, variables)
+        environment: dict[str, str] = {}
+        compute: t.Callable[[dict[str, str]], str] = self._compute_environment_string
+        compute(environment)
+        with _environment(environment):
+            return run_body(
+                self.module,
+                arguments,
+                check_mode=bool(self._task.check_mode),
+                diff_mode=bool(self._task.diff),
+                limit_seconds=self._take_limit_seconds(),
+                sink=Heartbeat(heartbeat_seconds) if heartbeat_seconds else None,
+                stand_ins=self._stand_ins(),
+            )
+
+    def _stand_ins(self) -> StandIns:
+        """Return the files that the body reads in the place of others."""
+        return StandIns()
+
+    def _is_for_the_background(self) -> bool:
+        return bool(self._task.async_val and not self._task.poll)
+
+    def _detach(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
+        """Start the module file in the background, with its secrets in its environment and in no file."""
+        secrets: dict[str, str] = {}
+        arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
         original = self._connection, self._play_context
         self._play_context = self._play_context.copy()
         # And not what runs commands on the play's host.
         self._play_context.shell, self._play_context.executable = "sh", "/bin/sh"
         self._connection = self._local_connection()
         try:
-            if self._is_for_the_background():
-                return self._detach(arguments, variables)
-            with heartbeat.following() as file_name, self._told(file_name):
-                return self._execute(arguments, variables, detached=False)
+            with _environment(withheld.as_environment(secrets)):
+                return t.cast(
+                    Vars,
+                    self._execute_module(
+                        module_name=self.module.name,
+                        module_args=arguments,
+                        task_vars=_with_this_python(variables, self._task.delegate_to),
+                        wrap_async=True,
+                    ),
+                )
         finally:
             self._connection, self._play_context = original
-
-    def _is_for_the_background(self) -> bool:
-        return bool(self._task.async_val and not self._task.poll)
-
-    def _detach(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
-        """Start the module in the background, with its secrets in its environment and in no file."""
-        secrets: dict[str, str] = {}
-        arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
-        with _environment(withheld.as_environment(secrets)):
-            return self._execute(arguments, variables, detached=True)
-
-    def _execute(self, arguments: Vars, variables: t.Mapping[str, t.Any], *, detached: bool) -> Vars:
-        return t.cast(
-            Vars,
-            self._execute_module(
-                module_name=self.module_name,
-                module_args=arguments,
-                task_vars=_with_this_python(variables, self._task.delegate_to),
-                wrap_async=detached,
-            ),
-        )
 
     def _local_connection(self) -> t.Any:  # noqa: ANN401 - a connection plugin has no type of its own
         connection = connection_loader.get("ansible.builtin.local", self._play_context, os.devnull)
         connection.set_options(var_options={})
         connection._shell.set_options(var_options={})
-        # The module and its arguments go through a pipe, so that no secret is in a temporary file.
-        connection.set_option("pipelining", True)
         return connection
-
-    @contextlib.contextmanager
-    def _told(self, progress_file: str) -> t.Iterator[None]:
-        """Tell the module, through the environment, what no playbook has to say.
-
-        A task with ``async`` and ``poll`` is run like any other, within its limit: asking for a job's status would
-        need a shell on the play's host.
-        """
-        told = {ENVIRONMENT_NAME: progress_file}
-        if self._take_limit_seconds():
-            told[TIME_LIMIT_NAME] = str(self._limit_seconds)
-        with _environment(told):
-            yield
 
     def _take_limit_seconds(self) -> int:
         """Return the seconds of the task's ``async``, 0 for no limit, and let Ansible forget them."""

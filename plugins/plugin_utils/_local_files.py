@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import InputError
+from ..module_utils._module.request import StandIns
 from ._action import EndpointAction, Vars
 from ._endpoints import EndpointResolver
 from ._plain_text import PlainText
@@ -38,10 +39,12 @@ class UploadAction(EndpointAction):
 
     _plain_text: PlainText
 
-    def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
-        """Return the module's result."""
-        with PlainText(self._loader, detached=bool(self._task.async_val and not self._task.poll)) as self._plain_text:
-            return super().run(tmp, task_vars)
+    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+        with PlainText(self._loader, detached=self._is_for_the_background()) as self._plain_text:
+            return super()._answer(arguments, resolver)
+
+    def _stand_ins(self) -> StandIns:
+        return self._plain_text.stand_ins
 
     def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         resolved = super()._resolved(arguments, resolver)

@@ -4,16 +4,13 @@
 # Private to this collection: it may change without notice.
 """Plain text on the controller: what Ansible Vault had encrypted, and text that a task holds itself.
 
-It is in files of mode 0600, in a folder that is removed when the task ends: by the block's end, by a signal that ends
-the worker at once (a cancelled run), or by the module when this process is gone.
+It is in files of mode 0600, in a folder that is removed when the block ends; signals cancel the block (_worker.py).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import tempfile
 import typing as t
 
@@ -21,12 +18,12 @@ from ansible import constants
 from ansible.parsing.vault import is_encrypted_file
 
 from ..module_utils._errors import InputError
-from ..module_utils._module.stand_ins import ENVIRONMENT_NAME, StandIns, write_index
+from ..module_utils._interruption import undivided
+from ..module_utils._module.request import StandIns
 from ..module_utils._rules.paths import encode, normalise
 
 # Its attributes are made when it is imported.
 _constants: t.Any = constants
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class PlainText:
@@ -40,13 +37,19 @@ class PlainText:
         self._detached = detached
         self._folder = ""
         self._files: dict[bytes, bytes] = {}
-        self._undo = contextlib.ExitStack()
+        self._content = b""
 
     def __enter__(self) -> PlainText:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        self._undo.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def stand_ins(self) -> StandIns:
+        """The files that were written, and what each stands for."""
+        return StandIns(self._files, self._content)
 
     def decrypt(self, paths: t.Iterable[str]) -> None:
         """Write what files have in them, if Ansible Vault encrypted them; a directory stands for all files in it."""
@@ -56,13 +59,11 @@ class PlainText:
             for folder, _folders, names in os.walk(path):
                 for name in names:
                     self._decrypt_file(os.path.join(folder, name), follow=False)
-        if self._files:
-            write_index(self._folder, StandIns(self._files))
 
     def hold(self, content: bytes) -> str:
         """Write text that has no file of its own, and return where it is."""
         path = self._write(content)
-        write_index(self._folder, StandIns(content=os.fsencode(path)))
+        self._content = os.fsencode(path)
         return path
 
     def _decrypt_file(self, path: str, *, follow: bool) -> None:
@@ -98,15 +99,8 @@ class PlainText:
 
     def _make_folder(self) -> None:
         if not self._folder:
-            self._undo.enter_context(_also_on_signals(self._remove))
-            self._undo.callback(self._remove)
-            self._folder = tempfile.mkdtemp(prefix="backhaul-plain-", dir=_constants.DEFAULT_LOCAL_TMP)
-            os.environ[ENVIRONMENT_NAME] = self._folder
-
-    def _remove(self) -> None:
-        os.environ.pop(ENVIRONMENT_NAME, None)
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with undivided():  # a task that is cancelled now knows whether there is something to remove
+                self._folder = tempfile.mkdtemp(prefix="backhaul-plain-", dir=_constants.DEFAULT_LOCAL_TMP)
 
 
 def _is_encrypted(path: str, *, follow: bool) -> bool:
@@ -117,27 +111,3 @@ def _is_encrypted(path: str, *, follow: bool) -> bool:
             return bool(is_encrypted_file(file))
     except (OSError, ValueError):  # and what cannot be sought in, such as a pipe
         return False
-
-
-@contextlib.contextmanager
-def _also_on_signals(clean: t.Callable[[], None]) -> t.Iterator[None]:
-    """Clean up when a signal comes, and then let it do what it did before.
-
-    Ansible's workers die of them at once, from 2.19 on in the handler itself, so that nothing else would run.
-    """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def leave(number: int, _frame: object) -> None:
-        clean()
-        signal.signal(number, before[signal.Signals(number)])
-        os.kill(os.getpid(), number)
-
-    with contextlib.suppress(ValueError):  # not in the main thread, which alone is given signals
-        for number in _SIGNALS:
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):
-            for number, handler in before.items():
-                signal.signal(number, handler)

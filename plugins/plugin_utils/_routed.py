@@ -12,8 +12,8 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ..module_utils._errors import BackhaulError, InputError
-from ..module_utils._module.boundary import too_long
-from ..module_utils._module.progress import TIME_LIMIT_NAME
+from ..module_utils._module.boundary import TIME_LIMIT_NAME
+from ..module_utils._module.request import too_long
 from ._action import EndpointAction, Vars, as_result
 from ._children import ending_children
 from ._endpoints import EndpointResolver
@@ -79,6 +79,6 @@ class RoutedAction(EndpointAction):
                 there.plugin._task.environment.append({TIME_LIMIT_NAME: str(round(left, 1))})
             with ending_children():
                 result = there.plugin._execute_module(
-                    module_name=self.module_name, module_args=leg.arguments, task_vars=there.variables
+                    module_name=self.module.name, module_args=leg.arguments, task_vars=there.variables
                 )
         return explained(result, leg.host, role=role)

@@ -9,10 +9,10 @@ import json
 import typing as t
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.find import find as find_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put as put_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay as relay_body
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     endpoint_spec,

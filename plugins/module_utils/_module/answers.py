@@ -14,9 +14,9 @@ from .._errors import BackhaulError, SelectionError, shown
 from .._model import Endpoint
 from .._rules.selection_model import Skipped
 from . import results
-from .boundary import Answer, Request
 from .many import Load
 from .reports import Report
+from .request import Answer, Request
 
 
 def answer(

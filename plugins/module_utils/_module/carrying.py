@@ -19,12 +19,12 @@ from .._options import read_rate_limit
 from .._rules.paths import split
 from .._rules.retry import RetryPolicy
 from . import results
-from .boundary import Request
 from .familiar import Knowledge
 from .insist import insist
 from .many import Courier, FileJob, Load, run_jobs, together
 from .overlay import OnLane
 from .reports import Report
+from .request import Request
 
 DIRECTORY_MODE = 0o755
 # Many small files wait for answers most of the time: several sessions on the same connections wait side by side.
@@ -47,14 +47,14 @@ def carry(
     ``around`` may add to what is done for each file.
     """
     directories = Carpenter(ends, retries, request.check_mode).prepare(load)
-    progress = together(load.endpoint.label, load.top, load.jobs)
+    progress = together(request.progress, load.endpoint.label, load.top, load.jobs)
     lanes = min(request.params["streams"] or MOST_LANES, MOST_LANES, 1 + len(load.jobs) // FILES_PER_LANE)
     pace = Pace(read_rate_limit(request.params))
     knowledge = Knowledge() if len(load.jobs) > 1 else None
     if knowledge and not request.check_mode:
         knowledge.directories.update((load.endpoint, path) for path in are_there(load, directories))
     couriers = [
-        Courier(OnLane(ends, lane), source, retries, request.check_mode, progress, pace, knowledge)
+        Courier(OnLane(ends, lane), source, retries, request.check_mode, request.progress, progress, pace, knowledge)
         for lane in range(lanes)
     ]
     return directories, run_jobs(load.jobs, [around(courier) for courier in couriers])

@@ -23,12 +23,13 @@ from .._interruption import checkpoint
 from .._model import Endpoint, Outcome, Progress, Step
 from .._rules.retry import RetryPolicy
 from . import results
-from .boundary import TimeIsUp, too_long
 from .carrying import FILES_PER_LANE, MOST_LANES, Carpenter, are_there
 from .familiar import FamiliarEnds, Knowledge
 from .many import FileJob, Load, hopeless, not_tried, of_all
 from .overlay import OnLane
-from .reports import CHANCE, Report, done, failed, planned, watched
+from .progress import ProgressLog
+from .reports import CHANCE, Report, done, failed, planned
+from .request import TimeIsUp, too_long
 
 _LONGEST_WAIT_SECONDS = 0.25
 
@@ -83,6 +84,7 @@ class Convoy:
         *,
         retries: RetryPolicy,
         check_mode: bool,
+        log: ProgressLog,
         pace: Pace,
         lag_bytes: int,
         ration_bytes: int,
@@ -93,6 +95,7 @@ class Convoy:
         self._loads = loads
         self._retries = retries
         self._check_mode = check_mode
+        self._log = log
         self._pace = pace
         self._lag_bytes = lag_bytes
         self._ration = Ration(ration_bytes)
@@ -113,7 +116,7 @@ class Convoy:
         lanes = min(self._most_lanes, 1 + len(self.cargo) // FILES_PER_LANE)
         try:
             _side_by_side([functools.partial(self._prepare, *lane) for lane in enumerate(self._first_lanes())])
-            waiting, progress = iter(self.cargo), [_followed(load) for load in self._loads]
+            waiting, progress = iter(self.cargo), [_followed(self._log, load) for load in self._loads]
             _side_by_side([functools.partial(self._serve, lane, waiting, progress) for lane in range(lanes)])
         except TimeIsUp:
             pass
@@ -172,7 +175,7 @@ class Convoy:
             options=cargo.jobs[0].options,
             retries=self._retries,
             chance=CHANCE,
-            watch=watched,
+            watch=self._log.checked,
             pace=self._pace,
             lag_bytes=self._lag_bytes,
         )
@@ -229,8 +232,8 @@ def _planned(relay: Relay, destination: Destination) -> Report:
         return failed(destination, exc)
 
 
-def _followed(load: Load) -> Progress:
-    return of_all(load.endpoint.label, load.top, load.jobs)
+def _followed(log: ProgressLog, load: Load) -> Progress:
+    return of_all(log, load.endpoint.label, load.top, load.jobs)
 
 
 def _side_by_side(work: t.Sequence[t.Callable[[], None]]) -> None:

@@ -19,13 +19,14 @@ from .._rules.selection import Selector
 from .._rules.selection_model import Selected
 from .._rules.selection_verdict import compare_looks
 from . import results
-from .boundary import Answer, Request, serve
+from .boundary import serve
 from .ends import Ends
+from .request import Answer, Module, Request, Spec
 
 
-def main() -> None:
-    """Run the module."""
-    serve(find, {**endpoint_spec(), "path": {"type": "str", "required": True}, **selection_spec()})
+def find_spec() -> Spec:
+    """Return the argument specification."""
+    return {**endpoint_spec(), "path": {"type": "str", "required": True}, **selection_spec()}
 
 
 def find(request: Request) -> Answer:
@@ -75,3 +76,11 @@ def _described(files: FileSystem, file: RemoteFile, algorithm: str) -> results.J
         digest = best_digest(files, file.path, algorithm=algorithm)
         fields.update({"checksum": digest.hexdigest, "checksum_by": digest.method})
     return fields
+
+
+FIND = Module("backhaul.sftp.sftp_find", find_spec(), find)
+
+
+def main() -> None:
+    """Run the module file."""
+    serve(FIND)

@@ -20,7 +20,7 @@ from .._options import (
 )
 from .._rules.retry import RetryPolicy
 from .answers import answer
-from .boundary import Answer, Request, serve
+from .boundary import serve
 from .carrying import carry
 from .ends import Ends
 from .insist import insist
@@ -28,13 +28,9 @@ from .loads import Wish, is_directory, load_file, load_list, load_tree
 from .many import Load
 from .overlay import Overlay
 from .ownership import Owning, read_ownership
+from .request import Answer, Module, Request
 
 HERE = Endpoint(role="destination", local=True, name="localhost")
-
-
-def main() -> None:
-    """Run the module."""
-    serve(get, get_spec())
 
 
 def get(request: Request) -> Answer:
@@ -66,3 +62,11 @@ def _load(ends: OpenedEnds, endpoint: Endpoint, wish: Wish, retries: RetryPolicy
     if insist(ends, endpoint, lambda files: is_directory(files, source, follow=False), retries=retries):
         return insist(ends, endpoint, lambda files: load_tree(files, wish), retries=retries)
     return load_file(wish)
+
+
+GET = Module("backhaul.sftp.sftp_get", get_spec(), get)
+
+
+def main() -> None:
+    """Run the module file."""
+    serve(GET)

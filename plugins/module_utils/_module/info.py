@@ -18,19 +18,17 @@ from .._rules.names import suspicion
 from .._rules.paths import join
 from .._ssh.scan import ScannedKey, scan_host_keys
 from . import results
-from .boundary import Answer, Request, serve
+from .boundary import serve
 from .ends import Ends
+from .request import Answer, Module, Request, Spec
 
 # How many entries of the directory are looked at for a file that can be hashed as a test.
 ENTRIES_LOOKED_AT = 1000
 
 
-def main() -> None:
-    """Run the module."""
-    serve(
-        info,
-        {**endpoint_spec(), "path": {"type": "str", "default": "."}, "login": {"type": "bool", "default": True}},
-    )
+def info_spec() -> Spec:
+    """Return the argument specification."""
+    return {**endpoint_spec(), "path": {"type": "str", "default": "."}, "login": {"type": "bool", "default": True}}
 
 
 def info(request: Request) -> Answer:
@@ -113,3 +111,11 @@ def _files_to_try(files: FileSystem, path: bytes) -> t.Iterator[bytes]:
     for entry in itertools.islice(files.entries(path), ENTRIES_LOOKED_AT):
         if entry.attributes.kind == "file" and entry.attributes.size and not suspicion(entry.name):
             yield join(path, entry.name)
+
+
+INFO = Module("backhaul.sftp.sftp_info", info_spec(), info)
+
+
+def main() -> None:
+    """Run the module file."""
+    serve(INFO)

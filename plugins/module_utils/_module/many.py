@@ -21,10 +21,10 @@ from .._model import Endpoint, Progress, RelayOptions
 from .._rules.retry import RetryPolicy
 from .._rules.selection_model import Skipped
 from . import results
-from .boundary import TimeIsUp, too_long
 from .familiar import FamiliarEnds, Knowledge
 from .progress import ProgressLog
-from .reports import CHANCE, Report, done, failed, planned, watched
+from .reports import CHANCE, Report, done, failed, planned
+from .request import TimeIsUp, too_long
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Courier:
     endpoint: Endpoint
     retries: RetryPolicy
     check_mode: bool
+    log: ProgressLog
     progress: Progress | None = None
     pace: Pace = field(default_factory=unlimited)
     knowledge: Knowledge | None = None
@@ -93,7 +94,7 @@ class Courier:
             options=job.options,
             retries=self.retries,
             chance=CHANCE,
-            watch=watched,
+            watch=self.log.checked,
             pace=self.pace,
         )
         if familiar is not None:
@@ -101,7 +102,7 @@ class Courier:
         if self.check_mode:
             return planned(job.destination, relay.plan(job.destination), relay.source)
         label, path = job.destination.endpoint.label, job.destination.path
-        alone = ProgressLog().follow(label, path, total_bytes=lambda: relay.source.size)
+        alone = self.log.follow(label, path, total_bytes=lambda: relay.source.size)
         if self.progress is None:
             step, outcome = relay.carry_out(job.destination, progress=alone, resumed=alone.begin_at)
         else:
@@ -174,15 +175,15 @@ def not_tried(error: BackhaulError) -> BackhaulError:
     return again
 
 
-def together(label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress | None:
+def together(log: ProgressLog, label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress | None:
     """Return what follows the bytes of all jobs as one transfer, from any thread; None for a single job."""
-    return None if len(jobs) < 2 else of_all(label, path, jobs)
+    return None if len(jobs) < 2 else of_all(log, label, path, jobs)
 
 
-def of_all(label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress:
+def of_all(log: ProgressLog, label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress:
     """Return what follows the bytes of any number of jobs as one transfer, from any thread."""
     total = sum(job.size_bytes for job in jobs)
-    follow = ProgressLog().follow(label, path, total_bytes=lambda: total)
+    follow = log.follow(label, path, total_bytes=lambda: total)
     lock = threading.Lock()
 
     def count(byte_count: int) -> None:

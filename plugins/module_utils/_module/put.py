@@ -22,20 +22,15 @@ from .._options import (
 )
 from .._rules.paths import normalise
 from .answers import answer
-from .boundary import Answer, Request, serve
+from .boundary import serve
 from .carrying import carry
 from .ends import Ends
 from .loads import Wish, is_directory, load_file, load_list, load_tree
 from .many import FileJob, Load
 from .overlay import Overlay
-from .stand_ins import StandIns, stand_ins
+from .request import Answer, Module, Request, StandIns
 
 HERE = Endpoint(role="source", local=True, name="localhost")
-
-
-def main() -> None:
-    """Run the module."""
-    serve(put, put_spec())
 
 
 def put(request: Request) -> Answer:
@@ -46,9 +41,9 @@ def put(request: Request) -> Answer:
     wish = Wish(
         read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), endpoint, options
     )
-    with stand_ins() as instead, Ends(request.reports) as ends:
+    with Ends(request.reports) as ends:
         files, load = _load(wish)
-        load = replace(load, jobs=tuple(_substituted(job, instead) for job in load.jobs))
+        load = replace(load, jobs=tuple(_substituted(job, request.stand_ins) for job in load.jobs))
         directories, reports = carry(request, Overlay(ends, HERE, files), HERE, load, retries=retries)
     return answer(request, HERE, load, directories=directories, reports=reports)
 
@@ -81,3 +76,11 @@ def _substituted(job: FileJob, instead: StandIns) -> FileJob:
         mode = LocalFileSystem().attributes(job.source, follow=True).permissions
         options = replace(options, mode=mode, preserve_mode=False)
     return replace(job, source=file, options=options)
+
+
+PUT = Module("backhaul.sftp.sftp_put", put_spec(), put)
+
+
+def main() -> None:
+    """Run the module file."""
+    serve(PUT)

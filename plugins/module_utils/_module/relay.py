@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 
 from .._engine.pace import Pace
@@ -29,20 +30,20 @@ from .._options import (
 )
 from .._rules.paths import destination_path, split
 from . import results
-from .boundary import Answer, Request, TimeIsUp, serve, too_long
+from .boundary import serve
 from .ends import Ends
 from .insist import insist
 from .loads import is_directory
-from .progress import ProgressLog
 from .relay_many import Wished, lag_bytes, refuse_collisions, relay_many
-from .reports import CHANCE, Report, done, failed, planned, watched
+from .reports import CHANCE, Report, done, failed, planned
+from .request import Answer, Module, Request, Spec, TimeIsUp, too_long
 from .verdict import judged, read_needed
 
 
-def main() -> None:
-    """Run the module."""
+def relay_spec() -> Spec:
+    """Return the argument specification."""
     options = {**source_spec(), **destinations_spec(), **transfer_spec(), **route_spec()}
-    serve(relay, {**options, "min_success": {"type": "int"}})
+    return {**options, "min_success": {"type": "int"}}
 
 
 def relay(request: Request) -> Answer:
@@ -70,7 +71,7 @@ def relay(request: Request) -> Answer:
             options=read_relay_options(params),
             retries=retries,
             chance=CHANCE,
-            watch=watched,
+            watch=request.progress.checked,
             pace=Pace(read_rate_limit(params)),
             lag_bytes=lag_bytes(resources, len(destinations)),
         )
@@ -114,17 +115,19 @@ def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -
     try:
         if request.check_mode:
             for number, destination in enumerate(destinations):
-                reports[number] = _reported(_planned, job, destination)
+                reports[number] = _reported(functools.partial(_planned, job, destination), destination)
         elif len(destinations) == 1:
-            reports[0] = _reported(_carried_out, job, destinations[0])
+            reports[0] = _reported(lambda: _carried_out(request, job, destinations[0]), destinations[0])
         else:
-            _side_by_side(job, destinations, reports)
+            _side_by_side(request, job, destinations, reports)
     except TimeIsUp:
         pass
     return [reports.get(number) or failed(destination, too_long()) for number, destination in enumerate(destinations)]
 
 
-def _side_by_side(job: Relay, destinations: t.Sequence[Destination], reports: dict[int, Report]) -> None:
+def _side_by_side(
+    request: Request, job: Relay, destinations: t.Sequence[Destination], reports: dict[int, Report]
+) -> None:
     def finished(number: int, result: tuple[Step, Outcome] | BackhaulError) -> None:
         destination = destinations[number]
         if isinstance(result, BackhaulError):
@@ -132,13 +135,13 @@ def _side_by_side(job: Relay, destinations: t.Sequence[Destination], reports: di
         else:
             reports[number] = done(destination, *result, job.source)
 
-    job.carry_out_all(destinations, lambda destination: _following(job, destination), finished)
+    job.carry_out_all(destinations, lambda destination: _following(request, job, destination), finished)
 
 
-def _reported(one: t.Callable[[Relay, Destination], Report], job: Relay, destination: Destination) -> Report:
+def _reported(one: t.Callable[[], Report], destination: Destination) -> Report:
     """Let one destination fail without harm to the others."""
     try:
-        return one(job, destination)
+        return one()
     except BackhaulError as exc:
         return failed(destination, exc)
 
@@ -147,18 +150,18 @@ def _planned(job: Relay, destination: Destination) -> Report:
     return planned(destination, job.plan(destination), job.source)
 
 
-def _carried_out(job: Relay, destination: Destination) -> Report:
-    following = _following(job, destination)
+def _carried_out(request: Request, job: Relay, destination: Destination) -> Report:
+    following = _following(request, job, destination)
     step, outcome = job.carry_out(destination, progress=following.sent, resumed=following.resumed)
     return done(destination, step, outcome, job.source)
 
 
-def _following(job: Relay, destination: Destination) -> Following:
+def _following(request: Request, job: Relay, destination: Destination) -> Following:
     try:
         path = destination_path(destination.path, split(job.source.path)[1])
     except InputError:
         return Following()  # the attempt itself will say so, and of this destination alone
-    followed = ProgressLog().follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
+    followed = request.progress.follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
     return Following(sent=followed, resumed=followed.begin_at)
 
 
@@ -171,3 +174,11 @@ def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warn
         if set(report.entry["not_applied"]) - {"fsync"}
     ]
     return judged(result, errors, count=len(reports), needed=needed, warnings=warnings)
+
+
+RELAY = Module("backhaul.sftp.sftp_relay", relay_spec(), relay)
+
+
+def main() -> None:
+    """Run the module file."""
+    serve(RELAY)

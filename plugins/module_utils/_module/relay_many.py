@@ -21,7 +21,6 @@ from .._model import Endpoint, Resources
 from .._options import read_rate_limit, read_relay_options, read_retries
 from . import results
 from .answers import left_out, not_accepted, suspect
-from .boundary import Answer, Request
 from .carrying import MOST_LANES
 from .convoy import Cargo, Convoy
 from .ends import Ends
@@ -29,6 +28,7 @@ from .insist import insist
 from .loads import Wish, load_list, load_read_tree
 from .many import Load
 from .overlay import Overlay
+from .request import Answer, Request
 from .verdict import judged
 
 # What a destination's state is called: the first of these that any of its files has.
@@ -63,6 +63,7 @@ def relay_many(request: Request, ends: Ends, wished: Wished) -> Answer:
         loads,
         retries=read_retries(request.params),
         check_mode=request.check_mode,
+        log=request.progress,
         pace=Pace(read_rate_limit(request.params)),
         lag_bytes=lag_bytes(wished.resources, len(loads)),
         ration_bytes=wished.resources.read_ahead_bytes,

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from .._engine.shipment import Chance, Destination
 from .._errors import BackhaulError
 from .._interruption import nap
-from .._model import Attributes, Endpoint, Outcome, Progress, Source, Step
+from .._model import Attributes, Outcome, Source, Step
 from . import results
-from .progress import ProgressLog
 
 CHANCE = Chance(token=lambda: secrets.token_hex(8), random=random.random, sleep=nap)
 
@@ -98,8 +97,3 @@ def difference(destination: Destination, step: Step, source: Source) -> results.
 def _facts(found: Attributes) -> results.Json:
     fields = results.attribute_fields(found)
     return {"size": fields["size"], "mtime": fields["mtime_utc"], "mode": fields["mode"]}
-
-
-def watched(endpoint: Endpoint, path: bytes) -> Progress:
-    """Show that a file is being read to be hashed; how much of it there is nobody knows for sure."""
-    return ProgressLog().follow(endpoint.label, path, total_bytes=lambda: 0, doing="checked")

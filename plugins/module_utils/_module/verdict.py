@@ -10,7 +10,7 @@ import typing as t
 
 from .._errors import BackhaulError, InputError, shown
 from . import results
-from .boundary import Answer
+from .request import Answer
 
 
 def read_needed(min_success: int | None, count: int) -> int:

@@ -24,8 +24,8 @@ def test_there_is_one_for_each_module() -> None:
 def test_it_runs_its_own_module(name: str) -> None:
     tree = ast.parse((_PLUGINS / "action" / f"{name}.py").read_text(encoding="utf-8"))
     assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
-    stated = {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in assigned}
-    assert stated.pop("module_name") == f"backhaul.sftp.{name}"
+    stated = {ast.unparse(node.targets[0]): ast.unparse(node.value).strip("'") for node in assigned}
+    assert stated.pop("module") == name.partition("_")[2].upper()
     assert "endpoint_option" in stated
     texts = [path.read_text(encoding="utf-8") for path in (_PLUGINS / "modules" / f"{name}.py", *_FRAGMENTS)]
     assert [option for option in stated.values() if not any(f"  {option}:\n" in text for text in texts)] == []

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +29,6 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module import withh
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import _trust
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import EndpointAction
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._endpoints import EndpointResolver
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._heartbeat import Heartbeat
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._jumps import Hop
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_arguments import SshArguments, read_ssh_arguments
 
@@ -255,16 +252,6 @@ def test_a_task_without_a_log_has_no_heartbeat(no_log: bool, seconds: float) -> 
     nothing: t.Any = None
     action = EndpointAction(task, nothing, nothing, nothing, nothing, nothing)
     assert action._heartbeat_seconds() == seconds
-
-
-def test_a_module_that_has_not_said_who_it_is_yet_is_ended_as_well() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as module:
-        with pytest.raises(KeyboardInterrupt), Heartbeat(10).following() as file_name:
-            announced = json.dumps({"pid": module.pid}) + "\n"
-            late = threading.Timer(0.7, lambda: Path(file_name).write_text(announced, encoding="utf-8") and None)
-            late.start()
-            raise KeyboardInterrupt
-        assert module.wait(30) == -signal.SIGTERM
 
 
 def test_pins_that_are_all_blank_are_refused_and_not_taken_for_none() -> None:

@@ -5,13 +5,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+import typing as t
 
 import pytest
 
@@ -38,11 +32,10 @@ def test_a_line_says_how_far_how_fast_and_how_long(changes: dict[str, float], ex
 
 
 def _shown(interval_seconds: float, capsys: pytest.CaptureFixture[str], *seconds: float) -> list[str]:
-    """Return what is shown of records that were written this long after the start of their transfer."""
-    with Heartbeat(interval_seconds).following() as file_name:
-        with open(file_name, "a", encoding="utf-8") as file:
-            file.writelines(json.dumps({**_RECORD, "seconds": value}) + "\n" for value in seconds)
-        time.sleep(0.6)  # two looks of the follower
+    """Return what is shown of records that were made this long after the start of their transfer."""
+    heartbeat = Heartbeat(interval_seconds)
+    for value in seconds:
+        heartbeat({**_RECORD, "seconds": value})
     return [line for line in capsys.readouterr().out.splitlines() if "store" in line]
 
 
@@ -54,32 +47,19 @@ def test_at_most_one_line_comes_in_each_interval(capsys: pytest.CaptureFixture[s
     assert len(_shown(10, capsys, 10.5, 10.6, 10.7)) == 1
 
 
-def test_an_interval_of_zero_is_silence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _shown(0, capsys, 5.0, 500.0) == []
+def test_each_transfer_has_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    heartbeat = Heartbeat(10)
+    for path in ("/a", "/b"):
+        heartbeat({**_RECORD, "path": path, "seconds": 11.0})
+    assert capsys.readouterr().out.count("store") == 2
 
 
-def test_a_line_that_is_only_half_written_waits_for_its_end(capsys: pytest.CaptureFixture[str]) -> None:
-    text = json.dumps({**_RECORD, "seconds": 100.0}) + "\n"
-    with Heartbeat(10).following() as file_name, open(file_name, "a", encoding="utf-8", buffering=1) as file:
-        file.write(text[:20])
-        file.flush()
-        time.sleep(0.4)
-        file.write(text[20:])
-        file.flush()
-        time.sleep(0.4)
-    assert capsys.readouterr().out.count("store") == 1
+def test_a_controller_that_is_gone_does_not_end_a_transfer() -> None:
+    heartbeat: t.Any = Heartbeat(10)
 
+    class Gone:
+        def display(self, _line: str) -> None:
+            raise BrokenPipeError
 
-def test_the_file_is_gone_afterwards() -> None:
-    with Heartbeat(10).following() as file_name:
-        assert os.stat(file_name).st_mode & 0o077 == 0
-    assert not Path(file_name).exists()
-
-
-def test_a_task_that_is_cancelled_ends_its_module() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as module:
-        with pytest.raises(KeyboardInterrupt), Heartbeat(10).following() as file_name:
-            Path(file_name).write_text(json.dumps({"pid": module.pid}) + "\n", encoding="utf-8")
-            time.sleep(0.6)
-            raise KeyboardInterrupt
-        assert module.wait(30) == -signal.SIGTERM
+    heartbeat._display = Gone()
+    heartbeat({**_RECORD, "seconds": 11.0})

@@ -5,14 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
-import typing as t
 from pathlib import Path
 
 import pytest
@@ -20,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.stand_ins import ENVIRONMENT_NAME, INDEX_NAME
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import StandIns
 from ansible_collections.backhaul.sftp.plugins.plugin_utils import _plain_text
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._plain_text import PlainText
 
@@ -32,7 +26,6 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(_plain_text._constants, "DEFAULT_LOCAL_TMP", str(folder))
-    monkeypatch.delenv(ENVIRONMENT_NAME, raising=False)
     return folder
 
 
@@ -49,10 +42,6 @@ def encrypted(path: Path, content: bytes) -> Path:
     return path
 
 
-def index(folder: str) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", json.loads(Path(folder, INDEX_NAME).read_text(encoding="ascii")))
-
-
 def test_an_encrypted_file_gets_a_stand_in_that_is_gone_with_the_block(
     tmp_path: Path, temporary: Path, loader: DataLoader
 ) -> None:
@@ -60,15 +49,14 @@ def test_an_encrypted_file_gets_a_stand_in_that_is_gone_with_the_block(
     secret = encrypted(tmp_path / "secret", b"\xff content")
     with PlainText(loader, detached=False) as plain_text:
         plain_text.decrypt([str(tmp_path / "plain"), str(secret), str(tmp_path / "gone")])
-        folder = os.environ[ENVIRONMENT_NAME]
-        (stand_in,) = index(folder)["files"].values()
-        assert index(folder)["files"] == {str(secret): stand_in}
-        assert Path(stand_in).read_bytes() == b"\xff content"
+        (stand_in,) = plain_text.stand_ins.files.values()
+        folder = os.path.dirname(stand_in)
+        assert plain_text.stand_ins == StandIns({os.fsencode(secret): stand_in})
+        assert Path(os.fsdecode(stand_in)).read_bytes() == b"\xff content"
         status = os.stat(stand_in)
         assert (stat.S_IMODE(status.st_mode), status.st_mtime) == (0o600, 1_700_000_000)
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     assert os.listdir(temporary) == []
-    assert ENVIRONMENT_NAME not in os.environ
 
 
 def test_a_directory_stands_for_all_files_in_it_and_links_are_not_followed(tmp_path: Path, loader: DataLoader) -> None:
@@ -81,15 +69,13 @@ def test_a_directory_stands_for_all_files_in_it_and_links_are_not_followed(tmp_p
     os.mkfifo(top / "pipe")
     with PlainText(loader, detached=False) as plain_text:
         plain_text.decrypt([f"{top}/"])
-        assert list(index(os.environ[ENVIRONMENT_NAME])["files"]) == [str(top / "sub" / "one")]
+        assert list(plain_text.stand_ins.files) == [os.fsencode(top / "sub" / "one")]
 
 
 def test_nothing_is_made_when_nothing_needs_it(tmp_path: Path, temporary: Path, loader: DataLoader) -> None:
     (tmp_path / "plain").write_bytes(b"plain")
-    before = signal.getsignal(signal.SIGTERM)
     with PlainText(loader, detached=True) as plain_text:
         plain_text.decrypt([str(tmp_path / "plain"), str(tmp_path)])
-        assert signal.getsignal(signal.SIGTERM) is before
         assert os.listdir(temporary) == []
 
 
@@ -106,33 +92,8 @@ def test_without_the_password_or_for_a_detached_job_it_is_an_error(
 
 
 def test_text_without_a_file_is_held_as_well(temporary: Path, loader: DataLoader) -> None:
-    before = signal.getsignal(signal.SIGTERM)
     with PlainText(loader, detached=False) as plain_text:
         path = plain_text.hold(b"text")
         assert Path(path).read_bytes() == b"text"
-        assert index(os.environ[ENVIRONMENT_NAME]) == {"files": {}, "content": path}
-        assert signal.getsignal(signal.SIGTERM) is not before
-    assert os.listdir(temporary) == []
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("handled", [False, True])
-def test_a_signal_that_ends_the_process_at_once_removes_it_first(
-    temporary: Path, number: signal.Signals, handled: bool
-) -> None:
-    """From 2.19 on, a worker of Ansible ends in its own handler, where no block is ever left."""
-    script = f"""
-        import os, signal
-        from {_plain_text.__name__} import PlainText, _constants
-        _constants.DEFAULT_LOCAL_TMP = {str(temporary)!r}
-        ends = (lambda number, frame: os._exit(7)) if {handled} else signal.SIG_DFL
-        signal.signal({int(number)}, ends)
-        with PlainText(None, detached=False) as plain_text:
-            plain_text.hold(b"text")
-            assert os.listdir({str(temporary)!r})
-            os.kill(os.getpid(), {int(number)})
-    """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True)
-    assert ended.returncode == (7 if handled else -number), ended.stderr
+        assert plain_text.stand_ins == StandIns(content=os.fsencode(path))
     assert os.listdir(temporary) == []

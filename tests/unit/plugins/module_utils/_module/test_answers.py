@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.answers import answer
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import Load
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import NOTHING_DONE, Report
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection_model import Skipped
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE
 

@@ -14,16 +14,17 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request, serve
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import serve
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import (
+    Answer,
+    Body,
+    Module,
+    Request,
+    StandIns,
+)
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import cancellable, run_body
 
 SPEC = {"name": {"type": "str", "required": True}, "password": {"type": "str", "no_log": True}}
-
-
-@pytest.fixture(autouse=True)
-def _signals_as_before() -> t.Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 class Served(t.NamedTuple):
@@ -34,19 +35,58 @@ class Served(t.NamedTuple):
     complaints: str
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Served]:
-    def run_body(body: t.Callable[[Request], Answer], **given: t.Any) -> Served:
-        arguments = {"ANSIBLE_MODULE_ARGS": {"name": "n", "_ansible_remote_tmp": "/tmp", **given}}
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> t.Iterator[None]:
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+@pytest.fixture(params=["module file", "worker"])
+def run(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> t.Callable[..., Served]:
+    """Return what runs a body, as a module file or in Ansible's worker, with 'name' and 'password' as options."""
+
+    def as_module_file(body: Body, seconds: float, given: dict[str, t.Any]) -> Served:
+        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "/tmp", **given}}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps(arguments).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        monkeypatch.setenv("BACKHAUL_SFTP_TIME_LIMIT", str(seconds))
         with pytest.raises(SystemExit) as caught:
-            serve(body, SPEC)
+            serve(Module("backhaul.sftp.sftp_test", SPEC, body))
         code = caught.value.code if isinstance(caught.value.code, int) else 0
         printed, complaints = capsys.readouterr()
         return Served(code, json.loads(printed) if printed else {}, complaints)
 
-    return run_body
+    def in_worker(body: Body, seconds: float, given: dict[str, t.Any]) -> Served:
+        check, diff = given.pop("_ansible_check_mode", False), given.pop("_ansible_diff", False)
+        signal.signal(signal.SIGTERM, _exit_as_a_process_would)
+        try:
+            with cancellable():
+                result = run_body(
+                    Module("backhaul.sftp.sftp_test", SPEC, body),
+                    given,
+                    check_mode=check,
+                    diff_mode=diff,
+                    limit_seconds=seconds,
+                    sink=None,
+                    stand_ins=StandIns(),
+                )
+        except SystemExit as exc:
+            return Served(exc.code if isinstance(exc.code, int) else 0, {}, "")
+        return Served(1 if result.get("failed") else 0, json.loads(json.dumps(result)), "")
+
+    def run_body_of(body: Body, *, seconds: float = 0, **given: t.Any) -> Served:
+        arguments = {"name": "n", **given}
+        return (in_worker if request.param == "worker" else as_module_file)(body, seconds, arguments)
+
+    return run_body_of
+
+
+def _exit_as_a_process_would(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 Run = t.Callable[..., Served]
@@ -91,14 +131,47 @@ def test_a_failure_keeps_the_results_of_what_succeeded(run: Run) -> None:
     assert (served.result["failed"], served.result["changed"], served.result["destinations"]) == (True, True, [1])
 
 
-def test_a_mistake_of_ours_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def body(request: Request) -> Answer:
-        raise ZeroDivisionError
-
+def test_a_mistake_of_ours_keeps_its_traceback_as_a_module_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {"name": "n"}}).encode())
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     with pytest.raises(ZeroDivisionError):
-        serve(body, SPEC)
+        serve(Module("backhaul.sftp.sftp_test", SPEC, _mistaken))
+
+
+def test_a_mistake_of_ours_keeps_its_traceback_in_the_worker_without_the_secret() -> None:
+    result = run_body(
+        Module("backhaul.sftp.sftp_test", SPEC, _mistaken),
+        {"name": "n", "password": "canary-secret"},
+        check_mode=False,
+        diff_mode=False,
+        limit_seconds=0,
+        sink=None,
+        stand_ins=StandIns(),
+    )
+    assert "ZeroDivisionError" in result["exception"]
+    assert result["failed"]
+    assert "canary-secret" not in json.dumps(result)
+
+
+def _mistaken(request: Request) -> Answer:
+    raise ZeroDivisionError(request.params["password"])
+
+
+def test_what_the_specification_refuses_is_a_failure_that_names_the_module(run: Run) -> None:
+    refused = run(_nothing, wrong="x", password="canary-secret")
+    assert (refused.exit_code, refused.result["failed"]) == (1, True)
+    assert refused.result["msg"].startswith("Unsupported parameters for (")
+    assert "wrong" in refused.result["msg"]
+    assert "canary-secret" not in json.dumps(refused.result)
+
+
+def test_the_invocation_is_shown_without_the_secret(run: Run) -> None:
+    arguments = run(_nothing, password="canary-secret").result["invocation"]["module_args"]
+    assert (arguments["name"], arguments["password"]) == ("n", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+
+
+def _nothing(request: Request) -> Answer:
+    return Answer({"changed": False})
 
 
 def test_a_secret_is_masked_in_whatever_goes_out(run: Run) -> None:
@@ -127,12 +200,10 @@ def test_a_cancelled_job_leaves_through_the_context_managers(run: Run) -> None:
     assert (served.exit_code, left) == (128 + signal.SIGTERM, ["left"])
 
 
-def test_the_time_that_a_task_is_given_ends_it_as_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BACKHAUL_SFTP_TIME_LIMIT", "0.1")
-
+def test_the_time_that_a_task_is_given_ends_it_as_a_failure(run: Run) -> None:
     def body(request: Request) -> Answer:
         signal.pause()
         return Answer({"changed": False})
 
-    assert run(body).result["error"]["code"] == "timed_out"
+    assert run(body, seconds=0.1).result["error"]["code"] == "timed_out"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.carrying import Carpenter, carry
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob, Load
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,

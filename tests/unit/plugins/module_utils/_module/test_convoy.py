@@ -18,9 +18,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import TimeIsUp
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.convoy import Convoy, Ration
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob, Load
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.progress import ProgressLog
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import TimeIsUp
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 
 COUNT = 40
@@ -69,6 +70,7 @@ def _convoy(tmp_path: Path, world: World, *names: str, **more: int) -> Convoy:
         loads,
         retries=RetryPolicy(retries=0),
         check_mode=False,
+        log=ProgressLog(),
         pace=unlimited(),
         lag_bytes=1024,
         ration_bytes=MIB,
@@ -148,6 +150,7 @@ def test_destinations_on_one_server_have_lanes_of_their_own(tmp_path: Path) -> N
         loads,
         retries=RetryPolicy(retries=0),
         check_mode=False,
+        log=ProgressLog(),
         pace=unlimited(),
         lag_bytes=1024,
         ration_bytes=MIB,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import get_spec
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters

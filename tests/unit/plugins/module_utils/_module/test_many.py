@@ -17,9 +17,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
     TrustError,
 )
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import TimeIsUp
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import Courier, FileJob, run_jobs, together
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.progress import ProgressLog
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import Report, failed
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import TimeIsUp
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
@@ -95,7 +96,9 @@ def test_jobs_share_their_connections_and_name_their_sources() -> None:
     for number in range(3):
         source.put(b"/in/%d" % number, b"content")
     ends = MemoryEnds(source=source, destination=destination)
-    reports = run_jobs([*jobs(3), job(7)], [Courier(ends, SOURCE, RetryPolicy(retries=0), check_mode=False)])
+    reports = run_jobs(
+        [*jobs(3), job(7)], [Courier(ends, SOURCE, RetryPolicy(retries=0), check_mode=False, log=ProgressLog())]
+    )
     assert [report.entry["state"] for report in reports] == ["created", "created", "created", "failed"]
     assert [report.entry["source"] for report in reports] == ["/in/0", "/in/1", "/in/2", "/in/7"]
     assert destination.content(b"/out/2") == b"content"
@@ -103,5 +106,5 @@ def test_jobs_share_their_connections_and_name_their_sources() -> None:
 
 
 def test_several_jobs_are_one_transfer_for_whoever_watches() -> None:
-    assert together("host", b"/out", [job(1)]) is None
-    assert together("host", b"/out", [job(1, size_bytes=5), job(2, size_bytes=6)]) is not None
+    assert together(ProgressLog(), "host", b"/out", [job(1)]) is None
+    assert together(ProgressLog(), "host", b"/out", [job(1, size_bytes=5), job(2, size_bytes=6)]) is not None

@@ -1,63 +1,53 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records for live lines."""
+"""Progress becomes records, not too many of them, and costs little where no sink takes them."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import progress
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.progress import ENVIRONMENT_NAME, ProgressLog
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.progress import ProgressLog, Record
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(ENVIRONMENT_NAME, str(tmp_path / "records"))
+def records(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     monkeypatch.setattr(progress, "_RECORD_SECONDS", 0)
-    (tmp_path / "records").touch()
-    return tmp_path / "records"
+    return []
 
 
-def test_a_module_that_starts_after_its_task_was_given_up_ends_at_once(file: Path) -> None:
-    file.unlink()
-    with pytest.raises(SystemExit):
-        progress.announce_process()
-    assert not file.exists()
-
-
-def test_bytes_add_up_over_the_records(file: Path) -> None:
-    count = ProgressLog().follow("h", b"/a\x1b", total_bytes=lambda: 30)
+def test_bytes_add_up_over_the_records(records: list[Record]) -> None:
+    count = ProgressLog(records.append).follow("h", b"/a\x1b", total_bytes=lambda: 30)
     count(10)
     count(20)
-    records = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(each["host"], each["path"], each["done_bytes"], each["total_bytes"]) for each in records][-1] == (
-        "h",
-        "/a\\x1b",
-        30,
-        30,
-    )
+    assert [(each["done_bytes"], each["total_bytes"], each["doing"]) for each in records] == [
+        (10, 30, "sent"),
+        (30, 30, "sent"),
+    ]
+    assert (records[0]["host"], records[0]["path"]) == ("h", "/a\\x1b")
 
 
-def test_records_are_throttled(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_before_is_no_part_of_the_rate(records: list[Record]) -> None:
+    count = ProgressLog(records.append).follow("h", b"/a", total_bytes=lambda: 30)
+    count.begin_at(20)
+    count(5)
+    assert (records[-1]["done_bytes"], records[-1]["begun_bytes"]) == (25, 20)
+
+
+def test_reading_to_hash_is_called_checked(records: list[Record]) -> None:
+    ProgressLog(records.append).checked(Endpoint(role="destination", host="h"), b"/a")(5)
+    assert (records[0]["doing"], records[0]["total_bytes"], records[0]["host"]) == ("checked", 0, "h")
+
+
+def test_records_are_throttled(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_RECORD_SECONDS", 3600)
-    count = ProgressLog().follow("h", b"/a", total_bytes=lambda: 30)
+    count = ProgressLog(records.append).follow("h", b"/a", total_bytes=lambda: 30)
     for _block in range(1000):
         count(1)
-    assert file.read_text() == ""
+    assert records == []
 
 
-def test_nothing_is_written_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ENVIRONMENT_NAME, raising=False)
+def test_without_a_sink_bytes_are_only_counted() -> None:
     ProgressLog().follow("h", b"/a", total_bytes=lambda: 1)(1)
-
-
-def test_a_file_that_cannot_be_written_does_not_end_a_transfer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ENVIRONMENT_NAME, str(tmp_path / "none" / "records"))
-    monkeypatch.setattr(progress, "_RECORD_SECONDS", 0)
-    count = ProgressLog().follow("h", b"/a", total_bytes=lambda: 1)
-    count(1)
-    count(1)

@@ -13,17 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.stand_ins import (
-    ENVIRONMENT_NAME,
-    StandIns,
-    write_index,
-)
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, StandIns
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import put_spec
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
 
+_NONE = StandIns()
 FILES = {"a.txt": b"first", "sub/b.txt": b"second", "sub/deep/c.txt": b"third" * 1000}
 
 
@@ -44,9 +40,9 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
-def sent(check: bool = False, **given: t.Any) -> Answer:
+def sent(check: bool = False, stand_ins: StandIns = _NONE, **given: t.Any) -> Answer:
     params = parameters(put_spec(), **{"endpoint": {"local": True}, "retries": 0, **given})
-    answer = put(Request(params, check_mode=check, diff_mode=True))
+    answer = put(Request(params, check_mode=check, diff_mode=True, stand_ins=stand_ins))
     json.dumps(answer.result)
     return answer
 
@@ -93,33 +89,24 @@ def test_a_file_that_is_not_there_is_a_failure_of_its_own(source: Path, target: 
     assert (answer.error.code, answer.error.role) == ("not_found", "source")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "plain"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv(ENVIRONMENT_NAME, str(folder))
-    return folder
-
-
-def test_what_stands_in_for_a_file_is_sent_with_the_files_own_name_and_mode_and_then_removed(
-    source: Path, target: Path, folder: Path
+def test_what_stands_in_for_a_file_is_sent_with_the_files_own_name_and_mode(
+    source: Path, target: Path, tmp_path: Path
 ) -> None:
     (source / "sub" / "b.txt").chmod(0o640)
-    (folder / "0").write_bytes(b"plain")
-    (folder / "0").chmod(0o600)
-    write_index(str(folder), StandIns({os.fsencode(source / "sub/b.txt"): os.fsencode(folder / "0")}))
-    answer = sent(src=f"{source}/", dest=str(target), mode="preserve")
+    plain = tmp_path / "0"
+    plain.write_bytes(b"plain")
+    plain.chmod(0o600)
+    stand_ins = StandIns({os.fsencode(source / "sub/b.txt"): os.fsencode(plain)})
+    answer = sent(src=f"{source}/", dest=str(target), mode="preserve", stand_ins=stand_ins)
     assert answer.error is None
     assert contents(target) == {**FILES, "sub/b.txt": b"plain"}
     assert stat.S_IMODE((target / "sub/b.txt").stat().st_mode) == 0o640
     assert answer.result["files"][1]["source"] == str(source / "sub/b.txt")
-    assert not folder.exists()
 
 
-def test_content_has_no_source_and_is_removed_even_after_a_failure(tmp_path: Path, folder: Path) -> None:
-    (folder / "0").write_bytes(b"text")
-    write_index(str(folder), StandIns(content=os.fsencode(folder / "0")))
-    answer = sent(src=str(folder / "0"), dest=str(tmp_path / "none" / "x"))
+def test_content_has_no_source_even_after_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "0").write_bytes(b"text")
+    stand_ins = StandIns(content=os.fsencode(tmp_path / "0"))
+    answer = sent(src=str(tmp_path / "0"), dest=str(tmp_path / "none" / "x"), stand_ins=stand_ins)
     assert answer.error is not None
     assert answer.result["files"][0]["source"] is None
-    assert not folder.exists()

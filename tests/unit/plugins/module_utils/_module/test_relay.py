@@ -15,8 +15,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.boundary import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     source_spec,

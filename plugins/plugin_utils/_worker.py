@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Running a module's body in the process that Ansible forked for a host and task.
+
+What AnsibleModule and a process of its own do for a module file is done here: arguments of plain types, the argument
+specification, a result without secrets, and an orderly end by signals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import traceback
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.utils.display import Display
+
+from ..module_utils._interruption import interrupt
+from ..module_utils._module.progress import ProgressLog, Sink
+from ..module_utils._module.request import Module, Request, StandIns, perform, result_fields
+from ..module_utils._options import log_spec
+
+Result = t.Dict[str, t.Any]
+_POLL_SECONDS = 0.25
+
+
+def run_body(
+    module: Module,
+    arguments: t.Mapping[str, t.Any],
+    *,
+    check_mode: bool,
+    diff_mode: bool,
+    limit_seconds: float,
+    sink: Sink | None,
+    stand_ins: StandIns,
+) -> Result:
+    """Return the result that the module file would return for these arguments."""
+    validation = ArgumentSpecValidator({**module.argument_spec, **log_spec()}).validate(as_plain(arguments))
+    params = validation.validated_parameters
+    secrets = set(validation._no_log_values)
+    if validation.error_messages:
+        message = _refusal(validation, module.name)
+        return _without(secrets, {"failed": True, "msg": message, "invocation": {"module_args": params}})
+    _tell_of_options(validation)
+    request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), stand_ins=stand_ins)
+    try:
+        answer = perform(module.body, request, limit_seconds=limit_seconds)
+    except Exception as exc:  # noqa: BLE001 - a mistake of ours: its traceback is shown without secrets
+        text = f"{type(exc).__name__}: {exc}"
+        return _without(secrets, {"failed": True, "msg": text, "exception": traceback.format_exc()})
+    result = result_fields(answer, params)
+    if answer.error is not None:
+        result["failed"] = True
+    if answer.warnings:
+        result["warnings"] = list(answer.warnings)
+    return _without(secrets, result)
+
+
+def as_plain(value: t.Any) -> t.Any:  # noqa: ANN401 - arguments of any type
+    """Return arguments as a module file gets them: JSON's own types, without Ansible's subclasses and vault texts."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, t.Mapping):
+        return {as_plain(key): as_plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _refusal(validation: t.Any, module_name: str) -> str:  # noqa: ANN401 - a ValidationResult
+    message = str(validation.errors.msg)
+    if validation.unsupported_parameters:
+        return f"Unsupported parameters for ({module_name}) module: {message}"
+    return message
+
+
+def _tell_of_options(validation: t.Any) -> None:  # noqa: ANN401 - a ValidationResult
+    display = Display()
+    for entry in validation._warnings:
+        display.warning("Both option {option} and its alias {alias} are set.".format(**entry))
+    for entry in validation._deprecations:
+        display.deprecated(
+            entry["msg"],
+            version=entry.get("version"),
+            date=entry.get("date"),
+            collection_name=entry.get("collection_name"),
+        )
+
+
+def _without(secrets: set[str], result: Result) -> Result:
+    """Return the result with every secret masked; what is true, false or null stays so, as with AnsibleModule."""
+    kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
+    return {**t.cast(Result, remove_values(result, secrets)), **kept}
+
+
+@contextlib.contextmanager
+def cancellable() -> t.Iterator[None]:
+    """Let signals cancel the block through its context managers, and then do what they would have done before.
+
+    SIGTERM and SIGINT end a worker, SIGALRM is the task's ``timeout``. A worker whose controller is gone is cancelled,
+    too, and then ends. Signal handlers are those of before when the block is over.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone is given signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    received: list[int] = []
+
+    def cancel(number: int, _frame: object) -> None:
+        if not received:
+            received.append(number)
+            interrupt(SystemExit(128 + number))
+
+    def expire(number: int, frame: t.Any) -> None:  # noqa: ANN401 - as Python gives it
+        handler = before[signal.SIGALRM]
+        if callable(handler):
+            try:
+                handler(number, frame)
+            except BaseException as exc:  # noqa: BLE001 - raised where no packet is cut in two
+                interrupt(exc)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, cancel)
+    if callable(before[signal.SIGALRM]):
+        signal.signal(signal.SIGALRM, expire)
+    orphaned, over = threading.Event(), threading.Event()
+    watch = threading.Thread(target=_watch_controller, args=(os.getppid(), orphaned, over), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watch.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if orphaned.is_set():
+            os._exit(128 + signal.SIGTERM)
+        for received_number in received:
+            os.kill(os.getpid(), received_number)
+
+
+def _watch_controller(pid: int, orphaned: threading.Event, over: threading.Event) -> None:
+    """Cancel this process when its parent is not ``pid`` any more; a killed controller sends no signal."""
+    while not over.wait(_POLL_SECONDS):
+        if os.getppid() != pid:
+            orphaned.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

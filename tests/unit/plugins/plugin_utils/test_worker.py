@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module's own process would do, done in Ansible's worker; both ways are compared in test_boundary.py."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import typing as t
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from ansible_collections.backhaul.sftp.plugins.plugin_utils import _worker
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import as_plain, cancellable
+
+
+class _Text(str):
+    """A subclass, as Ansible tags its texts with."""
+
+
+class _Number(int):
+    """A subclass, as Ansible tags its numbers with."""
+
+
+def test_arguments_become_plain_types() -> None:
+    given = {_Text("a"): [_Text("b"), _Number(1), 2.5, True, None, (3,)], "when": datetime.date(2026, 1, 2)}
+    plain = as_plain(given)
+    assert plain == {"a": ["b", 1, 2.5, True, None, [3]], "when": "2026-01-02"}
+    assert [type(each) for each in (*plain, *plain["a"][:2])] == [str, str, str, int]
+
+
+def test_a_vault_text_is_decrypted() -> None:
+    vault = VaultLib([("default", VaultSecret(b"password"))])
+    encrypted = vault.encrypt(b"secret").decode()
+    assert as_plain(_vault_text(encrypted, vault)) == "secret"
+
+
+def _vault_text(encrypted: str, vault: VaultLib) -> t.Any:
+    """Return what Ansible makes of ``!vault``; ansible-core 2.19 has another class for it."""
+    try:
+        from ansible.parsing.vault import EncryptedString, VaultSecretsContext
+    except ImportError:
+        from ansible.parsing.yaml.objects import AnsibleVaultEncryptedUnicode
+
+        text = AnsibleVaultEncryptedUnicode(encrypted)
+        text.vault = vault
+        return text
+    VaultSecretsContext.initialize(VaultSecretsContext(vault.secrets))
+    return EncryptedString(ciphertext=encrypted)
+
+
+def test_signal_handlers_are_those_of_before() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
+    with cancellable():
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)] == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("handled", [False, True])
+def test_a_signal_leaves_the_block_first_and_then_does_what_it_would_have_done(
+    number: signal.Signals, handled: bool
+) -> None:
+    """From 2.19 on, a worker of Ansible ends in its own handler, where no block is ever left."""
+    ended = _run(
+        f"""
+        import os, signal
+        from {_worker.__name__} import cancellable
+        signal.signal({int(number)}, (lambda number, frame: os._exit(7)) if {handled} else signal.SIG_DFL)
+        with cancellable():
+            try:
+                os.kill(os.getpid(), {int(number)})
+            finally:
+                print("left", flush=True)
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (7 if handled else -number, b"left\n"), ended.stderr
+
+
+def test_the_timeout_of_a_task_waits_for_the_end_of_a_packet() -> None:
+    class _TaskTimeout(BaseException):
+        pass
+
+    def expire(_number: int, _frame: object) -> None:
+        raise _TaskTimeout
+
+    from ansible_collections.backhaul.sftp.plugins.module_utils._interruption import undivided
+
+    whole = []
+    before = signal.signal(signal.SIGALRM, expire)
+    try:
+        with pytest.raises(_TaskTimeout), cancellable():
+            with undivided():
+                os.kill(os.getpid(), signal.SIGALRM)
+                whole.append(True)
+            whole.append(False)
+        assert whole == [True]
+        assert signal.getsignal(signal.SIGALRM) is expire
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_worker_whose_controller_was_killed_leaves_the_block_and_ends() -> None:
+    ended = _run(
+        f"""
+        import os, signal, sys, time
+        from {_worker.__name__} import cancellable
+        child = os.fork()
+        if child:
+            time.sleep(0.5)  # by then the child watches its parent
+            os._exit(0)
+        with cancellable():
+            try:
+                time.sleep(30)
+            finally:
+                print("left", flush=True)
+        print("went on", flush=True)
+        """
+    )
+    assert ended.stdout == b"left\n", ended.stderr
+
+
+def _run(script: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True, timeout=60)
