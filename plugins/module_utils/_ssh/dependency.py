@@ -6,17 +6,44 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import sys
 import traceback
 import typing as t
 
 from .._errors import InputError
 
-try:
-    import paramiko as _paramiko
 
+class _OnDemand:
+    """Stands for a module that is imported when an attribute of it is used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> t.Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+def _import_paramiko() -> t.Any:
+    """Import paramiko without ``invoke``, which takes as long as all the rest: it imports asyncio and unittest.
+
+    paramiko uses it for ``Match exec`` in configuration files only, and still can.
+    """
+    if {"paramiko", "invoke"} & set(sys.modules):
+        return importlib.import_module("paramiko")
+    sys.modules["invoke"] = t.cast(t.Any, None)
+    try:
+        imported: t.Any = importlib.import_module("paramiko")
+    finally:
+        del sys.modules["invoke"]
+    imported.config.invoke = _OnDemand("invoke")
+    return imported
+
+
+try:
+    paramiko: t.Any = _import_paramiko()
     IMPORT_FAILURE = ""
-    paramiko: t.Any = _paramiko
     TransportBase: t.Any = paramiko.transport.ServiceRequestingTransport
     PacketizerBase: t.Any = paramiko.packet.Packetizer
     AuthHandlerBase: t.Any = paramiko.auth_handler.AuthOnlyHandler

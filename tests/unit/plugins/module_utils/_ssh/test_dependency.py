@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
@@ -47,3 +51,18 @@ def test_later_versions_are_taken(monkeypatch: pytest.MonkeyPatch, version: str)
 def test_a_paramiko_without_a_name_that_trust_needs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(dependency.REQUIRED, "Transport._no_such_name", "for this test")
     assert "_no_such_name" in refusal().cause
+
+
+def test_importing_paramiko_does_not_import_what_no_transfer_needs() -> None:
+    script = f"""
+        import sys
+        import {dependency.__name__} as dependency
+        print(" ".join(sorted(set(sys.modules) & {{"invoke", "unittest", "unittest.mock", "asyncio"}})))
+        print(dependency.paramiko.config.invoke.run.__name__)
+        print("invoke" in sys.modules)
+    """
+    printed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=True, capture_output=True, text=True
+    ).stdout
+    # Match exec in a configuration file that other code reads by paramiko still has what it needs.
+    assert printed.splitlines() == ["", "run", "True"]
