@@ -120,12 +120,12 @@ def cancellable() -> t.Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     received: list[int] = []
 
-    def cancel(number: int, _frame: object) -> None:
+    def on_signal(number: int, _frame: object) -> None:
         if not received:
             received.append(number)
             interrupt(SystemExit(128 + number))
 
-    def expire(number: int, frame: t.Any) -> None:  # noqa: ANN401 - as Python gives it
+    def on_timeout(number: int, frame: t.Any) -> None:  # noqa: ANN401 - as Python gives it
         handler = before[signal.SIGALRM]
         if callable(handler):
             try:
@@ -134,9 +134,9 @@ def cancellable() -> t.Iterator[None]:
                 interrupt(exc)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, cancel)
+        signal.signal(number, on_signal)
     if callable(before[signal.SIGALRM]):
-        signal.signal(signal.SIGALRM, expire)
+        signal.signal(signal.SIGALRM, on_timeout)
     orphaned, over = threading.Event(), threading.Event()
     watch = threading.Thread(target=_watch_controller, args=(os.getppid(), orphaned, over), daemon=True)
     watch.start()
