@@ -39,7 +39,7 @@ DIRECTION: dict[str, set[str]] = {
 
 # What a room may import from outside the collection besides the standard library.
 OUTSIDE: dict[str, set[str]] = {
-    "_ssh": {"paramiko", "cryptography"},
+    "_ssh": {"paramiko", "cryptography", "invoke"},
     "_module": {"ansible.module_utils"},
     "plugin_utils": {"ansible"},
     "action": {"ansible"},

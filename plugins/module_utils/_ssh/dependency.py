@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 import traceback
@@ -15,14 +14,13 @@ import typing as t
 from .._errors import InputError
 
 
-class _OnDemand:
-    """Stands for a module that is imported when an attribute of it is used."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
+class _Invoke:
+    """Stands for the library ``invoke``, which is imported when an attribute of it is used."""
 
     def __getattr__(self, attribute: str) -> t.Any:
-        return getattr(importlib.import_module(self._name), attribute)
+        import invoke
+
+        return getattr(invoke, attribute)
 
 
 def _import_paramiko() -> t.Any:
@@ -30,14 +28,16 @@ def _import_paramiko() -> t.Any:
 
     paramiko uses it for ``Match exec`` in configuration files only, and still can.
     """
-    if {"paramiko", "invoke"} & set(sys.modules):
-        return importlib.import_module("paramiko")
-    sys.modules["invoke"] = t.cast(t.Any, None)
+    imported_before = {"paramiko", "invoke"} & set(sys.modules)
+    if not imported_before:
+        sys.modules["invoke"] = t.cast(t.Any, None)
     try:
-        imported: t.Any = importlib.import_module("paramiko")
+        import paramiko as imported
     finally:
-        del sys.modules["invoke"]
-    imported.config.invoke = _OnDemand("invoke")
+        if not imported_before:
+            del sys.modules["invoke"]
+    if not imported_before:
+        imported.config.invoke = _Invoke()
     return imported
 
 
