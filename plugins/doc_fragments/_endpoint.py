@@ -13,6 +13,10 @@ inventory_host:
   description:
     - The name of a host in the inventory. Address, port, user, password, private key and known-hosts settings are
       those of that host's own connection variables, with Ansible's own precedence. Nothing needs to be installed on it.
+    - Where there is an C(ssh) on the controller, it is asked with C(ssh -G) what the host's SSH arguments and the
+      C(ssh_config) files on the controller come to. C(HostName), C(Port), C(User), C(IdentityFile), C(CertificateFile),
+      C(IdentitiesOnly), C(UserKnownHostsFile), C(GlobalKnownHostsFile), C(RevokedHostKeys), C(HostKeyAlias) and
+      C(ProxyJump) then mean what they mean for any other task on that host. Nothing in there makes trust looser.
     - A suboption that is given here as well wins over what the inventory says.
     - An endpoint that names no host at all is the host that the play runs on.
   type: str
@@ -20,13 +24,21 @@ host:
   description:
     - The name or address of the server.
   type: str
+ssh_config:
+  description:
+    - For a server that C(host) spells out, whether to ask C(ssh -G) on the controller what the C(ssh_config) files of
+      the user who runs Ansible say about it. C(host) may then be an alias. Suboptions that are given win.
+    - For C(inventory_host) the files are read in any case.
+    - This needs an C(ssh) on the controller.
+  type: bool
+  default: false
 port:
   description:
-    - The port of the SSH server. Without it, what the inventory says, else V(22).
+    - The port of the SSH server. Without it, what the inventory or C(ssh_config) says, else V(22).
   type: int
 user:
   description:
-    - Who to log in as. Without it, what the inventory says, else the user who runs Ansible.
+    - Who to log in as. Without it, what the inventory or C(ssh_config) says, else the user who runs Ansible.
   type: str
 password:
   description:
@@ -40,6 +52,8 @@ private_key:
 private_key_file:
   description:
     - The path of a private key on the controller. It may be encrypted with Ansible Vault.
+    - Without any key, it is the first C(IdentityFile) of C(ssh_config) that can be used by itself. The default keys
+      in C(~/.ssh) are never tried.
   type: path
 private_key_passphrase:
   description:
@@ -166,7 +180,7 @@ jump:
   description:
     - The servers to go through, the first one nearest to the controller. Each is verified and logged in to with its own
       settings, which are those of an endpoint.
-    - Without it, what C(ProxyJump) in the inventory's SSH arguments says.
+    - Without it, what C(ProxyJump) in the inventory's SSH arguments or in C(ssh_config) says.
   type: list
   elements: dict
   default: []

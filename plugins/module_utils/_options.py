@@ -46,6 +46,7 @@ def hop_suboptions() -> Spec:
     return {
         "inventory_host": {"type": "str"},
         "host": {"type": "str"},
+        "ssh_config": {"type": "bool", "default": False},
         "port": {"type": "int"},
         "user": {"type": "str"},
         "password": {"type": "str", "no_log": True},

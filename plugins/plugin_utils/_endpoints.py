@@ -9,16 +9,18 @@ from __future__ import annotations
 import getpass
 import os
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import connection_loader
+from ansible.utils.display import Display
 
 from ..module_utils._errors import InputError
-from ._jumps import Hop
 from ._secrets import read_controller_file
-from ._ssh_arguments import SshArguments, read_ssh_arguments
+from ._ssh_arguments import as_options, read_ssh_arguments, split_arguments
+from ._ssh_config import SshSettings, find_ssh, user_config_file
+from ._ssh_endpoint import NO_PROXY, SshQuestions, completed, inherited_key, inherited_trust, text
 
 Params = t.Dict[str, t.Any]
 
@@ -27,7 +29,9 @@ _constants: t.Any = constants
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LOCAL_CONNECTIONS = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
-_KNOWN_HOSTS_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
+# In the order in which Ansible's ssh connection hands them over.
+_ARGUMENTS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
+_KEY_VARIABLES = ("private_key_file", "private_key", "private_key_passphrase")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class EndpointResolver:
     loader: t.Any
     templar: t.Any
     variables: t.Mapping[str, t.Any]
+    questions: SshQuestions = field(default_factory=SshQuestions)
 
     def resolve(self, given: object, *, role: str, is_jump: bool = False) -> object:
         """Return the suboptions of an endpoint with everything that the inventory adds.
@@ -54,21 +59,24 @@ class EndpointResolver:
         if given is not None and not isinstance(given, t.Mapping):
             return given
         params = {str(key): value for key, value in (given or {}).items() if key == "path" or not _is_blank(value)}
+        reads_config = _is_true(params.pop("ssh_config", None))
         if is_local(params):
             params.pop("inventory_host", None)
             return params
-        named, spelled_out = _text(params.get("inventory_host")), _text(params.get("host"))
+        named, spelled_out = text(params.get("inventory_host")), text(params.get("host"))
         if named or not spelled_out:
             params = self._filled_in(params, named, role, is_jump=is_jump)
+        elif reads_config:
+            params = self._as_configured(params, role, is_jump=is_jump)
         if not is_local(params):
-            params["user"] = _text(params.get("user")) or getpass.getuser()
+            params["user"] = text(params.get("user")) or getpass.getuser()
             self._read_secrets(params, role)
             if isinstance(params.get("jump"), list):
                 params["jump"] = [self._resolved_jump(hop, role) for hop in params["jump"]]
         return params
 
     def _resolved_jump(self, given: object, role: str) -> object:
-        if isinstance(given, t.Mapping) and not _text(given.get("inventory_host")) and not _text(given.get("host")):
+        if isinstance(given, t.Mapping) and not text(given.get("inventory_host")) and not text(given.get("host")):
             raise InputError(
                 "invalid_input",
                 "an entry of jump names no server",
@@ -86,69 +94,73 @@ class EndpointResolver:
         return resolved
 
     def _filled_in(self, params: Params, named: str, role: str, *, is_jump: bool) -> Params:
+        """Return the suboptions of an inventory host with what its connection variables and ssh's settings say."""
         options = self._options_of(named, role)
         if options is None:
             return {**params, "local": True}
-        states_the_way = is_jump or "jump" in params or "host" in params
         self._read_secrets(params, role)
-        arguments = read_ssh_arguments(
-            [_text(_option(options, name)) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
-        )
+        name = named or self.play_host()
+        address = text(params.get("host")) or text(_option(options, "host") or _option(options, "remote_addr"))
+        states_the_way = is_jump or "jump" in params or "host" in params
+        ssh = find_ssh(text(_option(options, "ssh_executable")))
+        if ssh:
+            words = _command_line(options, params, takes_no_proxy=states_the_way)
+            settings = self.questions.ask(ssh, words, address, role=role, label=name)
+            port, user = settings.port, settings.user
+        else:
+            settings = self._without_ssh(options, name)
+            port = _option(options, "port") or settings.port
+            user = _option(options, "remote_user") or settings.user
         inherited: Params = {
-            "inventory_host": named or self.play_host(),
-            "host": _option(options, "host") or _option(options, "remote_addr"),
-            "port": _option(options, "port") or arguments.port,
-            "user": _option(options, "remote_user") or arguments.user,
+            "inventory_host": name,
+            "host": settings.host or address,
+            "port": port,
+            "user": user,
             "password": _option(options, "password"),
-            "use_agent": False if arguments.no_agent else None,
-            **self._inherited_key(params, options, arguments),
-            **_inherited_trust(params, arguments),
+            **inherited_key(params, settings, {name: _option(options, name) for name in _KEY_VARIABLES}),
+            **inherited_trust(params, settings, name, role),
         }
-        for name, value in inherited.items():
-            if not _is_given(params.get(name)) and _is_given(value):
-                params[name] = value
-        if not states_the_way:
-            self._refuse_detours(arguments, params["inventory_host"], role)
-        # Arguments of a whole group stand for the jump's own host as well, which needs no jump to itself.
-        hops = [hop for hop in arguments.jumps if hop.host != params["inventory_host"]]
-        if hops and "jump" not in params and not is_jump:
-            params["jump"] = [self._jump_through(hop, params) for hop in hops]
-        return params
+        found = completed(params, inherited)
+        return found if states_the_way else self._with_jumps(found, settings, ssh, params, role)
 
-    def _jump_through(self, hop: Hop, target: Params) -> Params:
-        """Return the endpoint of a hop that the inventory's SSH arguments name.
-
-        A name that the inventory knows has that host's own settings. Any other gets the target's key and known hosts,
-        and never its password.
-        """
-        stated = {"port": hop.port, "user": hop.user or None}
-        if hop.host in (self.variables.get("hostvars") or {}):
-            return {"inventory_host": hop.host, **{name: value for name, value in stated.items() if value}}
-        shared = ("private_key", "private_key_file", "private_key_passphrase", "certificate", "use_agent")
-        trust = ("known_hosts", "known_hosts_files", "revoked_host_keys")
-        return {"host": hop.host, **stated, **{name: target[name] for name in (*shared, *trust) if name in target}}
-
-    @staticmethod
-    def _inherited_key(params: Params, options: t.Any, arguments: SshArguments) -> Params:  # noqa: ANN401
-        """A key that the task states, in either form, wins over the inventory's as a whole."""
-        if _text(params.get("private_key")) or _text(params.get("private_key_file")):
-            return {}
-        return {
-            "private_key_file": _option(options, "private_key_file") or arguments.identity_file,
-            "private_key": _option(options, "private_key"),
-            "private_key_passphrase": _option(options, "private_key_passphrase"),
-        }
-
-    @staticmethod
-    def _refuse_detours(arguments: SshArguments, host: str, role: str) -> None:
-        if arguments.detour:
+    def _as_configured(self, params: Params, role: str, *, is_jump: bool) -> Params:
+        """Return the suboptions of a server that the task spells out, with what ssh_config files say about it."""
+        address, ssh = text(params["host"]), find_ssh("ssh")
+        if not ssh:
             raise InputError(
-                "invalid_input",
-                f"the SSH arguments of {host} reach it through {arguments.detour}, which this version cannot follow",
-                remedy="Give the endpoint a direct address, or run the task where the server can be reached directly.",
+                "dependency_missing",
+                "ssh_config is true, and there is no ssh on the controller that could read the files",
+                remedy="Install OpenSSH's client on the controller, or leave ssh_config out.",
                 role=role,
-                host=host,
+                host=address,
             )
+        self._read_secrets(params, role)
+        states_the_way = is_jump or "jump" in params
+        words = as_options(Port=params.get("port"), User=params.get("user"))
+        settings = self.questions.ask(ssh, [*NO_PROXY, *words] if states_the_way else words, address, role=role)
+        inherited: Params = {
+            "port": settings.port,
+            "user": settings.user,
+            **inherited_key(params, settings),
+            **inherited_trust(params, settings, address, role),
+        }
+        # The name in the task is the one that ssh is given. Where it leads is up to HostName, as for ssh.
+        found = completed({**params, "host": settings.host}, inherited)
+        return found if states_the_way else self._with_jumps(found, settings, ssh, params, role)
+
+    @staticmethod
+    def _without_ssh(options: t.Any, name: str) -> SshSettings:  # noqa: ANN401
+        config_file = user_config_file()
+        if config_file and _option(options, "ssh_executable"):
+            Display().warning(f"{config_file} is not read for {name}: there is no ssh on the controller that could")
+        return read_ssh_arguments(
+            [word for name in _ARGUMENTS for word in split_arguments(text(_option(options, name)))]
+        )
+
+    def _with_jumps(self, params: Params, settings: SshSettings, ssh: str, stated: Params, role: str) -> Params:
+        known = self.variables.get("hostvars") or {}
+        jumps = self.questions.jumps(params, settings, ssh, stated=stated, known=known, role=role)
+        return {**params, "jump": jumps} if jumps else params
 
     def play_host(self) -> str:
         """Return the name of the host that the task is for, the delegated one where there is one."""
@@ -162,7 +174,7 @@ class EndpointResolver:
         """Return a connection plugin that holds the host's options, or None for this machine."""
         is_play_host = not named or named == self.play_host()
         variables = self._variables_of(self._known_name(named), role)
-        own_kind = _text(self._value_of(variables, "ansible_connection"))
+        own_kind = text(self._value_of(variables, "ansible_connection"))
         by_keyword = is_play_host and self.connection.transport in LOCAL_CONNECTIONS
         if own_kind in LOCAL_CONNECTIONS or (by_keyword and not own_kind and self._is_this_machine(variables)):
             return None
@@ -184,7 +196,7 @@ class EndpointResolver:
 
         A play's ``connection: local`` says where its modules run, and not what its host is: a server stays one.
         """
-        address = _text(self._value_of(variables, "ansible_host")) or self.play_host()
+        address = text(self._value_of(variables, "ansible_host")) or self.play_host()
         return {self.play_host(), address} <= _LOCAL_HOSTS
 
     def _value_of(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:  # noqa: ANN401
@@ -230,14 +242,14 @@ class EndpointResolver:
         own = self._variables_of("", "")
         if any(variable in own for variable in _constants.MAGIC_VARIABLE_MAPPING[name]):
             return ""
-        return _text(getattr(self.play_context, name))
+        return text(getattr(self.play_context, name))
 
     def _read_secrets(self, params: Params, role: str) -> None:
         """Turn paths on the controller into what is in those files, so that the module needs no file of ours."""
-        path = _text(params.pop("private_key_file", None))
-        if path and not _text(params.get("private_key")):
+        path = text(params.pop("private_key_file", None))
+        if path and not text(params.get("private_key")):
             params["private_key"] = read_controller_file(self.loader, path, what="private key", role=role)
-        certificate = _text(params.get("certificate"))
+        certificate = text(params.get("certificate"))
         if certificate and len(certificate.split()) == 1:
             params["certificate"] = read_controller_file(self.loader, certificate, what="certificate", role=role)
         for name in ("private_key", "certificate"):
@@ -250,14 +262,16 @@ def is_local(params: t.Mapping[str, t.Any]) -> bool:
     return _is_true(params.get("local"))
 
 
-def _inherited_trust(params: Params, arguments: SshArguments) -> Params:
-    """Trust that the task states replaces what the inventory says, as a whole: half of each would be neither."""
-    revoked = os.path.expanduser(arguments.revoked_host_keys)
-    always = {"host_key_alias": arguments.host_key_alias, "revoked_host_keys": revoked}
-    no_files = params.get("known_hosts_files") == []
-    if no_files or any(_is_given(params.get(name)) for name in _KNOWN_HOSTS_OPTIONS):
-        return always
-    return {"known_hosts_files": arguments.known_hosts_files, **always}
+def _command_line(options: t.Any, params: Params, *, takes_no_proxy: bool) -> list[str]:  # noqa: ANN401
+    """Return ssh's arguments in the order of Ansible's ssh connection: the first value of a setting counts.
+
+    What the task states comes before all of them.
+    """
+    first, *others = (split_arguments(text(_option(options, name))) for name in _ARGUMENTS)
+    variables = as_options(Port=_option(options, "port"), User=_option(options, "remote_user"))
+    stated = as_options(Port=params.get("port"), User=params.get("user"))
+    words = [*stated, *first, *variables, *(word for words in others for word in words)]
+    return [*NO_PROXY, *words] if takes_no_proxy else words
 
 
 def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
@@ -271,14 +285,6 @@ def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
 def _is_blank(value: object) -> bool:
     """AWX hands over empty text for whatever was left blank, lists and booleans included."""
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _is_given(value: object) -> bool:
-    return bool(value) if isinstance(value, (list, tuple)) else bool(_text(value))
-
-
-def _text(value: object) -> str:
-    return "" if value is None or not str(value).strip() else str(value)
 
 
 def _is_true(value: object) -> bool:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import typing as t
@@ -14,47 +15,59 @@ from dataclasses import dataclass
 _HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@/]+)(?::(?P<port>\d+))?/?\Z")
 # Those of ssh(1); any other flag may share its word with the next one, as in -qJ.
 _FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
+# In a command that makes a jump: those that say where it leads and as whom, and those without bearing on that.
+_FLAGS_OF_JUMPS = frozenset("FiJlop")
+_FLAGS_WITHOUT_BEARING = "46AaCKkNnqTvXxY"
+_SPECIAL = re.compile(r"[%$`;&|<>(){}*?!#\\\n]")
 
 
 @dataclass(frozen=True)
 class Hop:
-    """One server on the way; ``port`` and ``user`` are None and empty where the arguments leave them open."""
+    """One server on the way; ``port`` and ``user`` are None and empty where the arguments leave them open.
+
+    ``arguments`` are what else the ssh that makes the jump is given.
+    """
 
     host: str
     port: int | None = None
     user: str = ""
+    arguments: tuple[str, ...] = ()
 
 
-def read_proxy_jump(value: str) -> tuple[Hop, ...] | None:
-    """Return the hops of ``ProxyJump`` (ssh_config(5)), nearest first; None when it cannot be understood."""
-    hops = [_hop(part.strip()) for part in value.split(",")]
+def read_proxy_jump(value: str, *, config_file: str = "") -> tuple[Hop, ...] | None:
+    """Return the hops of ``ProxyJump`` (ssh_config(5)), nearest first; None when it cannot be understood.
+
+    Of ssh's arguments the jumps get ``-F config_file`` and no other (ssh(1), -J).
+    """
+    arguments = ("-F", config_file) if config_file else ()
+    hops = [_hop(part.strip(), arguments) for part in value.split(",")]
     return tuple(hop for hop in hops if hop is not None) if all(hops) else None
 
 
 def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
-    """Return the one hop of ``ssh [-q] [-p port] [-l user] -W %h:%p [user@]host``; None for any other command.
+    """Return the one hop of ``ssh [options] -W %h:%p [user@]host``; None for any other command.
 
-    A key that it names with ``-i`` is not among what can be followed, since the hop would log in with another one.
+    ssh replaces tokens in the command and hands it to a shell, so a word with a special character is not understood.
     """
     try:
         words = shlex.split(value)
     except ValueError:
         return None
-    flags: dict[str, str] = {}
-    names: list[str] = []
-    for flag, text in taken_apart(words[1:]):
-        if flag:
-            flags.setdefault(flag, text)
-        else:
-            names.append(text)
-    understood = set(flags) <= {"W", "p", "l", "q"} and flags.get("W") == "%h:%p" and len(names) == 1
-    if not words or words[0].rsplit("/", 1)[-1] != "ssh" or not understood:
+    flags = list(taken_apart(words[1:]))
+    names = [text for flag, text in flags if not flag]
+    targets = [text for flag, text in flags if flag == "W"]
+    others = [(flag, text) for flag, text in flags if flag and flag not in "W" + _FLAGS_WITHOUT_BEARING]
+    is_plain = not _SPECIAL.search(" ".join([*names, *(text for _flag, text in others)]))
+    is_jump = targets in (["%h:%p"], ["[%h]:%p"]) and len(names) == 1
+    if not words or words[0].rsplit("/", 1)[-1] != "ssh" or not (is_plain and is_jump):
         return None
     hop = _hop(names[0])
-    if hop is None:
+    if hop is None or not {flag for flag, _text in others} <= _FLAGS_OF_JUMPS:
         return None
-    port = int(flags["p"]) if flags.get("p", "").isdigit() else hop.port
-    return (Hop(hop.host, port, flags.get("l") or hop.user),)
+    given = dict(reversed(others))  # the first of several counts
+    port = int(given["p"]) if given.get("p", "").isdigit() else hop.port
+    rest = [(flag, os.path.expanduser(text) if flag == "F" else text) for flag, text in others if flag not in "pl"]
+    return (Hop(hop.host, port, given.get("l") or hop.user, tuple(f"-{flag}{text}" for flag, text in rest)),)
 
 
 def taken_apart(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
@@ -71,8 +84,9 @@ def taken_apart(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
             yield flag, ""
 
 
-def _hop(text: str) -> Hop | None:
+def _hop(text: str, arguments: tuple[str, ...] = ()) -> Hop | None:
     found = _HOP.match(text)
     if found is None:
         return None
-    return Hop(found["host"].strip("[]"), int(found["port"]) if found["port"] else None, found["user"] or "")
+    port = int(found["port"]) if found["port"] else None
+    return Hop(found["host"].strip("[]"), port, found["user"] or "", arguments)

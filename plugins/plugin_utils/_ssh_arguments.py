@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What ``ssh_args`` and its kin in an inventory say about where a server is and how it is trusted."""
+"""Ansible's arguments for ssh: as ssh gets them, and what they say where there is no ssh to ask."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..module_utils._errors import InputError
-from ._jumps import Hop, read_proxy_command, read_proxy_jump, taken_apart
+from ._jumps import read_proxy_command, read_proxy_jump, taken_apart
+from ._ssh_config import SshSettings
 
 _UNFOLLOWED = {
     "hostname": "HostName",
@@ -19,7 +21,7 @@ _UNFOLLOWED = {
     "proxyusefdpass": "ProxyUseFdpass",
 }
 _SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "F": "configfile"}
-_TEXTS = {"user": "user", "identityfile": "identity_file", "hostkeyalias": "host_key_alias"}
+_TEXTS = {"user": "user", "hostkeyalias": "host_key_alias"}
 _HARMLESS = frozenset({("configfile", "none"), ("configfile", "/dev/null"), ("proxyusefdpass", "no")})
 _NO_AGENT = frozenset({("identitiesonly", "yes"), ("identityagent", "none")})
 # The first of the two that is given counts (ssh_config(5), ProxyJump), but ``ProxyJump none`` lets a command count.
@@ -27,59 +29,37 @@ _JUMP_READERS = {
     "proxyjump": ("ProxyJump", read_proxy_jump),
     "proxycommand": ("ProxyCommand", read_proxy_command),
 }
+# What ssh reads where only the other kind is named (ssh_config(5)).
+_USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
-@dataclass(frozen=True)
-class SshArguments:
-    """The settings among ssh's arguments that matter here.
-
-    ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere in a way
-    that cannot be followed. ``no_agent`` says that no key but those of files is to be offered.
-
-    ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
-    """
-
-    port: int | None = None
-    user: str = ""
-    identity_file: str = ""
-    host_key_alias: str = ""
-    user_known_hosts_files: tuple[str, ...] | None = None
-    global_known_hosts_files: tuple[str, ...] | None = None
-    revoked_host_keys: str = ""
-    no_agent: bool = False
-    jumps: tuple[Hop, ...] = ()
-    detour: str = ""
-
-    @property
-    def known_hosts_files(self) -> list[str] | None:
-        """The known-hosts files to read, in ssh's order; None where the arguments name neither kind."""
-        if self.user_known_hosts_files is None and self.global_known_hosts_files is None:
-            return None
-        user = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
-        system = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
-        chosen = (self.user_known_hosts_files, user), (self.global_known_hosts_files, system)
-        return [name for given, default in chosen for name in (default if given is None else given) if name != "none"]
-
-
-def read_ssh_arguments(texts: t.Iterable[str]) -> SshArguments:
-    """Return what the arguments say; as with ssh itself, the first value of a setting counts (ssh_config(5))."""
-    found = SshArguments()
-    seen: set[str] = set()
-    for name, value in _settings([word for text in texts for word in _words(text)]):
-        overruled = name == "proxyjump" and "proxycommand" in seen
-        if name not in seen and not overruled and (name, value.lower()) not in _HARMLESS:
-            seen.add(name)
-            found = _with(found, name, value)
-    return found
-
-
-def _words(text: str) -> list[str]:
+def split_arguments(text: str) -> list[str]:
+    """Return the words of a text as Ansible's ssh connection takes it apart; InputError for an open quote."""
     try:
         return shlex.split(text)
     except ValueError as exc:
         raise InputError(
             "invalid_input", f"the SSH arguments {text!r} cannot be read: {exc}", remedy="Mend the quotes in them."
         ) from exc
+
+
+def as_options(**settings: object) -> list[str]:
+    """Return settings as Ansible's ssh connection states them; blank ones are left out."""
+    given = {name: value for name, value in settings.items() if value is not None and str(value).strip()}
+    return [word for name, value in given.items() for word in ("-o", f'{name}="{value}"')]
+
+
+def read_ssh_arguments(words: t.Sequence[str]) -> SshSettings:
+    """Return what the arguments say; as with ssh itself, the first value of a setting counts (ssh_config(5))."""
+    found = SshSettings()
+    seen: dict[str, str] = {}
+    for name, value in _settings(words):
+        overruled = name == "proxyjump" and "proxycommand" in seen
+        if name not in seen and not overruled and (name, value.lower()) not in _HARMLESS:
+            seen[name] = value
+            found = _with(found, name, value)
+    return replace(found, known_hosts_files=_known_hosts_files(seen))
 
 
 def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
@@ -92,13 +72,15 @@ def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
             yield _SHORT[flag], value
 
 
-def _with(found: SshArguments, name: str, value: str) -> SshArguments:
+def _with(found: SshSettings, name: str, value: str) -> SshSettings:
     if name in _UNFOLLOWED:
         return replace(found, detour=f"{_UNFOLLOWED[name]} {value}")
     if name in _JUMP_READERS and value.lower() != "none" and not found.jumps:
         spelling, read = _JUMP_READERS[name]
         hops = read(value)
-        return replace(found, detour=f"{spelling} {value}") if hops is None else replace(found, jumps=hops)
+        # What the arguments of a jump's own ssh mean, only ssh can tell.
+        is_plain = hops is not None and not any(hop.arguments for hop in hops)
+        return replace(found, jumps=hops or ()) if is_plain else replace(found, detour=f"{spelling} {value}")
     if (name, value.lower()) in _NO_AGENT:
         return replace(found, no_agent=True)
     if name == "port":
@@ -106,10 +88,17 @@ def _with(found: SshArguments, name: str, value: str) -> SshArguments:
     if name in _TEXTS:
         change: dict[str, t.Any] = {_TEXTS[name]: value}
         return replace(found, **change)
+    if name == "identityfile":
+        return replace(found, identity_files=(value,))
     if name == "revokedhostkeys":
-        return found if value.lower() == "none" else replace(found, revoked_host_keys=value)
-    if name == "userknownhostsfile":
-        return replace(found, user_known_hosts_files=tuple(value.split()))
-    if name == "globalknownhostsfile":
-        return replace(found, global_known_hosts_files=tuple(value.split()))
+        return found if value.lower() == "none" else replace(found, revoked_host_keys=os.path.expanduser(value))
     return found
+
+
+def _known_hosts_files(seen: t.Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the known-hosts files to read, in ssh's order; None where the arguments name neither kind."""
+    user, system = seen.get("userknownhostsfile"), seen.get("globalknownhostsfile")
+    if user is None and system is None:
+        return None
+    names = [*(_USER_FILES if user is None else user.split()), *(_SYSTEM_FILES if system is None else system.split())]
+    return tuple(name for name in names if name != "none")

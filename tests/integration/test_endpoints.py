@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -229,8 +230,8 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(site: Site, source: Pla
     known = f"-o UserKnownHostsFile={site.known_hosts}"
     told = {
         "proxied": ("-o 'ProxyCommand nc %h %p'", "ProxyCommand"),
-        "configured": ("-F /etc/ssh/other", "configuration file"),
-        "renamed": ("-o HostName=elsewhere", "HostName"),
+        "configured": ("-F /nonexistent/config", "/nonexistent/config"),
+        "vouched": ("-o 'KnownHostsCommand /bin/echo %H'", "KnownHostsCommand"),
         "broken": ("-o 'User=x", "quot"),
     }
     for name, (arguments, _text) in told.items():
@@ -269,6 +270,59 @@ def test_a_jump_of_the_inventory_is_taken_with_its_own_credential(site: Site, so
     found = run.succeeded("find")
     assert found["latest"]["name"] == "a"
     assert len(found["connection"]["jumps"]) == 1
+
+
+def _host_block(name: str, server: Server, *lines: str) -> str:
+    """Return what ssh_config says about a server, whose host keys are known under the alias ``key-of-NAME``."""
+    own = (f"HostName {server.host}", f"Port {server.port}", f"User {server.user}", f"HostKeyAlias key-of-{name}")
+    key = f"IdentityFile {server.client_key.path}"
+    return "\n  ".join([f"Host {name}", *own, key, "IdentitiesOnly yes", *lines]) + "\n"
+
+
+def test_a_server_that_only_ssh_config_describes_is_reached_through_its_jump(
+    site: Site, source: Place, lab: SharedLab
+) -> None:
+    gate, inner = lab.openssh(extra=("MaxStartups 20",)), lab.openssh()
+    known = site.folder / "known"
+    names = {"key-of-gate": gate, "key-of-inner": inner}
+    known.write_text("".join(f"{name} {key}\n" for name, end in names.items() for key in end.host_keys), "ascii")
+    known.chmod(0o600)
+    strange = _host_block("strange", inner, "UserKnownHostsFile /dev/null", "StrictHostKeyChecking no")
+    config = site.folder / "ssh_config"
+    config.write_text(
+        _host_block("inner", inner, "ProxyJump gate") + _host_block("gate", gate) + strange + f"Host *\n"
+        f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking accept-new\n",
+        "utf-8",
+    )
+    folder = inner.root / "only-configured"
+    folder.mkdir()
+    shutil.chown(folder, inner.root.stat().st_uid, inner.root.stat().st_gid)
+    program = site.folder / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    site.hosts["inner"] = {"ansible_ssh_executable": str(program)}
+    site.hosts["by-argument"] = {"ansible_host": "inner", "ansible_ssh_common_args": f"-F {config}"}
+    site.hosts["strange"] = {"ansible_ssh_common_args": f"-F {config}"}
+    source.put("a", b"through the jump")
+    path = inner.remote_path(folder)
+    run = site.play(
+        relay("relay", source=source.end("a"), destinations=[{"inventory_host": "inner", "path": f"{path}/"}]),
+        find("by argument", endpoint={"inventory_host": "by-argument"}, path=path),
+        find("spelled out", endpoint={"host": "inner", "ssh_config": True}, path=path),
+        find("not told", endpoint={"host": "inner", "connect_timeout": 5}, path=path),
+        find("strange", endpoint={"inventory_host": "strange"}, path=path),
+        env={"PATH": f"{program.parent}:{os.environ['PATH']}"},
+    )
+    assert run.states("relay") == ["created"]
+    assert (folder / "a").read_bytes() == b"through the jump"
+    for task in ("by argument", "spelled out"):
+        connection = run.succeeded(task)["connection"]
+        assert (connection["port"], connection["user"]) == (inner.port, inner.user)
+        assert connection["trust_origin"].startswith(str(known))
+        assert len(connection["jumps"]) == 1
+    assert run.failure("not told")["code"] == "connect_failed"
+    assert run.failure("strange")["code"] == "host_key_unknown"
 
 
 def test_this_machine_is_an_endpoint_too(site: Site, source: Place) -> None:

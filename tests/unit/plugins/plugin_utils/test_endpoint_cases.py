@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -27,10 +29,12 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import withheld
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import _trust
+from ansible_collections.backhaul.sftp.plugins.plugin_utils import _ssh_config
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import EndpointAction
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._endpoints import EndpointResolver
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._jumps import Hop
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_arguments import SshArguments, read_ssh_arguments
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_arguments import read_ssh_arguments, split_arguments
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_config import SshSettings
 
 Vars = t.Dict[str, t.Any]
 
@@ -173,22 +177,22 @@ def test_the_agent_and_revocations_are_as_the_arguments_say(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("-qJ bastion", SshArguments(jumps=(Hop("bastion"),))),
-        ("-Ap 2222", SshArguments(port=2222)),
-        ("-4qp2222 -Cl ops", SshArguments(port=2222, user="ops")),
-        ("-o RevokedHostKeys=/revoked", SshArguments(revoked_host_keys="/revoked")),
-        ("-o RevokedHostKeys=none", SshArguments()),
-        ("-o IdentitiesOnly=yes", SshArguments(no_agent=True)),
-        ("-o 'IdentityAgent none'", SshArguments(no_agent=True)),
-        ("-o IdentitiesOnly=no -o IdentityAgent=/socket", SshArguments()),
-        ("-F none", SshArguments()),
-        ("-F /dev/null -o ProxyUseFdpass=no", SshArguments()),
-        ("-F none -F /other", SshArguments(detour="a configuration file (-F) /other")),
-        ("-o ProxyUseFdpass=yes", SshArguments(detour="ProxyUseFdpass yes")),
+        ("-qJ bastion", SshSettings(jumps=(Hop("bastion"),))),
+        ("-Ap 2222", SshSettings(port=2222)),
+        ("-4qp2222 -Cl ops", SshSettings(port=2222, user="ops")),
+        ("-o RevokedHostKeys=/revoked", SshSettings(revoked_host_keys="/revoked")),
+        ("-o RevokedHostKeys=none", SshSettings()),
+        ("-o IdentitiesOnly=yes", SshSettings(no_agent=True)),
+        ("-o 'IdentityAgent none'", SshSettings(no_agent=True)),
+        ("-o IdentitiesOnly=no -o IdentityAgent=/socket", SshSettings()),
+        ("-F none", SshSettings()),
+        ("-F /dev/null -o ProxyUseFdpass=no", SshSettings()),
+        ("-F none -F /other", SshSettings(detour="a configuration file (-F) /other")),
+        ("-o ProxyUseFdpass=yes", SshSettings(detour="ProxyUseFdpass yes")),
     ],
 )
-def test_ssh_arguments_as_ssh_reads_them(text: str, expected: SshArguments) -> None:
-    assert read_ssh_arguments([text]) == expected
+def test_ssh_arguments_as_ssh_reads_them(text: str, expected: SshSettings) -> None:
+    assert read_ssh_arguments(split_arguments(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -210,8 +214,95 @@ def test_the_proxy_that_counts_is_the_one_that_ssh_takes(arguments: list[str]) -
     settings = dict(line.partition(" ")[::2] for line in shown.splitlines())
     command = settings.get("proxycommand", "none").split()
     expected = settings.get("proxyjump", command[-1])
-    jumps = read_ssh_arguments([" ".join(f"'{word}'" for word in arguments)]).jumps
+    jumps = read_ssh_arguments(arguments).jumps
     assert [hop.host for hop in jumps] == ([] if expected == "none" else [expected])
+
+
+def _configured(folder: Path, text: str) -> str:
+    """Write a configuration file, and an ssh that reads it in place of the user's own; return the latter's path."""
+    (folder / "config").write_text(text, encoding="utf-8")
+    program = folder / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/config "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return str(program)
+
+
+_CONFIG = """
+Host nas
+  HostName 192.0.2.7
+  Port 2222
+  User configured
+  HostKeyAlias vault
+  ProxyJump gate
+  UserKnownHostsFile /known
+Host gate
+  HostName 192.0.2.8
+  User through
+"""
+
+
+def test_the_ssh_of_the_inventory_is_asked_about_its_hosts(tmp_path: Path) -> None:
+    program = _configured(tmp_path, _CONFIG)
+    case = Case(tmp_path, {"nas": {"ansible_ssh_executable": program}, "other": {"ansible_ssh_executable": program}})
+    found = case.resolve(inventory_host="nas")
+    assert [found[name] for name in ("inventory_host", "host", "port", "user", "host_key_alias")] == [
+        "nas",
+        "192.0.2.7",
+        2222,
+        "configured",
+        "vault",
+    ]
+    assert found["known_hosts_files"][0] == "/known"
+    assert [(hop["host"], hop["user"]) for hop in found["jump"]] == [("192.0.2.8", "through")]
+    assert case.resolve(inventory_host="other")["host"] == "other"
+
+
+def test_variables_of_ansible_win_over_the_configuration(tmp_path: Path) -> None:
+    own = {"ansible_ssh_executable": _configured(tmp_path, _CONFIG), "ansible_user": "mine", "ansible_port": 23}
+    case = Case(tmp_path, {"nas": {**own, "ansible_ssh_args": "-o User=first"}})
+    found = case.resolve(inventory_host="nas", jump=[])
+    # Ansible's ssh connection states ssh_args before its variables.
+    assert (found["port"], found["user"], found["jump"]) == (23, "first", [])
+    stated = case.resolve(inventory_host="nas", user="stated", port=24, host="192.0.2.1")
+    assert (stated["port"], stated["user"], stated["host"], "jump" in stated) == (24, "stated", "192.0.2.1", False)
+
+
+def test_a_server_that_is_spelled_out_reads_the_configuration_only_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = _configured(tmp_path, _CONFIG)
+    monkeypatch.setenv("PATH", f"{Path(program).parent}:{os.environ['PATH']}")
+    case = Case(tmp_path, {"nas": {}})
+    for off in (None, "", "false", False):
+        assert case.resolve(host="nas", ssh_config=off) == {"host": "nas", "user": getpass.getuser()}
+    found = case.resolve(host="nas", ssh_config="true", user="stated")
+    assert (found["host"], found["port"], found["user"], found["host_key_alias"]) == (
+        "192.0.2.7",
+        2222,
+        "stated",
+        "vault",
+    )
+    assert ([hop["host"] for hop in found["jump"]], "ssh_config" in found) == (["192.0.2.8"], False)
+    (hop,) = case.resolve(host="x", jump=[{"host": "nas", "ssh_config": True}])["jump"]
+    assert (hop["host"], "jump" in hop, "ssh_config" in hop) == ("192.0.2.7", False, False)
+
+
+def test_without_ssh_the_arguments_are_read_and_a_configuration_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text(_CONFIG, encoding="utf-8")
+    monkeypatch.setattr(_ssh_config, "_home", lambda: str(tmp_path))
+    none = {"ansible_ssh_executable": "/nonexistent/ssh"}
+    case = Case(tmp_path, {"nas": {**none, **_NAS, "ansible_ssh_common_args": "-o HostKeyAlias=alias -J gate"}})
+    found = case.resolve(inventory_host="nas")
+    assert (found["host"], found["host_key_alias"], found["jump"][0]["host"]) == ("192.0.2.5", "alias", "gate")
+    assert f"{tmp_path}/.ssh/config is not read for nas" in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no ssh on the controller") as caught:
+        case.resolve(host="nas", ssh_config=True)
+    assert (caught.value.code, caught.value.role) == ("dependency_missing", "source")
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])

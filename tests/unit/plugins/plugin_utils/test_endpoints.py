@@ -91,7 +91,7 @@ def inventory(tmp_path: Path) -> Inventory:
             "bare": {},
             "arguments": {"ansible_ssh_common_args": "-p 23 -l arg -o UserKnownHostsFile=/k -o HostKeyAlias=alias"},
             "jumped": {"ansible_ssh_common_args": "-J backup,ops@other:24"},
-            "elsewhere": {"ansible_ssh_common_args": "-o HostName=x"},
+            "elsewhere": {"ansible_ssh_common_args": "-o 'ProxyCommand nc %h %p'"},
             "mine": {"ansible_connection": "local"},
             "templated": {"ansible_host": "{{ address }}", "address": "192.0.2.9"},
         },
@@ -178,7 +178,7 @@ def test_jumps_of_the_inventory_have_their_own_settings(inventory: Inventory) ->
     ("given", "message"),
     [
         ({"inventory_host": "nowhere"}, "not in the inventory"),
-        ({"inventory_host": "elsewhere"}, "HostName x"),
+        ({"inventory_host": "elsewhere"}, "ProxyCommand nc"),
         ({"host": "x", "jump": [{"port": 22}]}, "names no server"),
         ({"host": "x", "jump": [{"host": "y", "jump": [{"host": "z"}]}]}, "jumps of its own"),
         ({"host": "x", "private_key_file": "/nonexistent/key"}, "cannot be read"),

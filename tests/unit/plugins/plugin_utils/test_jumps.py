@@ -30,14 +30,28 @@ def test_proxy_jump(value: str, expected: tuple[Hop, ...] | None) -> None:
     assert read_proxy_jump(value) == expected
 
 
+def test_jumps_get_the_configuration_file_of_the_arguments() -> None:
+    assert read_proxy_jump("ops@a,b:24", config_file="/config") == (
+        Hop("a", None, "ops", ("-F", "/config")),
+        Hop("b", 24, "", ("-F", "/config")),
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("ssh -W %h:%p bastion", (Hop("bastion"),)),
         ("/usr/bin/ssh -q -W %h:%p -p 2222 -l ops bastion", (Hop("bastion", 2222, "ops"),)),
         ("ssh -W%h:%p ops@bastion", (Hop("bastion", None, "ops"),)),
-        ("ssh -i /key -W %h:%p bastion", None),
-        ("ssh -o X=y -W %h:%p bastion", None),
+        ("ssh -i ~/key -W %h:%p bastion", (Hop("bastion", arguments=("-i~/key",)),)),
+        ("ssh -o X=y -J first -W '[%h]:%p' bastion", (Hop("bastion", arguments=("-oX=y", "-Jfirst")),)),
+        ("ssh bastion -T4qW %h:%p -F /config", (Hop("bastion", arguments=("-F/config",)),)),
+        ("ssh -b 192.0.2.1 -W %h:%p bastion", None),
+        ("ssh -l %r -W %h:%p bastion", None),
+        ("ssh -i $KEY -W %h:%p bastion", None),
+        ("ssh -W %h:%p bastion; true", None),
+        ("ssh -W %h:%p bastion 2>/dev/null", None),
+        ("ssh -W %h:%p -W %h:%p bastion", None),
         ("ssh -W %h:22 bastion", None),
         ("ssh -W %h:%p one two", None),
         ("ssh bastion nc %h %p", None),

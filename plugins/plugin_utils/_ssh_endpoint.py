@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""From ssh's settings for a host to the suboptions of an endpoint: key, trust, and the jumps on the way there."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.utils.display import Display
+
+from ..module_utils._errors import InputError
+from ._identities import certificate_of, choose_identity
+from ._jumps import Hop
+from ._ssh_config import SshSettings, ask_ssh
+
+Params = t.Dict[str, t.Any]
+
+# It switches ProxyJump off as well (ssh_config(5)).
+NO_PROXY = ("-o", "ProxyCommand=none")
+_TRUST_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
+_KEY_OPTIONS = ("private_key", "private_key_file", "private_key_passphrase", "certificate")
+# Settings that lead to ever more jumps are a mistake.
+_MOST_JUMPS = 16
+
+
+@dataclass(frozen=True)
+class SshQuestions:
+    """What ssh was asked in one task, and what it said: the same question is asked once."""
+
+    answers: dict[tuple[str, ...], SshSettings] = field(default_factory=dict, repr=False)
+
+    def ask(self, ssh: str, arguments: t.Sequence[str], host: str, *, role: str, label: str = "") -> SshSettings:
+        """Return ssh's settings for a host; an InputError names the end, and its host by ``label``."""
+        question = (ssh, *arguments, host)
+        if question not in self.answers:
+            try:
+                self.answers[question] = ask_ssh(ssh, arguments, host)
+            except InputError as exc:
+                exc.located(role=role, host=label or host)
+                raise
+        return self.answers[question]
+
+    def jumps(
+        self, target: Params, settings: SshSettings, ssh: str, *, stated: Params, known: t.Container[str], role: str
+    ) -> list[Params]:
+        """Return the endpoints of the jumps to ``target``, the nearest first.
+
+        ``stated`` is what the task says about the target, ``known`` are the names in the inventory. Without ``ssh`` the
+        settings come from arguments alone. InputError for a way that cannot be followed.
+        """
+        label = text(target.get("inventory_host")) or text(target["host"])
+        _refuse_detour(settings, label, role)
+        hops = self._route(list(settings.jumps), ssh, label, role) if ssh else list(settings.jumps)
+        found: list[Params] = []
+        for place, hop in enumerate(hops):
+            if hop.host == target.get("inventory_host"):
+                continue  # arguments of a whole group stand for the jump's own host, too
+            if hop.host in known:
+                own = {"port": hop.port, "user": hop.user}
+                found.append({"inventory_host": hop.host, **{name: value for name, value in own.items() if value}})
+            elif ssh:
+                arguments = _words_of(hop) if place == 0 else [*NO_PROXY, *_words_of(hop)]
+                found.append(_jump(self.ask(ssh, arguments, hop.host, role=role), target, stated, hop.host, role))
+            else:
+                shared = ("use_agent", "known_hosts", "known_hosts_files", "revoked_host_keys", *_KEY_OPTIONS)
+                own = {name: target[name] for name in shared if name in target}
+                found.append({"host": hop.host, "port": hop.port, "user": hop.user or None, **own})
+        return found
+
+    def _route(self, hops: list[Hop], ssh: str, label: str, role: str) -> list[Hop]:
+        """Return all the hops: to the first one, ssh may be configured to jump in its turn."""
+        while hops:
+            first = self.ask(ssh, _words_of(hops[0]), hops[0].host, role=role)
+            _refuse_detour(first, hops[0].host, role)
+            if not first.jumps:
+                break
+            hops = [*first.jumps, *hops]
+            if len(hops) > _MOST_JUMPS:
+                raise InputError(
+                    "invalid_input",
+                    f"ssh's settings lead to {label} through more than {_MOST_JUMPS} jumps",
+                    remedy="See whether a ProxyJump in ssh_config leads back to where it came from.",
+                    role=role,
+                    host=label,
+                )
+        return hops
+
+
+def _words_of(hop: Hop) -> list[str]:
+    """Return the arguments of the ssh that makes a jump."""
+    user, port = (["-l", hop.user] if hop.user else []), (["-p", str(hop.port)] if hop.port else [])
+    return [*user, *port, *hop.arguments]
+
+
+def _jump(settings: SshSettings, target: Params, stated: Params, name: str, role: str) -> Params:
+    """Return the endpoint of a jump that only ssh knows.
+
+    Where ssh has no key for it, it gets the target's, and never its password. What vouches for the target in the task
+    or in the inventory vouches for the jump, too.
+    """
+    files = {key: stated[key] for key in ("known_hosts_files",) if key in stated}
+    trust = {**inherited_trust(files, settings, name, role), **files}
+    if not files:
+        also = target.get("known_hosts_files") or ()
+        trust["known_hosts_files"] = list(dict.fromkeys([*(trust["known_hosts_files"] or ()), *also]))
+    trust["known_hosts"] = stated.get("known_hosts")
+    trust["revoked_host_keys"] = (
+        stated.get("revoked_host_keys") or trust["revoked_host_keys"] or target.get("revoked_host_keys")
+    )
+    key = inherited_key({}, settings)
+    if not text(key.get("private_key_file")):
+        key = {**{name: target[name] for name in _KEY_OPTIONS if name in target}, "use_agent": key["use_agent"]}
+    agent = stated.get("use_agent", key["use_agent"])
+    made = {"port": settings.port, "user": settings.user, **trust, **key, "use_agent": agent, "host": settings.host}
+    return _stating(made)
+
+
+def _refuse_detour(settings: SshSettings, host: str, role: str) -> None:
+    if settings.detour:
+        raise InputError(
+            "invalid_input",
+            f"ssh's settings for {host} reach it through {settings.detour}, which this version cannot follow",
+            remedy="Give the endpoint a direct address, or run the task where the server can be reached directly.",
+            role=role,
+            host=host,
+        )
+
+
+def inherited_key(params: Params, settings: SshSettings, own: Params | None = None) -> Params:
+    """Return the key of the connection's variables (``own``), else the first one of ssh's settings that can be used.
+
+    A key that the task states (``params``), in either form, wins over both as a whole.
+    """
+    agent = {"use_agent": False if settings.no_agent else None}
+    if text(params.get("private_key")) or text(params.get("private_key_file")):
+        return agent
+    own = own or {}
+    named = text(own.get("private_key_file"))
+    if named or text(own.get("private_key")):
+        return {**agent, **own, "certificate": certificate_of(named, settings.certificate_files)}
+    passphrase = own.get("private_key_passphrase") or params.get("private_key_passphrase")
+    found = choose_identity(settings.identity_files, settings.certificate_files, has_passphrase=bool(text(passphrase)))
+    if found.left_out:
+        Display().vv(f"of the keys that ssh's settings name, these are not used: {', '.join(found.left_out)}")
+    if found.needs_agent:
+        agent = {"use_agent": None}  # IdentitiesOnly asks the agent for such a key as well
+    return {**agent, **own, "private_key_file": found.private_key_file, "certificate": found.certificate}
+
+
+def inherited_trust(params: Params, settings: SshSettings, host: str, role: str) -> Params:
+    """Return what ssh's settings say about trust.
+
+    Trust that the task states (``params``) replaces it as a whole: half of each would be neither.
+    """
+    always = {"host_key_alias": settings.host_key_alias, "revoked_host_keys": settings.revoked_host_keys}
+    if params.get("known_hosts_files") == [] or any(is_given(params.get(name)) for name in _TRUST_OPTIONS):
+        return always
+    if settings.foreign_trust:
+        raise InputError(
+            "invalid_input",
+            f"ssh's settings for {host} ask a program for host keys ({settings.foreign_trust}), which is not run here",
+            remedy="Say in the task what to trust, with 'host_keys', 'known_hosts' or 'known_hosts_files'.",
+            role=role,
+            host=host,
+        )
+    files = settings.known_hosts_files
+    return {"known_hosts_files": None if files is None else list(files), **always}
+
+
+def completed(params: Params, inherited: Params) -> Params:
+    """Return suboptions with what is inherited in place of what is not given."""
+    return {**params, **{name: value for name, value in _stating(inherited).items() if not is_given(params.get(name))}}
+
+
+def _stating(params: Params) -> Params:
+    """Return the suboptions that say something: an empty list of known-hosts files does."""
+    return {name: value for name, value in params.items() if is_given(value) or value == []}
+
+
+def is_given(value: object) -> bool:
+    """Tell whether a value says anything: blank text and empty lists do not."""
+    return bool(value) if isinstance(value, (list, tuple)) else bool(text(value))
+
+
+def text(value: object) -> str:
+    """Return a value as text, empty for what is blank."""
+    return "" if value is None or not str(value).strip() else str(value)
