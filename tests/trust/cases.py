@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store i
 
 from . import oracle
 from .generator import Target
-from .material import Certificate, Key, verify_signature
+from .material import Certificate, Key
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def meet_by_us(case: Case, store: TrustStore) -> Verdict | TrustError:
     try:
         if presented is None:
             raise store.nothing_known()
-        return store.judge(presented, now=int(time.time()), verify_signature=verify_signature)
+        return store.judge(presented, now=int(time.time()))
     except TrustError as exc:
         return exc
 

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import struct
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.ssh_wire import WireReader
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .oracle import ssh_keygen
 
@@ -29,7 +27,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "rsa1024": ("rsa", "-b", "1024"),
     "dsa": ("dsa",),
 }
-HASHES = {"nistp256": hashes.SHA256(), "nistp384": hashes.SHA384(), "nistp521": hashes.SHA512()}
 
 
 @dataclass(frozen=True)
@@ -103,6 +100,23 @@ class Workshop:
             self._certificates[label] = self._sign(key, authority, arguments, options or {})
         return self._certificates[label]
 
+    def certificate_by_token(self, key: Key, principal: str, *, damaged: bool = False) -> Certificate:
+        """Let an authority on a hardware token sign an Ed25519 key; the token is a few lines of Python here."""
+        kind, application, told = b"sk-ssh-ed25519@openssh.com", b"ssh:", b"\x01\0\0\0\x07"
+        token = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+        public = _packed(kind, token.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), application)
+        named = b"ssh-ed25519-cert-v01@openssh.com"
+        body = _packed(named, b"nonce" * 6, key.blob[-32:]) + struct.pack(">QI", 1, 2)
+        body += _packed(b"id", _packed(principal.encode())) + struct.pack(">QQ", 0, 2**64 - 1)
+        body += _packed(b"", b"", b"", public)
+        signed = hashlib.sha256(application).digest() + told + hashlib.sha256(body + b"!" * damaged).digest()
+        blob = body + _packed(_packed(kind, token.sign(signed)) + told)
+        path = self.folder / f"by-token-{len(self._certificates)}-{damaged}-cert.pub"
+        path.write_bytes(named + b" " + base64.b64encode(blob) + b"\n")
+        encoded = base64.b64encode(public).decode("ascii")
+        authority = Key("token", self.folder / "token", kind.decode("ascii"), encoded)
+        return Certificate(key, authority, path, blob, {"principals": principal})
+
     def _sign(self, key: Key, authority: Key, arguments: t.Sequence[str], options: dict[str, str]) -> Certificate:
         signed = ssh_keygen("-q", "-s", authority.path, *arguments, key.public_path)
         assert signed.returncode == 0, signed.stderr
@@ -113,33 +127,10 @@ class Workshop:
         return Certificate(key, authority, path, blob, options)
 
 
+def _packed(*values: bytes) -> bytes:
+    return b"".join(struct.pack(">I", len(value)) + value for value in values)
+
+
 def _read(kind: str, path: Path) -> Key:
     key_type, encoded = Path(f"{path}.pub").read_text(encoding="ascii").split()[:2]
     return Key(kind, path, key_type, encoded)
-
-
-def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
-    """Verify an SSH signature with the ``cryptography`` package, as the rules want it passed in."""
-    reader = WireReader(signature)
-    algorithm, raw = reader.string().decode("ascii"), reader.string()
-    key_type = WireReader(public_key).string()
-    try:
-        key = load_ssh_public_key(key_type + b" " + base64.b64encode(public_key))
-        _verify(key, algorithm, raw, data)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
-
-
-def _verify(key: t.Any, algorithm: str, raw: bytes, data: bytes) -> None:
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        key.verify(raw, data)
-    elif isinstance(key, rsa.RSAPublicKey):
-        digest = hashes.SHA512() if algorithm == "rsa-sha2-512" else hashes.SHA256()
-        key.verify(raw, data, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        reader = WireReader(raw)
-        encoded = utils.encode_dss_signature(reader.integer(), reader.integer())
-        key.verify(encoded, data, ec.ECDSA(HASHES[algorithm.rsplit("-", 1)[1]]))
-    else:
-        raise UnsupportedAlgorithm(algorithm)

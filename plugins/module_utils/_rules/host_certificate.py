@@ -7,28 +7,23 @@
 from __future__ import annotations
 
 import datetime
-import typing as t
 from dataclasses import dataclass
 
 from .host_patterns import matches_pattern
-from .public_key import CERTIFICATE_SUFFIX, PublicKey, plain_type, read_key_fields, read_public_key, type_name
+from .public_key import (
+    CERTIFICATE_SUFFIX,
+    SIGNATURE_ALGORITHMS,
+    PublicKey,
+    plain_type,
+    read_key_fields,
+    read_public_key,
+    type_name,
+)
 from .ssh_wire import WireError, WireReader
-
-VerifySignature = t.Callable[[bytes, bytes, bytes], bool]
 
 _ROLES = {1: "user", 2: "host"}
 _MOST_PRINCIPALS = 256
 _ALWAYS = 2**64 - 1
-# Signature algorithms that an authority may use, by the type of its key. SHA-1 ("ssh-rsa", "ssh-dss") is not there.
-_AUTHORITY_ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-    "sk-ssh-ed25519@openssh.com": ("sk-ssh-ed25519@openssh.com",),
-    "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa-sha2-nistp256@openssh.com",),
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,11 @@ def is_certificate(blob: bytes) -> bool:
 
 
 def read_certificate(blob: bytes) -> HostCertificate:
-    """Read a certificate that fills the blob. Raises ``WireError``."""
+    """Read a certificate that fills the blob. Raises ``WireError``.
+
+    cryptography reads the keys in it and verifies the signature. Its SSHCertificate does not say with which algorithm
+    that was made (SHA-1 is refused here), loses the application of a key on a token, and refuses what ssh accepts.
+    """
     reader = WireReader(blob)
     kind = type_name(reader.string())
     reader.string()  # the nonce
@@ -89,22 +88,19 @@ def read_certificate(blob: bytes) -> HostCertificate:
 def why_weak(certificate: HostCertificate) -> str:
     """Say why the authority's signature would prove nothing even if it is right, or return an empty text."""
     algorithm = certificate.signature_algorithm
-    if algorithm not in _AUTHORITY_ALGORITHMS.get(certificate.authority.key_type, ()):
+    if algorithm not in SIGNATURE_ALGORITHMS.get(certificate.authority.key_type, ()):
         return f"its authority signed it with {algorithm}, which is not accepted"
     if certificate.authority.is_too_weak:
         return f"its authority's RSA key has only {certificate.authority.rsa_bits} bits"
     return ""
 
 
-def is_forged(certificate: HostCertificate, *, verify_signature: VerifySignature) -> bool:
-    """Whether the signature is of an algorithm that is accepted, and wrong.
-
-    ``verify_signature`` takes the authority's key, the signed bytes and the signature, each as SSH encodes them.
-    """
-    accepted = _AUTHORITY_ALGORITHMS.get(certificate.authority.key_type, ())
+def is_forged(certificate: HostCertificate) -> bool:
+    """Whether the signature is of an algorithm that is accepted, and wrong."""
+    accepted = SIGNATURE_ALGORITHMS.get(certificate.authority.key_type, ())
     if certificate.signature_algorithm not in accepted:
         return False
-    return not verify_signature(certificate.authority.blob, certificate.signed, certificate.signature)
+    return not certificate.authority.has_signed(certificate.signed, certificate.signature)
 
 
 def why_invalid(certificate: HostCertificate, *, name: bytes, now: int) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import struct
 
-# OpenSSH takes no integer beyond 16384 bits (sshbuf); one more byte holds the sign.
-LARGEST_INTEGER_BYTES = 16384 // 8 + 1
 _BLANKS_INSIDE_BASE64 = b" \t\n\v\f\r"
 
 
@@ -72,8 +70,6 @@ class WireReader:
         value = self.string()
         if value[:1] > b"\x7f":
             raise WireError("an integer in it is negative")
-        if len(value.lstrip(b"\0")) >= LARGEST_INTEGER_BYTES:
-            raise WireError("an integer in it is too large")
         return int.from_bytes(value, "big")
 
     def rest(self) -> bytes:
@@ -89,11 +85,6 @@ class WireReader:
 def wire_string(value: bytes) -> bytes:
     """Write a ``string``."""
     return struct.pack(">I", len(value)) + value
-
-
-def wire_integer(value: int) -> bytes:
-    """Write a positive ``mpint`` in its shortest form."""
-    return wire_string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
 
 
 def decode_base64(text: bytes) -> bytes:

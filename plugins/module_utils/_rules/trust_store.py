@@ -13,7 +13,6 @@ from .._errors import Detail, TrustError
 from . import refusals
 from .host_certificate import (
     HostCertificate,
-    VerifySignature,
     is_certificate,
     is_forged,
     read_certificate,
@@ -127,18 +126,18 @@ class TrustStore:
         """Return the error for a server of which no key and no authority is known, before it showed a key."""
         return refusals.unknown(self.name, looked_in=self.looked_in, offered=None)
 
-    def judge(self, presented: bytes, *, now: int, verify_signature: VerifySignature) -> Verdict:
+    def judge(self, presented: bytes, *, now: int) -> Verdict:
         """Return why the presented host key or certificate may be trusted.
 
-        ``presented`` is the blob of the key exchange, ``now`` is in seconds since 1970, ``verify_signature`` as in
-        ``is_forged``. Raises ``TrustError`` with the code ``host_key_unknown``, ``host_key_mismatch``,
-        ``host_key_revoked``, ``host_certificate_invalid``, or ``algorithm_mismatch`` for an RSA key that is too short.
+        ``presented`` is the blob of the key exchange, ``now`` is in seconds since 1970. Raises ``TrustError`` with the
+        code ``host_key_unknown``, ``host_key_mismatch``, ``host_key_revoked``, ``host_certificate_invalid``, or
+        ``algorithm_mismatch`` for an RSA key that is too short.
         """
         key, certificate = self._read(presented)
         self._refuse_revoked(key, certificate)
         if key.is_too_weak:
             raise refusals.too_weak(self.name, key)
-        if certificate is not None and is_forged(certificate, verify_signature=verify_signature):
+        if certificate is not None and is_forged(certificate):
             self._refuse_invalid(key, "the signature of its authority is wrong")
         return self._trusted(key, certificate, now=now)
 

@@ -19,7 +19,6 @@ from .._rules.known_hosts import KnownHosts
 from .._rules.revoked_host_keys import RevokedHostKeys
 from .._rules.trust_store import TrustStore, Verdict
 from . import audit
-from .dependency import SSHException, paramiko
 from .files import read_file
 
 # What ssh reads (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile), in its order.
@@ -51,7 +50,7 @@ class HostTrust:
         store = _with_revocations_of(self._load(), self._store) if self.verdict else self._store
         self.shown_types.append(_type_of(presented))
         now = int(time.time())  # certificates have dates
-        self.verdict = store.judge(presented, now=now, verify_signature=verify_signature)
+        self.verdict = store.judge(presented, now=now)
 
     def known_algorithms(self) -> tuple[str, ...]:
         """Return the host key algorithms of which something is known, the best first."""
@@ -148,14 +147,3 @@ def _require_private(path: str, found: os.stat_result) -> None:
             f"the file {path} belongs to another user (uid {found.st_uid})",
             remedy="Use a file that belongs to the account running Ansible, or to root.",
         )
-
-
-def verify_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
-    """Say whether ``signature`` over ``data`` was made with ``public_key``; all three as SSH encodes them."""
-    try:
-        algorithm = paramiko.Message(signature).get_text()
-        # By the signature's algorithm: paramiko 5 knows no key class by the name of the key type "ssh-rsa".
-        key = paramiko.Transport._key_info[algorithm](paramiko.Message(public_key))
-        return algorithm != "ssh-rsa" and bool(key.verify_ssh_sig(data, paramiko.Message(signature)))
-    except (SSHException, KeyError, ValueError):
-        return False

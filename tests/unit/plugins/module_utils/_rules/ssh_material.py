@@ -6,31 +6,54 @@
 from __future__ import annotations
 
 import base64
+import functools
 import struct
 import typing as t
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.public_key import PublicKey, read_public_key
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.ssh_wire import wire_integer, wire_string
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-CURVES = {"nistp256": 65, "nistp384": 97, "nistp521": 133}
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.public_key import PublicKey, read_public_key
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.ssh_wire import wire_string
+
+CURVES = {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}
 FOREVER = 2**64 - 1
 
 
 def ed25519(seed: int = 1) -> PublicKey:
     """An Ed25519 key; another seed is another key."""
-    return read_public_key(wire_string(b"ssh-ed25519") + wire_string(bytes([seed]) * 32))
+    return read_public_key(_blob(_ed25519(seed)))
+
+
+def _ed25519(seed: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+
+
+def _blob(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return base64.b64decode(line.split()[1])
+
+
+@functools.cache
+def _signers() -> dict[bytes, Ed25519PrivateKey]:
+    return {_blob(_ed25519(seed)): _ed25519(seed) for seed in range(1, 10)}
+
+
+def wire_integer(value: int) -> bytes:
+    """A positive ``mpint`` in its shortest form."""
+    return wire_string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
 
 
 def ecdsa(curve: str = "nistp256", seed: int = 1) -> PublicKey:
-    """An ECDSA key, of which only the form is right."""
-    point = b"\x04" + bytes([seed]) * (CURVES[curve] - 1)
-    name = b"ecdsa-sha2-" + curve.encode()
-    return read_public_key(wire_string(name) + wire_string(curve.encode()) + wire_string(point))
+    """An ECDSA key on this curve."""
+    return read_public_key(_blob(ec.derive_private_key(seed, CURVES[curve])))
 
 
 def rsa(bits: int = 2048, seed: int = 1) -> PublicKey:
-    """An RSA key of so many bits."""
-    return read_public_key(wire_string(b"ssh-rsa") + wire_integer(65537) + wire_integer((1 << (bits - 1)) + seed))
+    """An RSA key of so many bits, whose private half nobody has."""
+    modulus = (1 << (bits - 1)) + 2 * seed + 1
+    return read_public_key(wire_string(b"ssh-rsa") + wire_integer(65537) + wire_integer(modulus))
 
 
 def line(key: PublicKey) -> str:
@@ -57,19 +80,15 @@ def certificate(
     algorithm: bytes = b"ssh-ed25519",
     surplus: bytes = b"",
 ) -> bytes:
-    """A certificate whose signature is the word ``good``; ``verify`` believes that one and no other."""
+    """A certificate that an Ed25519 authority signed; under others stands the word ``unsigned``."""
     kind = key.key_type.replace("@openssh.com", "").encode() + b"-cert-v01@openssh.com"
     fields = key.blob[len(wire_string(key.key_type.encode())) :]
     signer = authority if isinstance(authority, bytes) else authority.blob
     body = wire_string(kind) + wire_string(b"nonce") + fields + struct.pack(">QI", serial, role)
     body += wire_string(key_id) + wire_string(packed(*principals)) + struct.pack(">QQ", *valid)
     body += packed(critical, extensions, b"", signer)
-    return body + wire_string(packed(algorithm, b"good")) + surplus
-
-
-def verify(_authority: bytes, _signed: bytes, signature: bytes) -> bool:
-    """Stand in for the crypto library: the signature ``good`` is right."""
-    return signature.endswith(wire_string(b"good"))
+    signature = _signers()[signer].sign(body) if signer in _signers() else b"unsigned"
+    return body + wire_string(packed(algorithm, signature)) + surplus
 
 
 def krl(*sections: tuple[int, bytes], version: int = 1) -> bytes:
