@@ -16,9 +16,10 @@ from .ssh_wire import WireError, WireReader
 KRL_MAGIC = b"SSHKRL\n\0"
 
 _FORMAT_VERSION = 1
-_CERTIFICATES, _KEYS, _SHA1, _SHA256, _EXTENSION = 1, 2, 3, 5, 255
-_SERIALS, _SERIAL_RANGE, _SERIAL_BITMAP, _KEY_IDS, _CERTIFICATE_EXTENSION = 0x20, 0x21, 0x22, 0x23, 0x39
+_CERTIFICATES, _KEYS, _SHA1, _SHA256 = 1, 2, 3, 5
+_SERIALS, _SERIAL_RANGE, _SERIAL_BITMAP, _KEY_IDS = 0x20, 0x21, 0x22, 0x23
 _LAST_SERIAL = 2**64 - 1
+_LARGEST_BITMAP_BYTES = 2**24 // 8  # as for OpenSSH (bitmap.c)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class RevocationList:
 def read_krl(blob: bytes) -> RevocationList:
     """Read a binary list. Raises ``WireError``: a list that is not understood in full must not be believed in part.
 
-    Signature sections are refused as well; OpenSSH never wrote them, and no longer reads them.
+    That holds for extensions, too, also for those that do not call themselves critical, which OpenSSH since 9.4 passes
+    over. Signature sections are refused as well; OpenSSH never wrote them, and no longer reads them.
     """
     reader = WireReader(blob)
     if reader.take(len(KRL_MAGIC)) != KRL_MAGIC:
@@ -120,9 +122,6 @@ def _with_section(known: RevocationList, kind: int, content: bytes) -> Revocatio
         return replace(known, sha1=known.sha1 | _read_blobs(content, size=20))
     if kind == _SHA256:
         return replace(known, sha256=known.sha256 | _read_blobs(content, size=32))
-    if kind == _EXTENSION:
-        _refuse_critical(content)
-        return known
     raise WireError(f"its section {kind} is not known")
 
 
@@ -134,15 +133,6 @@ def _read_blobs(content: bytes, *, size: int | None = None) -> frozenset[bytes]:
             raise WireError("a fingerprint in it has the wrong length")
         blobs.add(blob)
     return frozenset(blobs)
-
-
-def _refuse_critical(content: bytes) -> None:
-    reader = WireReader(content)
-    name, critical = reader.string(), reader.byte()
-    reader.string()
-    reader.end()
-    if critical:
-        raise WireError(f"its critical extension {ascii(name)[2:-1]} is not known")
 
 
 def _read_certificates(content: bytes) -> RevokedCertificates:
@@ -164,9 +154,6 @@ def _with_subsection(entry: RevokedCertificates, kind: int, content: WireReader)
         return replace(entry, bitmaps=(*entry.bitmaps, _read_bitmap(content)))
     if kind == _KEY_IDS:
         return replace(entry, key_ids=entry.key_ids | _read_key_ids(content))
-    if kind == _CERTIFICATE_EXTENSION:
-        _refuse_critical(content.rest())
-        return entry
     raise WireError(f"its section {kind} about certificates is not known")
 
 
@@ -188,8 +175,13 @@ def _read_range(content: WireReader) -> tuple[int, int]:
 
 
 def _read_bitmap(content: WireReader) -> SerialBitmap:
-    bitmap = SerialBitmap(content.uint64(), int.from_bytes(content.string(), "big"))
+    first, bits = content.uint64(), content.string()
     content.end()
+    if len(bits) > _LARGEST_BITMAP_BYTES:
+        raise WireError("a bitmap of serials in it is too large")
+    bitmap = SerialBitmap(first, int.from_bytes(bits, "big"))
+    if 0 in bitmap:
+        raise WireError("it revokes the serial 0, which stands for none")
     if bitmap.first + bitmap.bits.bit_length() - 1 > _LAST_SERIAL:
         raise WireError("a bitmap of serials in it goes beyond the last serial")
     return bitmap

@@ -72,10 +72,6 @@ class WireReader:
             raise WireError("an integer in it is negative")
         return int.from_bytes(value, "big")
 
-    def rest(self) -> bytes:
-        """Take everything that is left."""
-        return self.take(len(self._blob) - self._position)
-
     def end(self) -> None:
         """Raise ``WireError`` unless everything was taken."""
         if not self.is_empty:
