@@ -88,6 +88,8 @@ authentications:
 known_hosts:
   description:
     - Lines as in a known_hosts file (see sshd(8)), which vouch for host keys.
+    - As for C(ssh), a key that is listed for the host alone counts for another port, too, where no key is listed for
+      C([host]:port).
   type: str
 known_hosts_files:
   description:

@@ -127,8 +127,44 @@ def test_a_revocation_wins_over_every_pin(server: Server, keys: dict[str, Key], 
 
 def test_another_key_of_the_server_survives_the_revocation_of_one(server: Server, keys: dict[str, Key]) -> None:
     revoked = keys["ed25519"].line
-    trust = {"host_keys": (keys["ecdsa256"].line,), "revoked_host_keys": revoked}
-    assert report_of(trusting(server.endpoint(), **trust)).host_key_type == "ecdsa-sha2-nistp256"
+    both = (keys["ed25519"], keys["ecdsa256"])
+    known = "".join(f"{names(server)}{key.line}\n" for key in both)
+    for trust in (
+        {"host_keys": (keys["ecdsa256"].line,), "revoked_host_keys": revoked},
+        {"host_keys": tuple(key.line for key in both), "revoked_host_keys": revoked},
+        {"host_keys": tuple(fingerprint(key) for key in both), "revoked_host_keys": revoked},
+        {"known_hosts": known, "revoked_host_keys": revoked},
+        {"known_hosts": f"{known}@revoked * {revoked}\n"},
+    ):
+        assert report_of(trusting(server.endpoint(), **trust)).host_key_type == "ecdsa-sha2-nistp256"
+    alone = {"host_keys": (fingerprint(keys["ed25519"]),), "revoked_host_keys": revoked}
+    refusal(trusting(server.endpoint(), **alone), TrustError, "host_key_revoked")
+
+
+def test_a_key_known_without_the_port_stands_in_and_the_report_names_its_line(
+    server: Server, keys: dict[str, Key]
+) -> None:
+    known = f"# without a port\n{server.host} {keys['ecdsa256'].line}\n"
+    report = report_of(trusting(server.endpoint(), known_hosts=known))
+    assert (report.trusted_by, report.trust_origin) == ("known_hosts", "known_hosts:2")
+    assert report.host_key_type == "ecdsa-sha2-nistp256"
+    both = f"{known}{names(server)}{keys['rsa2048'].line}\n"
+    report = report_of(trusting(server.endpoint(), known_hosts=both))
+    assert (report.host_key_type, report.trust_origin) == ("ssh-rsa", "known_hosts:3")
+
+
+@pytest.mark.parametrize("spelled", ["127.1", "0x7f000001", "2130706433", "0177.0.0.01"])
+def test_another_spelling_of_the_address_meets_the_same_lines(
+    server: Server, keys: dict[str, Key], spelled: str
+) -> None:
+    endpoint = replace(server.endpoint(), host=spelled)
+    key = keys["ed25519"].line
+    report = report_of(trusting(endpoint, known_hosts=f"{names(server)}{key}\n"))
+    assert (report.address, report.trust_origin) == ("127.0.0.1", "known_hosts:1")
+    for revoked in (names(server, "@revoked"), f"@revoked {server.host} "):
+        refused = trusting(endpoint, known_hosts=f"* {key}\n{revoked}{key}\n")
+        refusal(refused, TrustError, "host_key_revoked")
+        refusal(trusting(endpoint, host_keys=(key,), known_hosts=f"{revoked}{key}\n"), TrustError, "host_key_revoked")
 
 
 def test_a_known_hosts_file_that_others_can_write_is_refused(server: Server, tmp_path: Path) -> None:

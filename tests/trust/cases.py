@@ -13,6 +13,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Trust
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.known_hosts import KnownHosts
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.revoked_host_keys import RevokedHostKeys
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import TrustStore, Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.algorithms import HOST_KEYS
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import numeric_host
 
 from . import oracle
 from .generator import Target
@@ -34,7 +36,7 @@ class Case:
         """What we believe about the server."""
         files = [KnownHosts.parse(path.read_bytes(), origin=str(path)) for path in self.known_hosts]
         return TrustStore.build(
-            host=self.target.host,
+            host=numeric_host(self.target.host),
             port=self.target.port,
             host_key_alias=self.target.alias,
             host_keys=[],
@@ -43,10 +45,10 @@ class Case:
         )
 
     def presented(self, store: TrustStore) -> bytes | None:
-        """The blob that the server shows to us, or ``None`` where nothing that it has could be verified."""
+        """The blob that the server shows to us, or ``None`` where it has only certificates that nobody asks for."""
         shown = {algorithm(key.blob): key.blob for key in self.keys}
         shown.update({algorithm(certificate.blob): certificate.blob for certificate in self.certificates})
-        offered = (self.algorithms,) if self.algorithms else store.preferred_key_types()
+        offered = (self.algorithms,) if self.algorithms else offer(store)
         return next((shown[name] for name in offered if name in shown), None)
 
 
@@ -82,6 +84,11 @@ class Difference:
     def is_under_name_without_port(self) -> bool:
         """Whether what decided is listed under the host alone, although there is a port."""
         return self.store.fallback != self.store.primary and self.case.target.port != 22 and not self.case.target.alias
+
+
+def offer(store: TrustStore) -> tuple[str, ...]:
+    """Return the host key algorithms that we offer: those that are known first, as ``algorithms.offered`` has it."""
+    return tuple(dict.fromkeys((*store.preferred_key_types(), *HOST_KEYS)))
 
 
 def meet_by_ssh(case: Case) -> oracle.Handshake:

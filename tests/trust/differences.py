@@ -11,12 +11,12 @@ from dataclasses import replace
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
 
 from . import oracle
-from .cases import Difference, meet_by_ssh
+from .cases import Difference, meet_by_ssh, offer
 
 # Where we are stricter than ssh: ssh accepts, we refuse.
 STRICTER: dict[str, t.Callable[[Difference], bool]] = {
-    "a plain key known for the host alone does not stand in for [host]:port": lambda d: (
-        d.code in ("host_key_unknown", "host_key_mismatch")
+    "a plain key known for the host alone does not stand in where [host]:port has another": lambda d: (
+        d.code == "host_key_mismatch"
         and "found matching key w/out port" in d.transcript
         and d.is_under_name_without_port()
     ),
@@ -46,7 +46,7 @@ STRICTER: dict[str, t.Callable[[Difference], bool]] = {
         d.code == "algorithm_mismatch" and any(key.kind == "rsa1024" for key in d.case.keys)
     ),
     "of several keys another one is asked for first, and with that order ssh refuses too": lambda d: (
-        not d.case.algorithms and bool(d.store.preferred_key_types()) and not _asked_as_we_ask(d)
+        not d.case.algorithms and not _asked_as_we_ask(d)
     ),
 }
 
@@ -68,7 +68,7 @@ WIDER: dict[str, t.Callable[[Difference], bool]] = {
 
 def _asked_as_we_ask(difference: Difference) -> bool:
     """Whether ssh accepts the server when it offers the host key algorithms that we offer, in our order."""
-    return meet_by_ssh(replace(difference.case, algorithms=",".join(difference.store.preferred_key_types()))).accepted
+    return meet_by_ssh(replace(difference.case, algorithms=",".join(offer(difference.store)))).accepted
 
 
 def is_of_the_past(name: str) -> bool:

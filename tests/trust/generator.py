@@ -26,6 +26,19 @@ HOSTS = (
     "xn--bcher-kva.example",
     "b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example",
 )
+# Other spellings of addresses, and the form in which ssh looks them up (resolve_addr in ssh.c). Interface 1 is "lo".
+SPELLINGS = {
+    "192.0.519": "192.0.2.7",
+    "0xc0000207": "192.0.2.7",
+    "3221225991": "192.0.2.7",
+    "0300.0.02.7": "192.0.2.7",
+    "2001:db8:0:0:0:0:0:7": "2001:db8::7",
+    "2001:0db8::0007": "2001:db8::7",
+    "::ffff:c000:207": "::ffff:192.0.2.7",
+    "fe80:0::7%1": "fe80::7%lo",
+    "2001:db8::7%1": "2001:db8::7%1",
+    "192.0.2.256": "192.0.2.256",
+}
 PORTS = (22, 22, 22, 2222, 22022, 1, 65535)
 
 
@@ -38,16 +51,21 @@ class Target:
     alias: str = ""
 
     @property
+    def canonical(self) -> str:
+        """The host in lower case, and an address in the form in which it is looked up."""
+        return SPELLINGS.get(self.host.lower(), self.host.lower())
+
+    @property
     def name(self) -> str:
         """The name under which ssh looks the server up."""
         if self.alias:
             return self.alias.lower()
-        return self.host.lower() if self.port == 22 else f"[{self.host.lower()}]:{self.port}"
+        return self.canonical if self.port == 22 else f"[{self.canonical}]:{self.port}"
 
 
 def a_target(rng: random.Random) -> Target:
-    """Invent a server: some with a port, some with an alias, some in upper case."""
-    host = rng.choice(HOSTS)
+    """Invent a server: some with a port, some with an alias, some in upper case, some with an odd spelling."""
+    host = rng.choice(list(SPELLINGS) if rng.random() < 0.25 else HOSTS)
     alias = rng.choice(("store", "Store.Example", "*", "alpha.example.com")) if rng.random() < 0.15 else ""
     if rng.random() < 0.2 and host.isascii():
         host = host.upper()
@@ -97,7 +115,7 @@ class Lines:
     def _hosts(self, target: Target, *, wild: bool) -> bytes:
         name = target.name.encode("utf-8")
         if self._rng.random() < 0.15:
-            name = target.host.lower().encode("utf-8")
+            name = target.canonical.encode("utf-8")
         if not wild:
             return name
         form = self._rng.randrange(10)

@@ -33,8 +33,10 @@ class Scene(t.NamedTuple):
 
 
 def _portless_key(make: Workshop) -> Scene:
-    key = make.key("ed25519", "a")
-    return Scene([f"{HOST} {key.line}"], ON_A_PORT, [key])
+    key, other = make.key("ed25519", "a"), make.key("ecdsa256", "b")
+    # Of a certificate ssh looks up the authority under both names first, and then the key under the second.
+    stray = _certificate(make, key, make.key("ed25519", "authority-a"), HOST)
+    return Scene([f"[{HOST}]:2222 {other.line}", f"{HOST} {key.line}"], ON_A_PORT, [key], [stray])
 
 
 def _portless_revocation(make: Workshop) -> Scene:

@@ -61,7 +61,7 @@ def _certificates(workshop: Workshop) -> list[t.Any]:
 
 
 def _names(rng: random.Random, targets: list[Target]) -> list[str]:
-    known = [name for target in targets for name in (target.name, target.host.lower())]
+    known = [name for target in targets for name in (target.name, target.canonical)]
     strangers = [a_target(rng).name for _number in range(_NAMES_PER_FILE)]
     return list(dict.fromkeys(known + strangers))[:_NAMES_PER_FILE]
 

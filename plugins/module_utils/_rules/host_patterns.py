@@ -24,7 +24,7 @@ def lookup_names(host: str, port: int, alias: str) -> tuple[bytes, ...]:
     """Return the names of a server, the one that decides first, all in lower case.
 
     With an alias that is the only one. Else it is the host, or ``[host]:port`` and then the host where the port is
-    not 22; only certificate authorities and revocations apply under the second name.
+    not 22.
     """
     if alias:
         return (lower(alias),)

@@ -150,6 +150,6 @@ def _portless_hint(name: str, elsewhere: t.Sequence[Expected]) -> str:
     if not elsewhere:
         return ""
     return (
-        f"Keys are known for this host without its port ({elsewhere[0].place}); they do not count for {name}, "
-        "where another server may listen.\n"
+        f"Other keys are known for this host without its port, and would count for {name} as well: "
+        f"{elsewhere[0]}. Another server may listen there.\n"
     )

@@ -60,7 +60,7 @@ class TrustStore:
     """Everything that may vouch for one server's host key, and everything that speaks against it.
 
     ``primary`` is what is known under the name that decides; ``fallback`` what is known under the name without the
-    port, of which only authorities and revocations apply unless ``portless_keys`` says that its keys do too.
+    port: its authorities and revocations apply, and its keys where ``primary`` has none (as for ssh, sshconnect.c).
     """
 
     name: str
@@ -70,7 +70,6 @@ class TrustStore:
     fallback: Known
     revoked_host_keys: tuple[RevokedHostKeys, ...]
     looked_in: tuple[str, ...]
-    portless_keys: bool
 
     @classmethod
     def build(
@@ -82,12 +81,12 @@ class TrustStore:
         host_keys: t.Sequence[str],
         known_hosts: t.Sequence[KnownHosts],
         revoked_host_keys: t.Sequence[RevokedHostKeys],
-        portless_keys: bool = False,
     ) -> TrustStore:
         """Gather what is known about one server.
 
-        ``host_keys`` are the pins as text; where there are any, nothing else can vouch for the server, while every
-        revocation still counts. Raises ``InputError`` (``invalid_input``) for a pin that cannot be read.
+        ``host`` is a name or the canonical text of an address. ``host_keys`` are the pins as text; where there are any,
+        nothing else can vouch for the server, while every revocation still counts. Raises ``InputError``
+        (``invalid_input``) for a pin that cannot be read.
         """
         pins = read_pins(host_keys)
         names = lookup_names(host, port, host_key_alias)
@@ -99,7 +98,6 @@ class TrustStore:
             fallback=look_up(known_hosts, names[1]) if len(names) > 1 else Known(),
             revoked_host_keys=tuple(revoked_host_keys),
             looked_in=tuple(text.origin for text in known_hosts) if not pins else ("host_keys",),
-            portless_keys=portless_keys,
         )
 
     @property
@@ -111,16 +109,18 @@ class TrustStore:
         """Return the host key algorithms to offer, the best first: those that could be verified, and no others.
 
         Where nothing is known the result is empty, and ``nothing_known`` is the error to raise before any key
-        exchange. Offering no more than this keeps a server with several keys from showing one that is not known.
+        exchange. Offering these first keeps a server with several keys from showing one that is not known. A type of
+        which all known keys are revoked is left out.
         """
         if self.pins:
             return _algorithms(self._pinned_types())
-        plain = _algorithms([known.key.key_type for known in self._plain_keys()])
+        plain = _algorithms([known.key.key_type for known in self._not_revoked(self._plain_keys())])
         certified = tuple(name + CERTIFICATE_SUFFIX for name in _algorithms(HOST_KEY_TYPES))
-        if self.primary.authorities:
+        if self._not_revoked(self.primary.authorities):
             return certified + plain
-        # As ssh has it, an authority for the host alone is asked after the keys that are known for host and port.
-        return plain + certified if self.fallback.authorities else plain
+        # As ssh has it, an authority for the host alone is asked after the keys that are known for host and port. So is
+        # one that is revoked, so that a refusal can say it.
+        return plain + certified if self._authorities() else plain
 
     def nothing_known(self) -> TrustError:
         """Return the error for a server of which no key and no authority is known, before it showed a key."""
@@ -204,7 +204,7 @@ class TrustStore:
         for known in plain_keys:
             if known.key == key:
                 return Verdict("known_hosts", known.place, key)
-        if plain_keys:
+        if self.primary.keys:
             raise refusals.mismatch(self.name, key, expected=[_expected(known) for known in plain_keys])
         raise refusals.unknown(
             self.name,
@@ -221,12 +221,16 @@ class TrustStore:
         return self.primary.authorities + self.fallback.authorities
 
     def _plain_keys(self) -> tuple[KnownKey, ...]:
-        return self.primary.keys or (self.fallback.keys if self.portless_keys else ())
+        return self.primary.keys or self.fallback.keys
+
+    def _not_revoked(self, listed: tuple[KnownKey, ...]) -> list[KnownKey]:
+        return [known for known in listed if not self._why_revoked(known.key, None)[1]]
 
     def _pinned_types(self) -> list[str]:
         if any(pin.key is None for pin in self.pins):
             return list(HOST_KEY_TYPES)
-        return [pin.key.key_type for pin in self.pins if pin.key is not None]
+        pinned = [pin.key for pin in self.pins if pin.key is not None]
+        return [key.key_type for key in pinned if not self._why_revoked(key, None)[1]]
 
 
 def _expected(known: KnownKey) -> refusals.Expected:

@@ -159,7 +159,8 @@ def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, 
         except (TrustError, InputError) as exc:
             if refused and exc.code in ("algorithm_mismatch", "dependency_missing"):
                 raise refused[0] from None
-            if not (isinstance(exc, TrustError) and exc.code == "host_key_mismatch" and trust.may_know_another):
+            other_key = exc.code in ("host_key_mismatch", "host_key_revoked")
+            if not (isinstance(exc, TrustError) and other_key and trust.may_know_another):
                 raise
             refused.append(exc)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 import stat
 import time
 import typing as t
@@ -74,7 +75,7 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
     files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
     texts += [KnownHosts.parse(read_declared(path), origin=path) for path in files]
     store = TrustStore.build(
-        host=endpoint.host,
+        host=numeric_host(endpoint.host),
         port=endpoint.port,
         host_key_alias=trust.host_key_alias,
         host_keys=trust.host_keys,
@@ -83,6 +84,20 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
     )
     audit.passed_over(store.notes)
     return store
+
+
+def numeric_host(host: str) -> str:
+    """Return the canonical text of an address, as ``127.0.0.1`` for ``127.1`` or ``0x7f000001``, or a name as it is.
+
+    The resolver reads the address without a query, as it does for ssh (resolve_addr in ssh.c) and when the server is
+    dialled. An IPv6 address may stand in brackets.
+    """
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
+    try:
+        found = socket.getaddrinfo(bare, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+    except (OSError, ValueError):  # ValueError: a text that no resolver takes
+        return host
 
 
 def _with_revocations_of(latest: TrustStore, first: TrustStore) -> TrustStore:

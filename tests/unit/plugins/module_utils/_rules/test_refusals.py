@@ -38,7 +38,7 @@ def test_an_unknown_host_that_was_not_asked_yet_shows_no_key() -> None:
 def test_a_key_known_without_the_port_is_pointed_out() -> None:
     error = refusals.unknown("[host]:2222", looked_in=["a"], offered=KEY, elsewhere=[EXPECTED])
     assert "/etc/ssh/ssh_known_hosts:3" in error.remedy
-    assert "do not count for [host]:2222" in error.remedy
+    assert "would count for [host]:2222 as well" in error.remedy
 
 
 def test_a_foreign_authority_is_named() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 
@@ -28,6 +29,7 @@ from ansible_collections.backhaul.sftp.tests.unit.plugins.module_utils._rules.ss
 )
 
 KEY, OTHER, AUTHORITY = ed25519(1), rsa(2048, 2), ed25519(9)
+KEY_SHA256 = hashlib.sha256(KEY.blob).digest()
 CERTIFICATE = certificate(KEY, AUTHORITY)
 CERTIFICATE_ALGORITHMS = (
     "ssh-ed25519-cert-v01@openssh.com",
@@ -42,20 +44,19 @@ PLAIN_ALGORITHMS = tuple(name.replace("-cert-v01@openssh.com", "") for name in C
 
 def _store(
     *lines: str,
+    host: str = "Host.Example",
     pins: t.Sequence[str] = (),
     port: int = 22,
     alias: str = "",
     revoked: t.Sequence[RevokedHostKeys] = (),
-    portless_keys: bool = False,
 ) -> TrustStore:
     return TrustStore.build(
-        host="Host.Example",
+        host=host,
         port=port,
         host_key_alias=alias,
         host_keys=pins,
         known_hosts=[KnownHosts.parse("\n".join(lines), origin="known_hosts")],
         revoked_host_keys=revoked,
-        portless_keys=portless_keys,
     )
 
 
@@ -92,14 +93,22 @@ def test_a_key_under_the_port_counts_for_the_port_only() -> None:
     assert _refused(_store(f"[host.example]:2222 {line(KEY)}")).code == "host_key_unknown"
 
 
-def test_a_key_without_the_port_counts_for_a_port_only_if_asked_for() -> None:
+def test_a_key_without_the_port_stands_in_where_none_has_the_port() -> None:
     known = f"host.example {line(KEY)}"
-    error = _refused(_store(known, port=2222))
-    assert error.code == "host_key_unknown"
-    assert "without its port (known_hosts:1)" in error.remedy
-    assert _accepted(_store(known, port=2222, portless_keys=True)) == ("known_hosts", "known_hosts:1")
-    both = _store(known, f"[host.example]:2222 {line(OTHER)}", port=2222, portless_keys=True)
+    revoked = f"@revoked [host.example]:2222 {line(OTHER)}"
+    for lines in ([known], [known, revoked], [known, f"@cert-authority [host.example]:2222 {line(AUTHORITY)}"]):
+        assert _accepted(_store(*lines, port=2222)) == ("known_hosts", "known_hosts:1")
+    assert _store(known, port=2222).preferred_key_types() == ("ssh-ed25519",)
+    both = _store(known, f"[host.example]:2222 {line(OTHER)}", port=2222)
     assert _refused(both).code == "host_key_mismatch"
+    assert _refused(_store(known, alias="other", port=2222)).code == "host_key_unknown"
+
+
+def test_another_key_without_the_port_says_nothing_about_the_port() -> None:
+    error = _refused(_store(f"host.example {line(OTHER)}", port=2222))
+    assert error.code == "host_key_unknown"
+    assert f"without its port, and would count for [host.example]:2222 as well: {OTHER.key_type}" in error.remedy
+    assert "(known_hosts:1)" in error.remedy
 
 
 def test_an_alias_replaces_host_and_port() -> None:
@@ -283,8 +292,20 @@ def test_a_certificate_for_a_short_rsa_key_is_refused() -> None:
         ([f"@cert-authority * {line(OTHER)}"], 22, CERTIFICATE_ALGORITHMS),
         ([f"@cert-authority * {line(OTHER)}", f"* {line(KEY)}"], 22, (*CERTIFICATE_ALGORITHMS, "ssh-ed25519")),
         ([f"@cert-authority host.example {line(OTHER)}"], 2222, CERTIFICATE_ALGORITHMS),
-        ([f"host.example {line(KEY)}"], 2222, ()),
+        ([f"host.example {line(KEY)}"], 2222, ("ssh-ed25519",)),
         ([f"@revoked * {line(KEY)}"], 22, ()),
+        ([f"* {line(KEY)}", f"@revoked * {line(KEY)}"], 22, ()),
+        ([f"* {line(KEY)}", f"* {line(ed25519(2))}", f"@revoked * {line(KEY)}"], 22, ("ssh-ed25519",)),
+        (
+            [f"* {line(KEY)}", f"* {line(OTHER)}", f"@revoked host.example {line(KEY)}"],
+            2222,
+            ("rsa-sha2-512", "rsa-sha2-256"),
+        ),
+        (
+            [f"@cert-authority * {line(OTHER)}", f"* {line(KEY)}", f"@revoked * {line(OTHER)}"],
+            22,
+            ("ssh-ed25519", *CERTIFICATE_ALGORITHMS),
+        ),
     ],
 )
 def test_only_what_could_be_verified_is_offered(lines: list[str], port: int, offered: tuple[str, ...]) -> None:
@@ -301,6 +322,19 @@ def test_pins_decide_alone_what_is_offered() -> None:
     known = f"@cert-authority * {line(AUTHORITY)}"
     assert _store(known, pins=[line(KEY)]).preferred_key_types() == ("ssh-ed25519",)
     assert _store(known, pins=[line(KEY), OTHER.fingerprint]).preferred_key_types() == PLAIN_ALGORITHMS
+
+
+@pytest.mark.parametrize("content", [line(KEY), krl((2, packed(KEY.blob))), krl((5, packed(KEY_SHA256)))])
+def test_a_revoked_key_of_a_list_is_not_asked_for(content: str | bytes) -> None:
+    revoked = [RevokedHostKeys.parse(content, origin="r")]
+    lines = [f"* {line(KEY)}", f"* {line(OTHER)}"]
+    assert _store(*lines, revoked=revoked).preferred_key_types() == ("rsa-sha2-512", "rsa-sha2-256")
+    assert _store(pins=[line(KEY), line(OTHER)], revoked=revoked).preferred_key_types() == (
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+    )
+    authority = f"@cert-authority * {line(KEY)}"
+    assert _store(authority, revoked=revoked).preferred_key_types() == CERTIFICATE_ALGORITHMS
 
 
 def test_where_nothing_is_known_there_is_an_error_before_any_key_exchange() -> None:

@@ -18,8 +18,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import (
     HostTrust,
     default_files,
     load_trust,
+    numeric_host,
 )
 from ansible_collections.backhaul.sftp.tests.lab.keys import make_key
+from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +30,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [make_key(folder / name, "ed25519") for name in ("one", "two")]
 
 
-def trust_in(**trust: t.Any) -> HostTrust:
+def trust_in(host: str = "h", **trust: t.Any) -> HostTrust:
     trust.setdefault("known_hosts_files", ())
-    return load_trust(Endpoint(role="source", host="h", port=2222, trust=Trust(**trust)))
+    return load_trust(Endpoint(role="source", host=host, port=2222, trust=Trust(**trust)))
 
 
 def blob(line: str) -> bytes:
@@ -112,3 +114,72 @@ def test_the_files_of_ssh_are_found_by_the_account_and_not_by_the_environment(mo
     monkeypatch.setenv("HOME", "/somewhere/else")
     assert default_files() == before
     assert len(before) == 4
+
+
+@pytest.mark.parametrize(
+    ("spelled", "canonical"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.1", "127.0.0.1"),
+        ("127.0.0.01", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0X7F000001", "127.0.0.1"),
+        ("017700000001", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0177.0.0.1", "127.0.0.1"),
+        ("\uff11\uff12\uff17.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        ("0:0:0:0:0:0:0:1", "::1"),
+        ("2001:DB8:0:0::7", "2001:db8::7"),
+        ("::ffff:7f00:1", "::ffff:127.0.0.1"),
+        ("FE80::1%1", "fe80::1%lo"),
+        ("fe80:0::1%lo", "fe80::1%lo"),
+        ("localhost", "localhost"),
+        ("127.1.example", "127.1.example"),
+        ("256.1", "256.1"),
+        ("1.2.3.4.5", "1.2.3.4.5"),
+        ("a..b", "a..b"),
+        ("[host]", "[host]"),
+        ("", ""),
+        ("\udcff", "\udcff"),
+        ("x" * 300, "x" * 300),
+    ],
+)
+def test_an_address_is_looked_up_in_its_canonical_form(spelled: str, canonical: str) -> None:
+    assert numeric_host(spelled) == canonical
+
+
+@pytest.mark.parametrize(
+    ("spelled", "listed"),
+    [
+        ("127.1", "127.0.0.1"),
+        ("0x7f000001", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0:0:0:0:0:0:0:1", "::1"),
+        ("[::1]", "::1"),
+        ("FE80:0:0::1%1", "fe80::1%lo"),
+    ],
+)
+@pytest.mark.parametrize("name", ["[{}]:2222", "{}"])
+def test_a_revocation_is_not_evaded_by_another_spelling(
+    spelled: str, listed: str, name: str, keys: list[str], tmp_path: Path
+) -> None:
+    revocation = f"@revoked {name.format(listed)} {keys[0]}\n"
+    hashed = tmp_path / "known_hosts"
+    hashed.write_text(f"{name.format(listed)} {keys[0]}\n")
+    assert ssh_keygen("-H", "-f", hashed).returncode == 0
+    for text in (revocation, "@revoked " + hashed.read_text()):
+        subject = trust_in(host=spelled, known_hosts=f"* {keys[0]}\n{text}")
+        assert subject.known_algorithms() == ()
+        assert refusal(subject, keys[0]) == "host_key_revoked"
+    known = trust_in(host=spelled, known_hosts=hashed.read_text())
+    known.judge(blob(keys[0]))
+    assert known.verdict is not None
+    assert known.verdict.origin == "known_hosts:1"
+
+
+def test_an_alias_is_looked_up_as_it_is(keys: list[str]) -> None:
+    known = f"127.0.0.1,[127.0.0.1]:2222 {keys[0]}"
+    assert refusal(trust_in(host="127.0.0.1", known_hosts=known, host_key_alias="127.1"), keys[0]) == "host_key_unknown"
+    trust_in(host="other", known_hosts=f"127.1 {keys[0]}", host_key_alias="127.1").judge(blob(keys[0]))
