@@ -26,6 +26,9 @@ STRICTER: dict[str, t.Callable[[Difference], bool]] = {
         and d.is_under_name_without_port()
         and "cannot be read" not in str(d.ours)
     ),
+    "a revocation of an address applies with a zone behind it": lambda d: (
+        d.code == "host_key_revoked" and "%" in d.case.target.host and d.place.startswith("@")
+    ),
     "a revocation with a tab behind its marker counts": lambda d: (
         d.code == "host_key_revoked" and d.place.startswith("@revoked\t") and "cannot be read" not in str(d.ours)
     ),

@@ -44,6 +44,12 @@ def _portless_revocation(make: Workshop) -> Scene:
     return Scene([f"[{HOST}]:2222 {key.line}", f"@revoked {HOST} {key.line}"], ON_A_PORT, [key])
 
 
+def _zoneless_revocation(make: Workshop) -> Scene:
+    key = make.key("ed25519", "a")
+    lines = [f"2001:db8::7%1 {key.line}", f"@revoked 2001:db8::7 {key.line}"]
+    return Scene(lines, Target("2001:db8::7%1", 22), [key])
+
+
 def _tab_behind_revoked(make: Workshop) -> Scene:
     key = make.key("ed25519", "a")
     return Scene([f"{HOST} {key.line}", f"@revoked\t{HOST} {key.line}"], PLAIN, [key])
@@ -99,6 +105,7 @@ def _several_keys(make: Workshop) -> Scene:
 SCENES: list[t.Callable[[Workshop], Scene]] = [
     _portless_key,
     _portless_revocation,
+    _zoneless_revocation,
     _tab_behind_revoked,
     _broken_revocation,
     _invalid_certificate,

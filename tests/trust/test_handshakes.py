@@ -89,7 +89,7 @@ class _CaseMaker:
         if rng.random() < 0.3:
             lines.append(name + b" " + self._workshop.key(keys[0].kind, "b").line.encode())
         if rng.random() < 0.5:
-            named = rng.choice((target.name, target.canonical))
+            named = rng.choice((target.name, target.canonical, target.canonical.partition("%")[0]))
             lines.append(b"@revoked " + self._hashed(named) + b" " + rng.choice(keys).line.encode())
         rng.shuffle(lines)
         revoked = self._revoked(keys, []) if rng.random() < 0.3 else None

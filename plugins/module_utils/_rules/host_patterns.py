@@ -32,6 +32,15 @@ def lookup_names(host: str, port: int, alias: str) -> tuple[bytes, ...]:
     return (name,) if port == 22 else (b"[%b]:%d" % (name, port), name)
 
 
+def names_without_zone(host: str, port: int) -> tuple[bytes, ...]:
+    """Return the names of an IPv6 address without its zone (RFC 4007 section 11), or nothing for another host.
+
+    Most addresses mean the same server with any zone behind them, so that what is revoked under these names is revoked.
+    """
+    address, mark, _zone = host.partition("%")
+    return lookup_names(address, port, "") if mark and ":" in address else ()
+
+
 def lower(name: str) -> bytes:
     """Return the name in bytes with ASCII letters in lower case, as ssh does."""
     return name.encode("utf-8", "surrogateescape").lower()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import Detail, TrustError
 from . import refusals
@@ -19,7 +19,7 @@ from .host_certificate import (
     why_invalid,
     why_weak,
 )
-from .host_patterns import lookup_names
+from .host_patterns import lookup_names, names_without_zone
 from .known_hosts import Known, KnownHosts, KnownKey, look_up
 from .pins import Pin, read_pins
 from .public_key import CERTIFICATE_SUFFIX, HOST_KEY_TYPES, PublicKey, read_public_key
@@ -90,12 +90,18 @@ class TrustStore:
         """
         pins = read_pins(host_keys)
         names = lookup_names(host, port, host_key_alias)
+        fallback = look_up(known_hosts, names[1]) if len(names) > 1 else Known()
+        for name in () if host_key_alias else names_without_zone(host, port):
+            found = look_up(known_hosts, name)
+            fallback = replace(
+                fallback, revoked=fallback.revoked + found.revoked, faults=fallback.faults + found.faults
+            )
         return cls(
             name=names[0].decode("utf-8", "replace"),
             principal=names[-1],
             pins=pins,
             primary=look_up(known_hosts, names[0]),
-            fallback=look_up(known_hosts, names[1]) if len(names) > 1 else Known(),
+            fallback=fallback,
             revoked_host_keys=tuple(revoked_host_keys),
             looked_in=tuple(text.origin for text in known_hosts) if not pins else ("host_keys",),
         )

@@ -176,6 +176,20 @@ def test_a_revocation_applies_under_both_names(name: str) -> None:
     assert error.details["origin"] == "known_hosts:2"
 
 
+@pytest.mark.parametrize("name", ["fe80::7", "[fe80::7]:2222", "fe80::7%eth0", "[fe80::7%eth0]:2222"])
+def test_a_revocation_applies_to_an_address_with_and_without_its_zone(name: str) -> None:
+    known = f"[fe80::7%eth0]:2222 {line(KEY)}"
+    assert _accepted(_store(known, host="fe80::7%eth0", port=2222))
+    assert _refused(_store(known, f"@revoked {name} {line(KEY)}", host="fe80::7%eth0", port=2222)).code == (
+        "host_key_revoked"
+    )
+    assert _refused(_store(known, f"@new {name} x", host="fe80::7%eth0", port=2222)).code == "host_key_revoked"
+
+
+def test_what_vouches_for_an_address_without_its_zone_does_not_count_with_one() -> None:
+    assert _refused(_store(f"fe80::7 {line(KEY)}", host="fe80::7%eth0")).code == "host_key_unknown"
+
+
 @pytest.mark.parametrize("revoked", [KEY, AUTHORITY])
 def test_a_certificate_falls_with_its_key_and_with_its_authority(revoked: PublicKey) -> None:
     lines = [f"@cert-authority * {line(AUTHORITY)}", f"* {line(KEY)}", f"@revoked * {line(revoked)}"]

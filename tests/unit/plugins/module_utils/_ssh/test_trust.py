@@ -159,6 +159,7 @@ def test_an_address_is_looked_up_in_its_canonical_form(spelled: str, canonical: 
         ("0:0:0:0:0:0:0:1", "::1"),
         ("[::1]", "::1"),
         ("FE80:0:0::1%1", "fe80::1%lo"),
+        ("::1%1", "::1"),
     ],
 )
 @pytest.mark.parametrize("name", ["[{}]:2222", "{}"])
@@ -173,10 +174,11 @@ def test_a_revocation_is_not_evaded_by_another_spelling(
         subject = trust_in(host=spelled, known_hosts=f"* {keys[0]}\n{text}")
         assert subject.known_algorithms() == ()
         assert refusal(subject, keys[0]) == "host_key_revoked"
-    known = trust_in(host=spelled, known_hosts=hashed.read_text())
-    known.judge(blob(keys[0]))
-    assert known.verdict is not None
-    assert known.verdict.origin == "known_hosts:1"
+    if "%" not in spelled or "%" in listed:
+        known = trust_in(host=spelled, known_hosts=hashed.read_text())
+        known.judge(blob(keys[0]))
+        assert known.verdict is not None
+        assert known.verdict.origin == "known_hosts:1"
 
 
 def test_an_alias_is_looked_up_as_it_is(keys: list[str]) -> None:
