@@ -68,6 +68,11 @@ class BackhaulError(Exception):
         """Whether the connection it came over is of no more use: what was asked last may have been done, or not."""
         return isinstance(self, LinkError) or self.code == "protocol_violation"
 
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether the work may begin again at once, and no retry is used up: the cause will not be there again."""
+        return "not_asked_again" in self.details
+
     def located(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
         """Add where it happened, as far as an inner layer has not said so already; return the error itself."""
         self.role = self.role or role

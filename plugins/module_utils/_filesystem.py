@@ -131,11 +131,19 @@ class FileSystem(t.Protocol):
         ``unsupported`` where ``features().can_replace`` is false.
         """
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest | None:
         """Return a digest that the other side computed without sending the content; None when it cannot.
 
         ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix,
-        and one beyond the end means the whole file. The local file system reads the file itself.
+        and one beyond the end means the whole file. The local file system reads the file itself. ``waiting`` is called
+        about twice a second, or more often, until there is an answer.
         """
 
     def space(self, path: bytes) -> Space | None:

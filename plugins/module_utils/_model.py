@@ -198,7 +198,8 @@ class Features:
 class ConnectionReport:
     """How a server was reached and proven: what results list under ``connections``.
 
-    ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``; ``trust_origin`` names the line or option.
+    ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``; ``trust_origin`` names the line or option. ``notes``
+    are sentences about what the server does not do; there may be more of them as the task goes on.
     """
 
     name: str
@@ -218,6 +219,7 @@ class ConnectionReport:
     strict_kex: bool
     authenticated_by: str
     jumps: tuple[str, ...] = ()
+    notes: t.Sequence[str] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

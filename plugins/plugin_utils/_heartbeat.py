@@ -39,6 +39,8 @@ class Heartbeat:
 def progress_line(record: t.Mapping[str, t.Any]) -> str:
     """Return one line for people: destination, percent, bytes, rate, time left."""
     done, total, seconds = int(record["done_bytes"]), int(record["total_bytes"]), float(record["seconds"])
+    if not done and record.get("doing") == "checked":
+        return f"  hashing on {record['host']} for {_clock(seconds)}  {record['path']}"
     rate = (done - int(record.get("begun_bytes", 0))) / seconds if seconds else 0.0
     part = f"{min(100 * done // total, 100):3d}% of {_size(total)}, " if total else ""
     left = f", {_clock((total - done) / rate)} left" if rate and total > done else ""

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine import walk
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection import Selection, Selector
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import filesystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
@@ -225,7 +225,7 @@ def test_a_listing_without_an_end(
     origin: FakePlace, monkeypatch: pytest.MonkeyPatch, new_names: bool, size: int
 ) -> None:
     """The bound is lowered from ten millions, so that it does not take minutes."""
-    monkeypatch.setattr(filesystem, "MAX_ENTRIES", 2000)
+    monkeypatch.setattr(listing, "MAX_ENTRIES", 2000)
     origin.fake.on(sftp.READDIR, endless(new_names=new_names, size=size))
     result = task.find(origin.end())
     assert (result.code, result.error["role"]) == ("protocol_violation", "endpoint")

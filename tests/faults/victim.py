@@ -170,7 +170,7 @@ def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
         return Connection(endpoint, direct, _report(endpoint))
 
     def run_command(
-        _direct: t.Any, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int
+        _direct: t.Any, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int, waiting: object
     ) -> tuple[int, bytes]:
         done = subprocess.run(
             ["/bin/sh", "-c", command], input=stdin, stdout=subprocess.PIPE, timeout=timeout_seconds, check=False

@@ -56,7 +56,7 @@ def best_digest(
     progress: Progress = no_progress,
 ) -> Digest:
     """Return the server's own digest, of all or the first ``length`` bytes; where it has none, read and hash them."""
-    theirs = files.digest(path, algorithm=algorithm, length=length)
+    theirs = files.digest(path, algorithm=algorithm, length=length, waiting=lambda: progress(0))
     return theirs or read_digest(files, path, algorithm=algorithm, length=length, progress=progress)
 
 

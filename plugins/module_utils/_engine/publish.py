@@ -199,9 +199,7 @@ class Draft:
             try:
                 if not replacing:
                     self._files.rename(self.path, self._final)
-                elif self._files.features().can_replace:
-                    self._files.replace(self.path, self._final)
-                else:
+                elif not self._replaced():
                     self._swap(sha256)
             except RemoteError as exc:
                 if exc.breaks_link:
@@ -216,6 +214,18 @@ class Draft:
                         raise ElsewhereError(refused) from exc
                 raise refused from exc
             self._path = None
+
+    def _replaced(self) -> bool:
+        """Rename over the old file in one step; False where the server cannot, or announces it and says so only now."""
+        if not self._files.features().can_replace:
+            return False
+        try:
+            self._files.replace(self.path, self._final)
+        except RemoteError as exc:
+            if exc.code != "unsupported":
+                raise
+            return False
+        return True
 
     def _swap(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""

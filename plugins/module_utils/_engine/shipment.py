@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from .._errors import BackhaulError, shown
 from .._filesystem import FileSystem
 from .._model import Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
-from .._rules.retry import RetryPolicy, may_retry
+from .._rules.retry import MOST_UNCOUNTED, RetryPolicy, may_retry
 from .aside import settle
 from .digest import no_progress
 from .examine import at, examine_destination
@@ -77,11 +77,15 @@ def insist(
     """
     pauses = terms.retries.delays(terms.chance.random)
     earlier: list[BackhaulError] = []
+    uncounted = 0
     while True:
         try:
             return work(), _setbacks(earlier)
         except BackhaulError as exc:
             failed(exc)
+            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
+                uncounted += 1
+                continue
             may = may_retry(exc, attempt=len(earlier) + 1, policy=terms.retries, earlier=earlier)
             pause = next(pauses, None) if may else None
             if pause is None:

@@ -83,7 +83,9 @@ class Origin:
         if whole and self.digest.known is not None:
             return self.digest.known
         with self.reserved() as files, at(self.endpoint):
-            found = files.digest(self.path, algorithm="sha256", length=None if whole else length)
+            watch = self._watch(self.endpoint, self.path)
+            part = None if whole else length
+            found = files.digest(self.path, algorithm="sha256", length=part, waiting=lambda: watch(0))
         if whole:
             self.digest.known = found
         return found

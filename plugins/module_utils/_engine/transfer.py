@@ -200,7 +200,9 @@ class Transfer:
 
     def _found_there(self, path: bytes) -> Digest:
         try:
-            found = None if self.options.verify == "readback" else self.files.digest(path, algorithm="sha256")
+            found = None
+            if self.options.verify != "readback":
+                found = self.files.digest(path, algorithm="sha256", waiting=lambda: self.checked(0))
             if found is None and self.options.verify != "server":
                 found = read_digest(self.files, path, progress=self.checked)
         except RemoteError as exc:

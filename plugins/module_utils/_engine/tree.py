@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from .walk import walk
 
 # A million results are more than anybody reads, or than Ansible carries.
 MAX_FILES = 1_000_000
+# Of the paths of those files and of the directories that they are in.
+MAX_PATHS_BYTES = 128 * 1024 * 1024
+# What is passed over is listed up to this number for each reason, and then counted.
+PASSED_OVER_LISTED = 1000
 SUSPICIOUS, UNREADABLE = "suspicious_name", "unreadable"
 
 
@@ -28,7 +33,8 @@ class Tree:
     """What is in a directory: paths relative to it, in the order of their names, directories before what they hold.
 
     ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, names that must not
-    be used, and directories that could not be listed, whose ``errors`` are there as well.
+    be used, and directories that could not be listed, whose ``errors`` are there as well. Of many for the same reason
+    the first thousand are there, and one entry with the path of the whole that counts the others.
     """
 
     directories: tuple[bytes, ...]
@@ -74,33 +80,49 @@ class _Collected:
         self._errors: list[BackhaulError] = []
         self._found: dict[bytes, RemoteFile] = {}
         self._passed_over: list[Skipped] = []
+        self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._paths_bytes = 0
 
     def tree(self) -> Tree:
         ordered = sorted(self._found.items(), key=lambda item: item[0].split(b"/"))
         return Tree(
             directories=tuple(path for path, file in ordered if file.attributes.kind == "directory"),
             files=tuple(RemoteFile(path, file.attributes) for path, file in ordered if file.attributes.kind == "file"),
-            passed_over=tuple(sorted(self._passed_over, key=lambda skipped: skipped.path)),
+            passed_over=(*sorted(self._passed_over, key=lambda skipped: skipped.path), *self._uncounted()),
             errors=tuple(self._errors),
         )
 
     def refuse(self, directory: bytes, error: BackhaulError) -> None:
         """Take note of a directory that cannot be listed, or not to its end."""
-        self._errors.append(error.located(path=directory))
+        if len(self._errors) < PASSED_OVER_LISTED:
+            self._errors.append(error.located(path=directory))
         self.skip(directory, UNREADABLE, "it cannot be listed")
 
     def lacks(self, file: RemoteFile) -> t.Sequence[str]:
         return ("mode",) if file.attributes.kind == "unknown" else ()
 
     def skip(self, path: bytes, reason: str, text: str) -> None:
-        self._passed_over.append(Skipped(path, reason, text))
+        self._counts[reason, text] += 1
+        if self._counts[reason, text] <= PASSED_OVER_LISTED:
+            self._passed_over.append(Skipped(path, reason, text))
         self._require_an_end()
 
+    def _uncounted(self) -> t.Iterator[Skipped]:
+        """Yield one entry for each reason with more than are listed."""
+        for (reason, text), count in sorted(self._counts.items()):
+            if count > PASSED_OVER_LISTED:
+                yield Skipped(self.top, reason, text, count - PASSED_OVER_LISTED)
+
     def _require_an_end(self) -> None:
-        if len(self._found) + len(self._passed_over) > MAX_FILES:
+        too_much = None
+        if len(self._found) + sum(self._counts.values()) > MAX_FILES:
+            too_much = f"{MAX_FILES} files"
+        elif self._paths_bytes > MAX_PATHS_BYTES:
+            too_much = f"{MAX_PATHS_BYTES} bytes of paths"
+        if too_much is not None:
             raise RemoteError(
                 "protocol_violation",
-                f"the server lists more than {MAX_FILES} files",
+                f"the server lists more than {too_much}",
                 remedy="Copy the directories in it one by one.",
                 path=self.top,
             )
@@ -113,6 +135,7 @@ class _Collected:
             self.skip(file.path, "temporary", "it is a hidden file of this collection")
         elif kind in ("file", "directory"):
             self._found[path] = file
+            self._paths_bytes += len(path)
             self._require_an_end()
         else:
             self.skip(file.path, "not_a_file", _WHY[kind])

@@ -18,6 +18,10 @@ from .._rules.paths import beneath
 # Deeper trees than this are loops or attacks.
 MAX_DEPTH = 64
 MAX_DIRECTORIES = 100_000
+# Of the paths of directories that are still to be listed: 100,000 of a usual length take a tenth.
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+# PATH_MAX of Linux: what is longer cannot be opened there.
+MAX_PATH_BYTES = 4096
 
 
 class Listing(t.Protocol):
@@ -49,17 +53,21 @@ def walk(files: Listing, top: bytes, selector: Collector, *, depth: int | None) 
     Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself, and
     so is a tree too deep or too wide to be true: the newest backup could be in what was not looked at.
     """
-    waiting, looked_into = [(top, 1)], 0
+    waiting, looked_into, waiting_bytes = [(top, 1)], 0, len(top)
     while waiting:
         directory, level = waiting.pop()
         looked_into += 1
+        waiting_bytes -= len(directory)
         front = beneath(directory)
         for entry in files.entries(directory):
             below = _offer(files, front, entry, selector)
             if below is not None and (depth is None or level < depth):
                 waiting.append((below, level + 1))
-        if looked_into + len(waiting) > MAX_DIRECTORIES:
-            raise _endless(top, f"more than {MAX_DIRECTORIES} directories")
+                waiting_bytes += len(below)
+                if looked_into + len(waiting) > MAX_DIRECTORIES:
+                    raise _endless(top, f"more than {MAX_DIRECTORIES} directories")
+                if waiting_bytes > MAX_WAITING_BYTES:
+                    raise _endless(top, f"directories whose paths have more than {MAX_WAITING_BYTES} bytes")
         if waiting and waiting[-1][1] > MAX_DEPTH:
             raise _endless(waiting[-1][0], f"directories more than {MAX_DEPTH} levels deep")
 
@@ -75,6 +83,8 @@ def _endless(path: bytes, what: str) -> RemoteError:
 
 def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
     """Offer one entry of the directory with these names' ``front``; return its path when it is a directory."""
+    if len(front) + len(entry.name) > MAX_PATH_BYTES:
+        raise _endless(front, f"a path of more than {MAX_PATH_BYTES} bytes")
     reason = suspicion(entry.name)
     if reason:
         selector.skip(front + entry.name, "suspicious_name", f"its name was refused: {reason}")

@@ -127,7 +127,14 @@ class LocalFileSystem:
         with refusals("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             os.replace(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest:
         """Read and hash the file here; of a file shorter than ``length``, all of it."""
         if algorithm not in _ALGORITHMS:
             raise InputError("invalid_input", f"{algorithm!r} is not one of {', '.join(_ALGORITHMS)}", path=path)
@@ -135,6 +142,8 @@ class LocalFileSystem:
         with self.open_reader(path) as reader:
             for block in reader.blocks(length=length):
                 state.update(block)
+                if waiting is not None:
+                    waiting()
         return Digest(algorithm=algorithm, hexdigest=state.hexdigest(), method="local")
 
     def space(self, path: bytes) -> Space:

@@ -49,9 +49,10 @@ def suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError
     names = [skipped for skipped in passed_over if skipped.reason == SUSPICIOUS]
     if not names:
         return None
+    count = sum(skipped.count for skipped in names)
     return SelectionError(
         "suspicious",
-        f"{len(names)} names in the source were refused, the first is {shown(names[0].path)}: {names[0].text}",
+        f"{count} names in the source were refused, the first is {shown(names[0].path)}: {names[0].text}",
         remedy="All other files were copied. Rename those that are listed in passed_over, or distrust the server.",
         role=source.role,
         host=source.label,
@@ -61,7 +62,10 @@ def suspect(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError
 
 def left_out(passed_over: t.Iterable[Skipped]) -> list[str]:
     """Return the warnings about what is in the source and was not copied."""
-    counts = collections.Counter(skipped.text for skipped in passed_over if skipped.reason != "temporary")
+    counts: collections.Counter[str] = collections.Counter()
+    for skipped in passed_over:
+        if skipped.reason != "temporary":
+            counts[skipped.text] += skipped.count
     return [f"{count} in the source not copied: {text}" for text, count in sorted(counts.items())]
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import typing as t
+from dataclasses import replace
 
 from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._interruption import acquire, checkpoint
 from .._local.filesystem import LocalFileSystem
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
+from .._sftp.optional import OptionalRequests
 from .._ssh.connect import Connection, connect
 
 _LOOK_SECONDS = 0.25
@@ -23,8 +25,9 @@ _LOOK_SECONDS = 0.25
 class _Line:
     """One connection to an endpoint and the sessions on it; closed as a whole."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, optional: OptionalRequests) -> None:
         self._resources = resources
+        self._optional = optional
         self.closing = contextlib.ExitStack()
         self.connection: Connection | None = None
 
@@ -34,8 +37,8 @@ class _Line:
             return LocalFileSystem()
         with contextlib.ExitStack() as undo:
             self.connection = undo.enter_context(connect(endpoint))
-            reports.append(self.connection.report)
-            files = undo.enter_context(self.connection.file_system(self._resources))
+            reports.append(replace(self.connection.report, notes=self._optional.notes))
+            files = undo.enter_context(self.connection.file_system(self._resources, self._optional))
             self.closing = undo.pop_all()
             return files
 
@@ -44,7 +47,7 @@ class _Line:
         if self.connection is None:
             return LocalFileSystem()
         try:
-            return self.closing.enter_context(self.connection.file_system(self._resources))
+            return self.closing.enter_context(self.connection.file_system(self._resources, self._optional))
         except BackhaulError:
             return None
 
@@ -60,6 +63,7 @@ class Ends:
     def __init__(self, reports: list[ConnectionReport] | None = None, resources: Resources = USUAL_RESOURCES) -> None:
         self._resources = resources
         self._open: dict[tuple[Endpoint, int], tuple[FileSystem, _Line]] = {}
+        self._optional: dict[Endpoint, OptionalRequests] = {}
         self._connecting: dict[Endpoint, threading.Lock] = {}
         self._preparing: dict[Endpoint, threading.Event] = {}
         self._is_over = False
@@ -122,11 +126,12 @@ class Ends:
     def _opened(self, endpoint: Endpoint) -> tuple[FileSystem, _Line]:
         with self._lock:
             lines = [line for (end, _lane), (_files, line) in self._open.items() if end == endpoint]
+            optional = self._optional.setdefault(endpoint, OptionalRequests())
         for line in lines[:1]:
             files = line.another()
             if files is not None:
                 return files, line
-        line = _Line(self._resources)
+        line = _Line(self._resources, optional)
         return line.open(endpoint, self.reports), line
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:

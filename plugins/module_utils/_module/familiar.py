@@ -92,8 +92,15 @@ class _Familiar:
         """Return the space under ``path``."""
         return self._knowledge.space(self._endpoint, path, self._files.space)
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest | None:
         """Return a digest that the server computed; None when it cannot, or not without a command."""
         if self._reads and "check-file" not in getattr(self._files, "digest_methods", tuple)():
             return None
-        return self._files.digest(path, algorithm=algorithm, length=length)
+        return self._files.digest(path, algorithm=algorithm, length=length, waiting=waiting)

@@ -13,15 +13,21 @@ from .._engine.digest import best_digest
 from .._engine.examine import at
 from .._engine.walk import look_again, walk
 from .._filesystem import FileSystem
-from .._model import RemoteFile
+from .._model import Endpoint, RemoteFile
 from .._options import endpoint_spec, read_endpoint, read_path, read_selection, read_stable_seconds, selection_spec
+from .._rules.retry import RetryPolicy
 from .._rules.selection import Selector
 from .._rules.selection_model import Selected
 from .._rules.selection_verdict import compare_looks
 from . import results
 from .boundary import serve
 from .ends import Ends
+from .insist import insist
+from .pattern_time import BoundedSelector
 from .request import Answer, Module, Request, Spec
+
+# Nothing is tried again after a lost connection, but without a request at which a server ends the session.
+_NO_RETRIES = RetryPolicy(retries=0)
 
 
 def find_spec() -> Spec:
@@ -37,12 +43,13 @@ def find(request: Request) -> Answer:
     selector = Selector(read_selection(params), now=time.time())
     stable_seconds = read_stable_seconds(params)
     with Ends(request.reports) as ends, at(endpoint):
-        files = ends.file_system(endpoint)
-        walk(files, top, selector, depth=_depth(params))
+        files = insist(ends, endpoint, lambda opened: opened, retries=_NO_RETRIES)
+        with BoundedSelector(selector) as bounded:
+            walk(files, top, bounded, depth=_depth(params))
         selected = selector.result()
         if stable_seconds:
             _require_stable(files, selected, float(stable_seconds))
-        chosen = [_described(files, file, params["checksum"]) for file in selected.files]
+        chosen = [_described(request, ends, endpoint, file) for file in selected.files]
         connections = [results.connection_fields(report) for report in ends.reports]
     return Answer(
         {
@@ -52,8 +59,14 @@ def find(request: Request) -> Answer:
             "connection": connections[0] if connections else None,
             **results.selected_fields(selected),
         },
-        warnings=results.connection_warnings(ends.reports),
+        warnings=(*results.connection_warnings(ends.reports), *_cut(selected)),
     )
+
+
+def _cut(selected: Selected) -> t.Iterator[str]:
+    if selected.is_cut:
+        count = len(selected.files)
+        yield f"files holds the first {count} of {selected.qualified} files, since a result cannot be larger: set limit"
 
 
 def _depth(params: t.Mapping[str, t.Any]) -> int | None:
@@ -70,10 +83,16 @@ def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> No
             raise error
 
 
-def _described(files: FileSystem, file: RemoteFile, algorithm: str) -> results.Json:
-    fields = results.file_fields(file)
+def _described(request: Request, ends: Ends, endpoint: Endpoint, file: RemoteFile) -> results.Json:
+    fields, algorithm = results.file_fields(file), request.params["checksum"]
     if algorithm != "none" and file.attributes.kind == "file":
-        digest = best_digest(files, file.path, algorithm=algorithm)
+        progress = request.progress.checked(endpoint, file.path)
+        digest = insist(
+            ends,
+            endpoint,
+            lambda files: best_digest(files, file.path, algorithm=algorithm, progress=progress),
+            retries=_NO_RETRIES,
+        )
         fields.update({"checksum": digest.hexdigest, "checksum_by": digest.method})
     return fields
 

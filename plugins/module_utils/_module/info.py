@@ -16,14 +16,18 @@ from .._model import Endpoint
 from .._options import endpoint_spec, read_endpoint, read_path
 from .._rules.names import suspicion
 from .._rules.paths import join
+from .._rules.retry import RetryPolicy
 from .._ssh.scan import ScannedKey, scan_host_keys
 from . import results
 from .boundary import serve
 from .ends import Ends
+from .insist import insist
 from .request import Answer, Module, Request, Spec
 
 # How many entries of the directory are looked at for a file that can be hashed as a test.
 ENTRIES_LOOKED_AT = 1000
+# Nothing is tried again after a lost connection, but without a request at which a server ends the session.
+_NO_RETRIES = RetryPolicy(retries=0)
 
 
 def info_spec() -> Spec:
@@ -59,27 +63,30 @@ def _key_fields(scanned: ScannedKey) -> results.Json:
 
 def _inside(request: Request, endpoint: Endpoint, path: bytes) -> tuple[results.Json, tuple[str, ...]]:
     with Ends(request.reports) as ends, at(endpoint):
-        files = ends.file_system(endpoint)
-        features = files.features()
-        space = _asked(lambda: files.space(path))
-        method, tested_on = _hash_method(files, path)
-        fields = {
-            "connection": results.connection_fields(ends.reports[0]),
-            **results.path_fields(files.canonical(path), key="canonical_path"),
-            "extensions": dict(features.extensions),
-            "limits": {
-                "packet_bytes": features.limits.packet_bytes,
-                "read_bytes": features.limits.read_bytes,
-                "write_bytes": features.limits.write_bytes,
-                "open_handles": features.limits.open_handles,
-            },
-            "can_sync": features.can_sync,
-            "can_replace": features.can_replace,
-            "remote_checksum": method,
-            "remote_checksum_tested_on": tested_on,
-            "space": space and {"free_bytes": space.free_bytes, "total_bytes": space.total_bytes},
-        }
+        fields = insist(ends, endpoint, lambda files: _found(files, ends, path), retries=_NO_RETRIES)
         return fields, results.connection_warnings(ends.reports)
+
+
+def _found(files: FileSystem, ends: Ends, path: bytes) -> results.Json:
+    space = _asked(lambda: files.space(path))
+    method, tested_on = _hash_method(files, path)
+    features = files.features()
+    return {
+        "connection": results.connection_fields(ends.reports[0]),
+        **results.path_fields(files.canonical(path), key="canonical_path"),
+        "extensions": dict(features.extensions),
+        "limits": {
+            "packet_bytes": features.limits.packet_bytes,
+            "read_bytes": features.limits.read_bytes,
+            "write_bytes": features.limits.write_bytes,
+            "open_handles": features.limits.open_handles,
+        },
+        "can_sync": features.can_sync,
+        "can_replace": features.can_replace,
+        "remote_checksum": method,
+        "remote_checksum_tested_on": tested_on,
+        "space": space and {"free_bytes": space.free_bytes, "total_bytes": space.total_bytes},
+    }
 
 
 _ValueT = t.TypeVar("_ValueT")

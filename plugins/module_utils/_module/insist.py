@@ -12,7 +12,7 @@ from .._engine.source import Ends
 from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._model import Endpoint
-from .._rules.retry import RetryPolicy, may_retry
+from .._rules.retry import MOST_UNCOUNTED, RetryPolicy, may_retry
 from .reports import CHANCE
 
 _ResultT = t.TypeVar("_ResultT")
@@ -23,7 +23,7 @@ def insist(
 ) -> _ResultT:
     """Do something at one end, again over a new connection after a lost one, and return its result."""
     pauses = retries.delays(CHANCE.random)
-    attempt = 1
+    attempt, uncounted = 1, 0
     while True:
         try:
             return work(ends.file_system(endpoint))
@@ -31,6 +31,9 @@ def insist(
             exc.located(role=endpoint.role, host=endpoint.label)
             if exc.breaks_link:
                 ends.forget(endpoint)
+            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
+                uncounted += 1
+                continue
             pause = next(pauses, None) if may_retry(exc, attempt=attempt, policy=retries) else None
             if pause is None:
                 raise

@@ -4,8 +4,9 @@
 # Private to this collection: it may change without notice.
 """Progress of transfers as records, for live lines.
 
-A record has ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes``, ``begun_bytes`` (those that were
-there before), ``total_bytes`` and ``seconds``. In Ansible's worker the sink shows them; a module file has none.
+A record has ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes`` (0 while a server hashes a file,
+of which nothing more is known), ``begun_bytes`` (those that were there before), ``total_bytes`` and ``seconds``. In
+Ansible's worker the sink shows them; a module file has none.
 """
 
 from __future__ import annotations
@@ -47,13 +48,14 @@ class Followed:
         self._done_bytes = self._begun_bytes = 0
 
     def __call__(self, byte_count: int) -> None:
-        """Count bytes."""
-        self._done_bytes += byte_count
+        """Count bytes; 0 says that the server is still at work."""
+        before, self._done_bytes = self._done_bytes, self._done_bytes + byte_count
         if self._sink is None:
             return
         now = time.monotonic()
-        if not self._started:
-            self._started = self._last = now
+        if not self._started or (byte_count and not before):
+            self._started = now
+            self._last = self._last or now
         if now - self._last >= _RECORD_SECONDS:
             self._last = now
             self._sink(

@@ -59,7 +59,8 @@ def file_fields(file: RemoteFile) -> Json:
 
 def skipped_fields(skipped: Skipped) -> Json:
     """Return a file that was not selected, and why."""
-    return {**path_fields(skipped.path), "reason": skipped.reason, "message": skipped.text}
+    fields = {**path_fields(skipped.path), "reason": skipped.reason, "message": skipped.text}
+    return fields if skipped.count == 1 else {**fields, "count": skipped.count}
 
 
 def selected_fields(selected: Selected) -> Json:
@@ -111,13 +112,19 @@ def in_order(reports: t.Iterable[ConnectionReport], endpoints: t.Sequence[Endpoi
 
 
 def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...]:
-    """Return what must not stay silent about connections that were made: host keys proven by SHA-1 signatures."""
-    return tuple(
+    """Return what must not stay silent about connections that were made.
+
+    That is host keys proven by SHA-1 signatures, and requests at which servers ended the session.
+    """
+    reports = list(reports)
+    noted = dict.fromkeys(f"{report.name}: {note}" for report in reports for note in report.notes)
+    weak = tuple(
         f"{report.name} proved its host key with SHA-1 (ssh-rsa), which 'algorithms: legacy' allows and which can be"
         " forged with enough effort"
         for report in reports
         if report.host_key_algorithm == "ssh-rsa"
     )
+    return (*weak, *noted)
 
 
 def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:

@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from .._errors import InputError
-from .names import as_text, is_temporary, suspicion
+from .names import LONGEST_NAME_BYTES, as_text, is_temporary, suspicion
 
 Refusal = t.Optional[t.Tuple[str, str]]
 
@@ -21,6 +21,8 @@ class NameRules:
 
     Patterns are globs (``*``, ``?``, ``[...]``; a dot and a slash are nothing special) or with ``use_regex`` regular
     expressions, must match the whole name, and case matters. Characters count, not bytes, where a name is UTF-8.
+    Regular expressions are not tried on names of more than 255 characters, which nearly no file system holds: their
+    time grows with a power of the length.
     Raises ``InputError`` ``invalid_input`` for a broken expression.
     """
 
@@ -35,6 +37,7 @@ class NameRules:
     ) -> None:
         self._patterns = [_compiled(pattern, use_regex=use_regex, option="patterns") for pattern in patterns]
         self._excludes = [_compiled(pattern, use_regex=use_regex, option="excludes") for pattern in excludes]
+        self._longest = LONGEST_NAME_BYTES if use_regex and (patterns or excludes) else None
         self._hidden = hidden
         self._ignore_temporary = ignore_temporary
 
@@ -44,6 +47,8 @@ class NameRules:
         if problem:
             return "suspicious_name", f"its name is suspicious: {problem}"
         text = as_text(name)
+        if self._longest is not None and len(text) > self._longest:
+            return "name_too_long", f"its name has more than {self._longest} characters, too many for use_regex"
         if self._patterns and not _matches(self._patterns, text):
             return "not_matched", "no pattern matches its name"
         if _matches(self._excludes, text):

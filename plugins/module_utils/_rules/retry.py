@@ -14,6 +14,8 @@ from .._errors import BackhaulError, IntegrityError
 # What a second transfer may mend, and only once: a source that changes goes on changing, and a refused rename stays so.
 INTEGRITY_RETRIES = 1
 INTEGRITY_CODES = frozenset({"digest_mismatch", "short_transfer"})
+# How often work may begin again without a retry being used up. Each time, one more request is not made.
+MOST_UNCOUNTED = 8
 # What all pauses together may last: each attempt ends by its own deadlines, and so there is an end to all of them.
 LONGEST_SECONDS = 3600.0
 

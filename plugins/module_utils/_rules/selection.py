@@ -36,6 +36,9 @@ __all__ = ["SKIPPED_LISTED", "Selected", "Selection", "Selector", "Skipped", "co
 # Every skipped file is counted, but only so many are listed: a directory may hold a million.
 SKIPPED_LISTED = 1000
 _REPEATS_BORNE = 1000
+# A result holds no more files than this, nor more bytes of their paths; with each file come about 2 KiB of JSON.
+MOST_FILES = 100_000
+MOST_PATHS_BYTES = 32 * 1024 * 1024
 
 
 class Selector:
@@ -52,6 +55,9 @@ class Selector:
         self._seen = SeenNames()
         self._repeated: set[bytes] = set()
         self._kept: list[Candidate] = []
+        self._kept_bytes = 0
+        # The second is always kept: ties and shrinking are judged by it.
+        self._most = max(2, min(selection.limit or MOST_FILES, MOST_FILES))
         self._older: Candidate | None = None
         self._unclear: tuple[RemoteFile, tuple[str, ...]] | None = None
         self._skipped: list[Skipped] = []
@@ -101,6 +107,7 @@ class Selector:
             examined=self._examined,
             skipped=tuple(self._skipped),
             skipped_counts=dict(self._counts),
+            is_cut=len(ordered) < min(self._selection.limit or self._qualified, self._qualified),
         )
 
     def _require_good(self, ordered: t.Sequence[Candidate]) -> None:
@@ -199,12 +206,12 @@ class Selector:
         return first.key[:length] == second.key[:length]
 
     def _keep(self, key: tuple[int, bytes, bytes], time: int, file: RemoteFile) -> None:
-        limit = self._selection.limit
-        # The second is always kept: ties and shrinking are judged by it.
-        if limit is None or len(self._kept) < max(limit, 2):
-            heapq.heappush(self._kept, Candidate(key, -self._examined, time, file))
-        elif key > self._kept[0].key:  # of two equal ones the first stays
-            heapq.heapreplace(self._kept, Candidate(key, -self._examined, time, file))
+        if len(self._kept) >= self._most and key <= self._kept[0].key:  # of two equal ones the first stays
+            return
+        heapq.heappush(self._kept, Candidate(key, -self._examined, time, file))
+        self._kept_bytes += len(file.path)
+        while len(self._kept) > self._most or (self._kept_bytes > MOST_PATHS_BYTES and len(self._kept) > 2):
+            self._kept_bytes -= len(heapq.heappop(self._kept).file.path)
 
     def _note(self, path: bytes, reason: str, text: str) -> None:
         self._counts[reason] += 1

@@ -82,11 +82,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was looked at and not chosen: a stable reason code, and a text for people."""
+    """A file that was looked at and not chosen: a stable reason code, and a text for people.
+
+    With a ``count`` of more than one it stands for so many files somewhere in the directory ``path``.
+    """
 
     path: bytes
     reason: str
     text: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Selected:
     ``qualified`` counts all good files, also those beyond the limit. ``latest_time`` is in seconds since 1970.
     ``tied_with`` is the second file when only the rule for ties puts it second (greater name first, then greater path).
     ``skipped`` lists no more than the first thousand files, and none that merely matched no pattern;
-    ``skipped_counts`` counts them all by reason.
+    ``skipped_counts`` counts them all by reason. ``is_cut`` says that ``files`` has fewer than were asked for, since
+    more would be too many for a result.
     """
 
     latest: RemoteFile | None
@@ -107,6 +112,7 @@ class Selected:
     examined: int
     skipped: tuple[Skipped, ...]
     skipped_counts: t.Mapping[str, int] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 class Candidate(t.NamedTuple):

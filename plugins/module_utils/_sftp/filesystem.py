@@ -13,14 +13,15 @@ from .._model import USUAL_RESOURCES, Attributes, Digest, DirectoryEntry, Featur
 from .._rules.paths import require_safe
 from . import wire
 from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space, require_known
-from .reader import SftpReader, closing_quietly
-from .session import Reply, Session, about
+from .listing import Listings
+from .optional import REPLACE, SYNC, OptionalRequests
+from .reader import SftpReader
+from .session import Session, about
 from .streams import Streams
-from .writer import SftpWriter
+from .writer import SLOWEST_BYTES_PER_SECOND, SftpWriter
 
-READDIRS_IN_FLIGHT = 4
-# Far beyond any directory of backups, and an end to a listing that has none.
-MAX_ENTRIES = 10_000_000
+# From this size on, the last byte of a file is read before its server is given the time to hash it.
+_WORTH_A_LOOK_BYTES = 60 * SLOWEST_BYTES_PER_SECOND
 
 
 class SftpFileSystem:
@@ -35,22 +36,23 @@ class SftpFileSystem:
         remote_checksum: str = "auto",
         open_another: t.Callable[[], Session] | None = None,
         resources: Resources = USUAL_RESOURCES,
+        optional: OptionalRequests | None = None,
+        server_version: str = "",
     ) -> None:
         self._session = session
+        self._optional = OptionalRequests() if optional is None else optional
+        self._listings = Listings(session, operation_seconds=timeouts.operation_seconds)
         self._resources = resources
         self._streams = Streams(session, open_another, fixed=resources.streams)
         self._timeouts = timeouts
-        self._features = Features(
-            limits=ask_limits(session),
-            can_sync=b"fsync@openssh.com" in session.extensions,
-            can_replace=b"posix-rename@openssh.com" in session.extensions,
-            extensions=tuple((shown(name), shown(data)) for name, data in sorted(session.extensions.items())),
-        )
+        self._limits = ask_limits(session, self._optional)
         self._digests = RemoteDigests(
             session,
             None if run_command is None else self._streams.giving_way(run_command),
             policy=remote_checksum,
             operation_seconds=timeouts.operation_seconds,
+            optional=self._optional,
+            server_version=server_version,
         )
 
     def close(self) -> None:
@@ -58,8 +60,14 @@ class SftpFileSystem:
         self._streams.close()
 
     def features(self) -> Features:
-        """Return what the server announced when the session was opened."""
-        return self._features
+        """Return what the server announced when the session was opened, without what it has refused since."""
+        announced = self._session.extensions
+        return Features(
+            limits=self._limits,
+            can_sync=self._optional.offers(self._session, SYNC),
+            can_replace=self._optional.offers(self._session, REPLACE),
+            extensions=tuple((shown(name), shown(data)) for name, data in sorted(announced.items())),
+        )
 
     def digest_methods(self) -> tuple[str, ...]:
         """Return how the server may be able to hash files: ``check-file``, ``command``; tried on first use."""
@@ -68,10 +76,7 @@ class SftpFileSystem:
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH)."""
         with about(path):
-            names = self._session.expect_names(self._session.call(wire.REALPATH, _path(path)))
-            if names is None or len(names) != 1 or not names[0][0].startswith(b"/"):
-                self._session.violated("it does not answer REALPATH with one absolute path")
-            return names[0][0]
+            return self._session.expect_path(self._session.call(wire.REALPATH, _path(path)))
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path`` (STAT or LSTAT)."""
@@ -80,38 +85,8 @@ class SftpFileSystem:
             return self._session.expect_attributes(self._session.call(kind, _path(path)))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
-        """Yield a directory's entries, asking for the next packets while the last one is looked at."""
-        with about(path):
-            handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, _path(path))))
-            try:
-                yield from self._listing(handle)
-            except BaseException:
-                closing_quietly(self._session, handle, failing=True)
-                raise
-            closing_quietly(self._session, handle, failing=False)
-
-    def _listing(self, handle: bytes) -> t.Iterator[DirectoryEntry]:
-        asked = [self._session.request(wire.READDIR, handle)]
-        count = 0
-        while True:
-            names = self._session.expect_names(self._session.wait(asked.pop(0)))
-            if names is None:
-                break
-            while len(asked) < READDIRS_IN_FLIGHT:
-                asked.append(self._session.request(wire.READDIR, handle))
-            count += len(names) or 1  # empty packets without end are a listing without end, too
-            if count > MAX_ENTRIES:
-                self._session.violated(f"a listing of more than {MAX_ENTRIES} entries")
-            for name, attributes in names:
-                if name not in (b".", b".."):
-                    yield DirectoryEntry(name, attributes)
-        self._rest_is_end(asked)
-
-    def _rest_is_end(self, asked: list[Reply]) -> None:
-        """After the end, the requests that were sent ahead must say the same."""
-        for reply in asked:
-            if self._session.expect_names(self._session.wait(reply)) is not None:
-                self._session.violated("a listing that goes on after its end")
+        """Yield a directory's entries, within the bounds of ``Listings``."""
+        return self._listings.entries(path, _path(path))
 
     def open_reader(self, path: bytes) -> SftpReader:
         """Open a file for reading."""
@@ -120,7 +95,7 @@ class SftpFileSystem:
             self._session,
             handle,
             path,
-            block_bytes=self._features.limits.read_bytes,
+            block_bytes=self._limits.read_bytes,
             ahead_bytes=self._resources.read_ahead_bytes,
             stall_seconds=self._timeouts.stall_seconds,
         )
@@ -146,9 +121,9 @@ class SftpFileSystem:
             handle,
             path,
             streams=self._streams,
-            block_bytes=self._features.limits.write_bytes,
+            block_bytes=self._limits.write_bytes,
             stall_seconds=self._timeouts.stall_seconds,
-            can_sync=self._features.can_sync,
+            optional=self._optional,
         )
 
     def _open(self, path: bytes, flags: int, wanted: Attributes) -> bytes:
@@ -200,31 +175,45 @@ class SftpFileSystem:
 
     def replace(self, source: bytes, target: bytes) -> None:
         """Rename over a file in one step (posix-rename@openssh.com, OpenSSH PROTOCOL section 4.3)."""
-        if not self._features.can_replace:
+        if not self._optional.offers(self._session, REPLACE):
             raise RemoteError("unsupported", "the server cannot rename over an existing file in one step", path=target)
-        name = wire.string(b"posix-rename@openssh.com")
-        self._change(source, wire.EXTENDED, name, _path(source), _path(target))
+        with self._optional.asking(self._session, REPLACE):
+            self._change(source, wire.EXTENDED, wire.string(REPLACE), _path(source), _path(target))
 
     def _change(self, path: bytes, kind: int, *parts: bytes) -> None:
         with about(path):
             self._session.expect_ok(self._session.call(kind, *parts))
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest | None:
         """Return a digest that the server computed; None when it cannot."""
         require_known(algorithm)
         if not self._digests.methods():
             return None
         with about(path):
             absolute = path if path.startswith(b"/") else self.canonical(path)
-            size = self.attributes(absolute, follow=True).size or 0
+            found = self.attributes(absolute, follow=True)
+            size = found.size or 0
             part = None if length is None or length >= size else length
             wanted = size if part is None else part
-            return self._digests.digest(absolute, algorithm=algorithm, length=part, size_bytes=wanted)
+            if wanted >= _WORTH_A_LOOK_BYTES and not (found.kind == "file" and self._has_byte(absolute, wanted - 1)):
+                return None  # its size gives the server time to hash it, and is not true
+            return self._digests.digest(absolute, algorithm=algorithm, length=part, size_bytes=wanted, waiting=waiting)
+
+    def _has_byte(self, path: bytes, offset: int) -> bool:
+        with self.open_reader(path) as reader:
+            return any(len(block) == 1 for block in reader.blocks(offset=offset, length=1))
 
     def space(self, path: bytes) -> Space | None:
         """Return the space under ``path`` (statvfs@openssh.com)."""
         with about(path):
-            return ask_space(self._session, path)
+            return ask_space(self._session, self._optional, path)
 
 
 def _path(path: bytes) -> bytes:

@@ -19,11 +19,17 @@ from . import wire
 
 # Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
 MAX_REPLY_BYTES = 256 * 1024 + 1024
+# Servers announce 20 extensions at most; each one is kept, and shown by sftp_info.
+MAX_EXTENSIONS = 256
 # How long an interruption may have to wait for a pause between two pieces of what arrives.
 _LONGEST_LOOK_SECONDS = 0.5
 
 
 _ValueT = t.TypeVar("_ValueT")
+
+
+def _nothing() -> None:
+    """Do nothing while a reply is waited for."""
 
 
 class Duplex(t.Protocol):
@@ -78,6 +84,8 @@ class Session:
         self._ready: collections.deque[memoryview] = collections.deque()
         self.extensions: dict[bytes, bytes] = {}
         self.round_trip_seconds = float("inf")  # of the call that was answered the fastest
+        self.waited_seconds = 0.0  # for replies, all together
+        self.closed_by_server = False  # the session alone: the connection may go on
 
     def open(self, *, timeout_seconds: float | None = None) -> None:
         """Exchange INIT and VERSION (draft section 4) and learn the server's extensions."""
@@ -94,6 +102,8 @@ class Session:
             while fields.left:
                 name = fields.string()
                 self.extensions[name] = fields.string()
+                if len(self.extensions) > MAX_EXTENSIONS:
+                    raise wire.violation(f"it announces more than {MAX_EXTENSIONS} extensions")
 
     def close(self) -> None:
         """End the session; never raises."""
@@ -111,22 +121,39 @@ class Session:
         self._send(b"".join((head, *parts)))
         return reply
 
-    def wait(self, reply: Reply, *, timeout_seconds: float | None = None) -> Reply:
-        """Return ``reply`` once it is there; LinkError ``timed_out`` after ``timeout_seconds`` without it."""
-        limit = self._timeouts.operation_seconds if timeout_seconds is None else timeout_seconds
-        deadline = 0.0
+    def wait(
+        self, reply: Reply, *, timeout_seconds: float | None = None, waiting: t.Callable[[], None] = _nothing
+    ) -> Reply:
+        """Return ``reply`` once it is there; LinkError ``timed_out`` after ``timeout_seconds`` without it.
+
+        ``waiting`` is called at least twice a second until then.
+        """
+        if not reply.arrived:
+            limit = self._timeouts.operation_seconds if timeout_seconds is None else timeout_seconds
+            started = time.monotonic()
+            try:
+                self._dispatch_until(reply, started + limit, waiting)
+            finally:
+                self.waited_seconds += time.monotonic() - started
+        return reply
+
+    def _dispatch_until(self, reply: Reply, deadline: float, waiting: t.Callable[[], None]) -> None:
         while not reply.arrived:
             if self._ended is not None:
                 raise self._ended.again()
-            deadline = deadline or time.monotonic() + limit
             with self._ending_on_error():
-                self._dispatch(self._next_packet(deadline, "answer an SFTP request"))
-        return reply
+                self._dispatch(self._next_packet(deadline, "answer an SFTP request", waiting))
 
-    def call(self, kind: int, *parts: Buffer, timeout_seconds: float | None = None) -> Reply:
+    def call(
+        self,
+        kind: int,
+        *parts: Buffer,
+        timeout_seconds: float | None = None,
+        waiting: t.Callable[[], None] = _nothing,
+    ) -> Reply:
         """Send a request and wait for its reply."""
         started = time.monotonic()
-        reply = self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds)
+        reply = self.wait(self.request(kind, *parts), timeout_seconds=timeout_seconds, waiting=waiting)
         self.round_trip_seconds = min(self.round_trip_seconds, time.monotonic() - started)
         return reply
 
@@ -148,8 +175,9 @@ class Session:
         with undivided(), self._ending_on_error():
             self._duplex.send(packet, timeout_seconds=self._timeouts.stall_seconds)
 
-    def _next_packet(self, deadline: float, what: str) -> memoryview:
+    def _next_packet(self, deadline: float, what: str, waiting: t.Callable[[], None] = _nothing) -> memoryview:
         while not self._ready:
+            waiting()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise LinkError(
@@ -168,6 +196,7 @@ class Session:
             if piece:
                 self._ready.extend(self._framer.feed(piece))
         if piece == b"":
+            self.closed_by_server = True
             raise _ended_early()
 
     def _dispatch(self, packet: memoryview) -> None:
@@ -203,8 +232,12 @@ class Session:
 
     def violated(self, what: str) -> t.NoReturn:
         """End the session, since the server broke the protocol as ``what`` says."""
+        self.give_up(wire.violation(what))
+
+    def give_up(self, error: BackhaulError) -> t.NoReturn:
+        """End the session with this error, which every later use of the session raises, too."""
         with self._ending_on_error():
-            raise wire.violation(what)
+            raise error
 
     def status(self, reply: Reply) -> tuple[int, bytes]:
         """Return code and message of a STATUS; any other reply, or one without a code, is a violation.
@@ -236,8 +269,15 @@ class Session:
         return self._read(reply, wire.ATTRS, wire.Unpacker.attributes)
 
     def expect_names(self, reply: Reply) -> list[tuple[bytes, Attributes]] | None:
-        """Return names and attributes in the reply to READDIR or REALPATH; None at the end of a directory."""
+        """Return names and attributes in the reply to READDIR; None at the end of a directory."""
         return None if self._is_end(reply) else self._read(reply, wire.NAME, wire.Unpacker.names)
+
+    def expect_path(self, reply: Reply) -> bytes:
+        """Return the one absolute path in the reply to REALPATH."""
+        names = self._read(reply, wire.NAME, lambda fields: fields.names(longest_bytes=wire.MAX_PATH_BYTES))
+        if len(names) != 1 or not names[0][0].startswith(b"/"):
+            self.violated("it does not answer REALPATH with one absolute path")
+        return names[0][0]
 
     def expect_data(self, reply: Reply, *, at_most: int) -> memoryview | None:
         """Return the data in the reply to READ, never empty; None at the end of the file."""

@@ -82,17 +82,29 @@ class Streams:
     def giving_way(self, run_command: CommandRunner) -> CommandRunner:
         """Return ``run_command`` as it runs when these sessions are in its way: they are closed then."""
 
-        def run(command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+        def run(
+            command: str,
+            *,
+            stdin: bytes,
+            timeout_seconds: float,
+            limit_bytes: int,
+            waiting: t.Callable[[], None],
+        ) -> tuple[int, bytes]:
+            def once() -> tuple[int, bytes]:
+                return run_command(
+                    command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes, waiting=waiting
+                )
+
             for pause_seconds in _PAUSES_SECONDS:
                 try:
-                    return run_command(command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes)
+                    return once()
                 except BackhaulError as exc:
                     if not (_is_busy(exc) and (self._asked or self.usable())):
                         raise
                 for session in self.usable():
                     self.discard(session)
                 time.sleep(pause_seconds)
-            return run_command(command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes)
+            return once()
 
         return run
 

@@ -15,6 +15,11 @@ from .._model import Attributes
 
 VERSION = 3
 
+# The longest name in a listing: four times NAME_MAX, which leaves room for file systems that count characters.
+MAX_NAME_BYTES = 1024
+# The longest path in an answer to REALPATH (PATH_MAX of Linux).
+MAX_PATH_BYTES = 4096
+
 # Packet types (draft section 3).
 INIT = 1
 VERSION_REPLY = 2
@@ -234,8 +239,10 @@ class Unpacker:
                 self.view()
         return Attributes(size, mode, uid, gid, atime, mtime)
 
-    def names(self) -> list[tuple[bytes, Attributes]]:
+    def names(self, *, longest_bytes: int = MAX_NAME_BYTES) -> list[tuple[bytes, Attributes]]:
         """Read the names and attributes of NAME (draft section 7); what is for people, the long name, is passed over.
+
+        A name of more than ``longest_bytes`` is a violation: its memory must not be the server's to choose.
 
         A listing has as many of these as files, so the usual fields are read in place and not one by one.
         """
@@ -245,6 +252,8 @@ class Unpacker:
             for _entry in range(count):
                 start = at + 4
                 at = start + _UINT32.unpack_from(raw, at)[0]
+                if at - start > longest_bytes:
+                    raise violation(f"a name of {at - start} bytes, where {longest_bytes} are the most")
                 name = raw[start:at]
                 at += 4 + _UINT32.unpack_from(raw, at)[0]
                 if _UINT32.unpack_from(raw, at)[0] == _USUAL_FLAGS:

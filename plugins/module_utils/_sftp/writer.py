@@ -9,11 +9,12 @@ from __future__ import annotations
 import collections
 import itertools
 
-from .._errors import BackhaulError
+from .._errors import BackhaulError, RemoteError
 from .._filesystem import Buffer
 from .._model import Attributes
 from . import wire
 from .lane import Lane, Opening
+from .optional import SYNC, OptionalRequests
 from .session import Session, about
 from .streams import Streams
 
@@ -37,14 +38,14 @@ class SftpWriter:
         streams: Streams,
         block_bytes: int,
         stall_seconds: float,
-        can_sync: bool,
+        optional: OptionalRequests,
     ) -> None:
         self._session = session
         self._path = path
         self._streams = streams
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
-        self._can_sync = can_sync
+        self._optional = optional
         self._first = Lane(session, handle)
         self._lanes = collections.deque([self._first])
         self._openings: list[Opening] = []
@@ -162,10 +163,16 @@ class SftpWriter:
     def sync(self) -> bool:
         """Flush, then fsync@openssh.com (OpenSSH PROTOCOL section 4.5); False where the server has none."""
         self.flush()
-        if not self._can_sync:
+        if not self._optional.offers(self._session, SYNC):
             return False
         patience = self._stall_seconds + self._written_bytes / SLOWEST_BYTES_PER_SECOND
-        self._ask(wire.EXTENDED, wire.string(b"fsync@openssh.com"), self._first.handle, timeout_seconds=patience)
+        try:
+            with self._optional.asking(self._session, SYNC):
+                self._ask(wire.EXTENDED, wire.string(SYNC), self._first.handle, timeout_seconds=patience)
+        except RemoteError as exc:
+            if exc.code != "unsupported":
+                raise
+            return False  # announced, and not there
         return True
 
     def attributes(self) -> Attributes:

@@ -26,6 +26,7 @@ SPARE_WINDOW_BYTES = 1024 * 1024
 # The longest that a command is waited for, whatever it has to read.
 MAX_COMMAND_SECONDS = 24 * 60 * 60
 _RECEIVE_BYTES = 4 * 1024 * 1024
+_LOOK_SECONDS = 0.5
 
 
 class ChannelDuplex:
@@ -174,11 +175,22 @@ def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: 
         )
 
 
+def nothing() -> None:
+    """Do nothing while a command runs."""
+
+
 def run_command(
-    transport: VerifiedTransport, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int
+    transport: VerifiedTransport,
+    command: str,
+    *,
+    stdin: bytes,
+    timeout_seconds: float,
+    limit_bytes: int,
+    waiting: t.Callable[[], None] = nothing,
 ) -> tuple[int, bytes]:
     """Run a constant command on a channel of its own; return exit status and standard output.
 
+    ``waiting`` is called about twice a second while it runs, and may raise what ends it.
     Servers without a shell, commands that answer too much or too late, and answers without an exit status are all
     RemoteError ``unsupported``: there is always another way to get what a command would have said.
     """
@@ -192,7 +204,7 @@ def run_command(
                 channel.exec_command(command)
                 channel.sendall(stdin)
                 channel.shutdown_write()
-            output = _output(channel, deadline, limit_bytes)
+            output = _output(channel, deadline, limit_bytes, waiting)
             if not channel.status_event.wait(max(deadline - time.monotonic(), 0)) or channel.exit_status < 0:
                 raise _unavailable("it ended without an exit status")
             return channel.exit_status, output
@@ -202,11 +214,18 @@ def run_command(
         raise
 
 
-def _output(channel: t.Any, deadline: float, limit_bytes: int) -> bytes:
+def _output(channel: t.Any, deadline: float, limit_bytes: int, waiting: t.Callable[[], None]) -> bytes:
     output = b""
     while True:
-        channel.settimeout(max(deadline - time.monotonic(), 0.001))
-        piece = t.cast(bytes, channel.recv(limit_bytes))
+        waiting()
+        left = deadline - time.monotonic()
+        channel.settimeout(min(max(left, 0.001), _LOOK_SECONDS))
+        try:
+            piece = t.cast(bytes, channel.recv(limit_bytes))
+        except socket.timeout:
+            if left <= 0:
+                raise
+            continue
         output += piece
         if not piece:
             return output

@@ -13,6 +13,7 @@ import typing as t
 from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._sftp.filesystem import SftpFileSystem
+from .._sftp.optional import OptionalRequests
 from .._sftp.session import Duplex, Session
 from . import algorithms, audit, channels
 from .authenticate import authenticate
@@ -43,8 +44,13 @@ class Connection:
         self._closing = closing
 
     @contextlib.contextmanager
-    def file_system(self, resources: Resources = USUAL_RESOURCES) -> t.Iterator[SftpFileSystem]:
-        """Open an SFTP session, within ``connect_seconds`` once more, and yield the port on it."""
+    def file_system(
+        self, resources: Resources = USUAL_RESOURCES, optional: OptionalRequests | None = None
+    ) -> t.Iterator[SftpFileSystem]:
+        """Open an SFTP session, within ``connect_seconds`` once more, and yield the port on it.
+
+        ``optional`` is what is known of the server from earlier sessions.
+        """
         timeouts = self.endpoint.timeouts
         deadline = time.monotonic() + timeouts.connect_seconds
         duplex: Duplex = channels.open_sftp(
@@ -64,6 +70,8 @@ class Connection:
                 remote_checksum=self.endpoint.remote_checksum,
                 open_another=self._further_session,
                 resources=resources,
+                optional=optional,
+                server_version=self.transport.remote_version,
             )
             closing.callback(files.close)
             yield files
@@ -86,10 +94,23 @@ class Connection:
             raise
         return session
 
-    def run_command(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+    def run_command(
+        self,
+        command: str,
+        *,
+        stdin: bytes,
+        timeout_seconds: float,
+        limit_bytes: int,
+        waiting: t.Callable[[], None] = channels.nothing,
+    ) -> tuple[int, bytes]:
         """Run a constant command (the SFTP layer's ``CommandRunner``)."""
         return channels.run_command(
-            self.transport, command, stdin=stdin, timeout_seconds=timeout_seconds, limit_bytes=limit_bytes
+            self.transport,
+            command,
+            stdin=stdin,
+            timeout_seconds=timeout_seconds,
+            limit_bytes=limit_bytes,
+            waiting=waiting,
         )
 
 

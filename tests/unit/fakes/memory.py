@@ -223,7 +223,14 @@ class MemoryFiles:
 
         self._call("replace", source, act)
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest | None:
         def act() -> Digest | None:
             content = bytes(self._node(path).content)[:length]
             if self.server.digest is None:

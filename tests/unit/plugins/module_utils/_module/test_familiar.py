@@ -28,7 +28,14 @@ class Server:
     def digest_methods(self) -> tuple[str, ...]:
         return self.methods
 
-    def digest(self, path: bytes, *, algorithm: str, length: int | None = None) -> Digest | None:
+    def digest(
+        self,
+        path: bytes,
+        *,
+        algorithm: str,
+        length: int | None = None,
+        waiting: t.Callable[[], None] | None = None,
+    ) -> Digest | None:
         self.asked.append("digest")
         return Digest(algorithm, "00", self.methods[0])
 

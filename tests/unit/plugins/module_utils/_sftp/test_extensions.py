@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Digest, Space, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import extensions
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.optional import OptionalRequests
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
@@ -28,6 +29,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     u64,
 )
 
+PROFTPD = "SSH-2.0-mod_sftp/1.1.0"
 SHA256 = hashlib.sha256(b"content").hexdigest()
 Run = t.Callable[..., t.Tuple[int, bytes]]
 
@@ -51,36 +53,38 @@ def opened(server: FakeSftp) -> Session:
     ],
 )
 def test_limits_are_kept_between_a_floor_and_a_ceiling(announced: int, used: int) -> None:
-    limits = extensions.ask_limits(opened(FakeSftp(limits=(262_144, announced, announced, 0))))
+    limits = extensions.ask_limits(opened(FakeSftp(limits=(262_144, announced, announced, 0))), OptionalRequests())
     assert (limits.read_bytes, limits.write_bytes) == (used, used)
 
 
 def test_without_the_extension_nothing_is_asked_and_the_least_is_assumed() -> None:
     server = FakeSftp(extensions={})
-    assert extensions.ask_limits(opened(server)) == extensions.BASE_LIMITS
+    assert extensions.ask_limits(opened(server), OptionalRequests()) == extensions.BASE_LIMITS
     assert server.requests == []
 
 
 def test_limits_that_are_announced_and_refused_are_the_least() -> None:
     server = FakeSftp()
     server.on(EXTENDED, lambda r, honest: [status(r.id, 8)])
-    assert extensions.ask_limits(opened(server)) == extensions.BASE_LIMITS
+    assert extensions.ask_limits(opened(server), OptionalRequests()) == extensions.BASE_LIMITS
 
 
 def test_limits_of_less_than_four_numbers_are_a_violation() -> None:
     server = FakeSftp()
     server.on(EXTENDED, lambda r, honest: [packet(EXTENDED_REPLY, u32(r.id) + u64(1) * 3)])
     with pytest.raises(RemoteError) as caught:
-        extensions.ask_limits(opened(server))
+        extensions.ask_limits(opened(server), OptionalRequests())
     assert caught.value.code == "protocol_violation"
 
 
 def test_space_is_what_this_account_may_use_in_fragments() -> None:
-    assert extensions.ask_space(opened(FakeSftp()), b"/") == Space(free_bytes=5 * 1024, total_bytes=9 * 1024)
+    assert extensions.ask_space(opened(FakeSftp()), OptionalRequests(), b"/") == Space(
+        free_bytes=5 * 1024, total_bytes=9 * 1024
+    )
 
 
 def test_space_is_unknown_without_the_extension() -> None:
-    assert extensions.ask_space(opened(FakeSftp(extensions={})), b"/") is None
+    assert extensions.ask_space(opened(FakeSftp(extensions={})), OptionalRequests(), b"/") is None
 
 
 def test_patience_grows_with_the_size() -> None:
@@ -100,7 +104,9 @@ def digests(
         said = answer
         server.on(EXTENDED, lambda request, honest: [said(request)])
     return (
-        extensions.RemoteDigests(opened(server), run, policy=policy, operation_seconds=5),
+        extensions.RemoteDigests(
+            opened(server), run, policy=policy, operation_seconds=5, optional=OptionalRequests(), server_version=PROFTPD
+        ),
         server,
     )
 
@@ -175,7 +181,15 @@ class Runner:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes]] = []
 
-    def __call__(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+    def __call__(
+        self,
+        command: str,
+        *,
+        stdin: bytes,
+        timeout_seconds: float,
+        limit_bytes: int,
+        waiting: t.Callable[[], None],
+    ) -> tuple[int, bytes]:
         self.asked.append((command, stdin))
         answer = self.answers.pop(0)
         if isinstance(answer, BackhaulError):

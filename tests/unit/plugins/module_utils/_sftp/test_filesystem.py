@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Timeouts
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import filesystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
@@ -101,7 +101,7 @@ def test_a_listing_that_fails_in_the_middle_raises_and_never_just_ends(after: in
 
 
 def test_a_listing_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filesystem, "MAX_ENTRIES", 2000)
+    monkeypatch.setattr(listing, "MAX_ENTRIES", 2000)
     server = FakeSftp()
     server.on(fake_sftp.READDIR, lambda r, honest: [names(r.id, [(b"again", attrs(1))] * 100)])
     files, duplex = opened(server)
@@ -110,7 +110,7 @@ def test_a_listing_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_empty_packets_without_end_are_a_listing_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filesystem, "MAX_ENTRIES", 2000)
+    monkeypatch.setattr(listing, "MAX_ENTRIES", 2000)
     server = FakeSftp()
     server.on(fake_sftp.READDIR, lambda r, honest: [names(r.id, [])])
     assert refused(lambda: list(opened(server)[0].entries(b"/"))).code == "protocol_violation"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import typing as t
 
 import pytest
 
@@ -122,6 +123,10 @@ def test_a_session_that_is_discarded_is_closed_and_not_used_again() -> None:
     assert opener.closed() == 1
 
 
+def nothing() -> None:
+    """Have nothing to do while a command runs."""
+
+
 class Busy:
     """Runs a command only after so many refusals."""
 
@@ -129,7 +134,15 @@ class Busy:
         self.refusals = refusals
         self.calls = 0
 
-    def __call__(self, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int) -> tuple[int, bytes]:
+    def __call__(
+        self,
+        command: str,
+        *,
+        stdin: bytes,
+        timeout_seconds: float,
+        limit_bytes: int,
+        waiting: t.Callable[[], None],
+    ) -> tuple[int, bytes]:
         self.calls += 1
         if self.calls > self.refusals:
             return 0, stdin
@@ -145,12 +158,12 @@ def test_a_command_that_finds_no_channel_has_the_sessions_closed_and_is_tried_ag
     found.want()
     settled(opener, found, 2)
     run = found.giving_way(Busy(2))
-    assert run("x", stdin=b"in", timeout_seconds=1, limit_bytes=1) == (0, b"in")
+    assert run("x", stdin=b"in", timeout_seconds=1, limit_bytes=1, waiting=nothing) == (0, b"in")
     assert (found.usable(), opener.closed()) == ([], 2)
 
 
 def test_a_command_that_nothing_is_in_the_way_of_is_not_tried_again() -> None:
     busy = Busy(2)
     with pytest.raises(RemoteError):
-        streams(Opener()).giving_way(busy)("x", stdin=b"", timeout_seconds=1, limit_bytes=1)
+        streams(Opener()).giving_way(busy)("x", stdin=b"", timeout_seconds=1, limit_bytes=1, waiting=nothing)
     assert busy.calls == 1
