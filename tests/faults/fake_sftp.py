@@ -159,7 +159,8 @@ class FakeSftp:
     """An SFTP version 3 server in memory; ``on`` replaces its answers to one type of request.
 
     ``limits`` are the four numbers of limits@openssh.com. ``greeting`` replaces the whole VERSION packet. ``ended``
-    is set by whoever wants the stream to end once everything that was said is read.
+    is set by whoever wants the stream to end once everything that was said is read. ``leaves_at`` says at which
+    requests a session ends without an answer, while the others go on.
     """
 
     contents: t.Mapping[bytes, bytes] = field(default_factory=dict)
@@ -168,6 +169,7 @@ class FakeSftp:
     greeting: bytes | None = None
     listing_block: int = 100
     ended: bool = False
+    leaves_at: t.Callable[[Request], bool] = lambda _request: False
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -178,6 +180,7 @@ class FakeSftp:
         self._pending = b""
         self._last_handle = 0
         self._first = self
+        self._has_left = False
 
     def on(self, kind: int, answer: Answer, *, times: int = 1 << 30, after: int = 0) -> None:
         """Answer one type of request by ``answer(request, honest)``: ``times`` of them, after ``after`` others."""
@@ -209,13 +212,13 @@ class FakeSftp:
     def session(self) -> FakeSftp:
         """Return a further session on the same files, which says the same and has handles of its own."""
         other = copy.copy(self)
-        other._handles, other._pending = {}, b""
+        other._handles, other._pending, other._has_left = {}, b"", False
         other._first = self._first
         return other
 
     def has_ended(self) -> bool:
-        """Whether the stream is to end, for this session and all others."""
-        return self._first.ended
+        """Whether the stream of this session is to end."""
+        return self._first.ended or self._has_left
 
     def open_handles(self) -> int:
         """Return how many handles were opened and not closed."""
@@ -231,6 +234,10 @@ class FakeSftp:
             return [packet(VERSION, u32(3) + extensions) if self.greeting is None else self.greeting]
         request = Request(whole[0], int.from_bytes(whole[1:5], "big"), whole[5:])
         self.requests.append(request)
+        self._has_left = self._has_left or self.leaves_at(request)
+        request.at = 0
+        if self._has_left:
+            return []
 
         def honest() -> list[bytes]:
             request.at = 0
@@ -410,7 +417,7 @@ class MemoryDuplex:
         """Return the next piece; None for silence, empty bytes after the end."""
         piece = bytes(self._said[: self._piece_bytes])
         del self._said[: self._piece_bytes]
-        if piece or self.server.ended or self.closed:
+        if piece or self.server.has_ended() or self.closed:
             return piece
         time.sleep(min(timeout_seconds, 0.01))
         return None

@@ -22,6 +22,10 @@ _RECORD = {"host": "store", "path": "/b/a.tar", "done_bytes": 524288, "total_byt
         ({"total_bytes": 0}, "  store: 512.0 KiB sent, 256.0 KiB/s  /b/a.tar"),
         ({"seconds": 0.0}, "  store:  50% of 1.0 MiB, 512.0 KiB sent, 0 B/s  /b/a.tar"),
         (
+            {"done_bytes": 0, "total_bytes": 0, "seconds": 65.0, "doing": "checked"},
+            "  hashing on store for 1:05  /b/a.tar",
+        ),
+        (
             {"done_bytes": 1024**3, "total_bytes": 5 * 1024**4, "seconds": 1.0, "doing": "read"},
             "  store:   0% of 5.0 TiB, 1.0 GiB read, 1.0 GiB/s, 1:25:19 left  /b/a.tar",
         ),

@@ -213,3 +213,11 @@ def test_a_rename_whose_answer_was_garbled_may_have_been_done() -> None:
         draft.publish(replacing=True)
     assert draft.publishing is True
     assert list(server.files) == [FINAL]
+
+
+def test_a_replace_that_turns_out_not_to_be_there_moves_the_old_file_aside() -> None:
+    here = Drafting(wrong={"replace": "unsupported"})
+    here.server.put(FINAL, b"old")
+    here.publish(replacing=True)
+    assert {path: bytes(node.content) for path, node in here.server.files.items()} == {FINAL: b"new"}
+    assert here.left == []

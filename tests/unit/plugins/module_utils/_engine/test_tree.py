@@ -145,3 +145,27 @@ def test_a_directory_that_somebody_else_made_meanwhile_is_as_good() -> None:
     make_directory(files, b"/t/b", mode=0o755)
     make_directory(files, b"/t/new", mode=0o755)
     assert is_there(files, b"/t/new")
+
+
+def test_of_many_that_are_passed_over_the_first_are_listed_and_the_others_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "PASSED_OVER_LISTED", 3)
+    link = Attributes(mode=stat.S_IFLNK | 0o777, size=1, mtime=1)
+    entries = [DirectoryEntry(b"l%d" % number, link) for number in range(10)]
+    entries += [DirectoryEntry(b"a/%d" % number, FILE) for number in range(4)]
+    found = read_tree(Listing(entries), b"/t").passed_over
+    assert [(skipped.path, skipped.reason, skipped.count) for skipped in found if skipped.count > 1] == [
+        (b"/t", "not_a_file", 7)
+    ]
+    assert len([skipped for skipped in found if skipped.reason == "not_a_file" and skipped.count == 1]) == 3
+    assert sum(skipped.count for skipped in found) == 14
+
+
+def test_paths_of_a_tree_take_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_PATHS_BYTES", 5000)
+    entries = [DirectoryEntry(b"%d" % number + b"n" * 1000, FILE) for number in range(10)]
+    with pytest.raises(RemoteError) as caught:
+        read_tree(Listing(entries), b"/t")
+    assert (caught.value.code, caught.value.path) == ("protocol_violation", b"/t")
+    assert "5000 bytes of paths" in caught.value.cause

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
 import typing as t
 
@@ -134,3 +135,29 @@ def test_looking_again_finds_what_is_there_now_and_none_for_what_is_gone() -> No
     server.wrong["attributes"] = "permission_denied"
     with pytest.raises(BackhaulError):
         look_again(MemoryFiles(server), files)
+
+
+DIRECTORY = Attributes(mode=stat.S_IFDIR | 0o755, mtime=1)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "said"),
+    [
+        ("MAX_DIRECTORIES", 50, "more than 50 directories"),
+        ("MAX_WAITING_BYTES", 5000, "more than 5000 bytes"),
+        ("MAX_PATH_BYTES", 500, "a path of more than 500 bytes"),
+    ],
+)
+def test_a_single_listing_of_directories_without_end_is_not_kept_whole(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int, said: str
+) -> None:
+    monkeypatch.setattr(walking, bound, value)
+
+    class Endless(MemoryFiles):
+        def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+            return (DirectoryEntry(b"d" * number, DIRECTORY) for number in itertools.count(1))
+
+    with pytest.raises(BackhaulError) as caught:
+        selected(Endless(tree()), depth=5)
+    assert caught.value.code == "protocol_violation"
+    assert said in caught.value.cause

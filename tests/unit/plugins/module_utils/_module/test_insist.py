@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.insist import insist
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import MOST_UNCOUNTED, RetryPolicy
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import SOURCE, MemoryEnds, MemoryServer
 
 SOON = RetryPolicy(retries=2, base_seconds=0.001)
@@ -43,3 +43,28 @@ def test_what_fails_in_the_end_says_where(error: BackhaulError, tries: int) -> N
     with pytest.raises(BackhaulError) as caught:
         insist(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=SOON)
     assert (caught.value.role, caught.value.host, len(seen)) == ("source", "source", tries)
+
+
+def test_a_request_that_is_not_made_again_costs_no_retry() -> None:
+    server, tries = MemoryServer(), []
+
+    def work(_files: FileSystem) -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            raise LinkError("link_lost", "it broke", details={"not_asked_again": "check-file-name"})
+        return "done"
+
+    assert insist(MemoryEnds(source=server), SOURCE, work, retries=RetryPolicy(retries=0)) == "done"
+    assert server.connections == 2
+
+
+def test_there_is_an_end_to_what_costs_no_retry() -> None:
+    tries = []
+
+    def work(_files: FileSystem) -> str:
+        tries.append(1)
+        raise LinkError("link_lost", "it broke", details={"not_asked_again": "check-file-name"})
+
+    with pytest.raises(LinkError):
+        insist(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=RetryPolicy(retries=0))
+    assert len(tries) == 1 + MOST_UNCOUNTED

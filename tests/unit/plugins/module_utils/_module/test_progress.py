@@ -51,3 +51,11 @@ def test_records_are_throttled(records: list[Record], monkeypatch: pytest.Monkey
 
 def test_without_a_sink_bytes_are_only_counted() -> None:
     ProgressLog().follow("h", b"/a", total_bytes=lambda: 1)(1)
+
+
+def test_waiting_for_a_servers_digest_is_recorded_as_no_bytes(records: list[Record]) -> None:
+    followed = ProgressLog(records.append).checked(Endpoint(role="source", host="h"), b"/a")
+    followed(0)
+    followed(0)
+    followed(5)
+    assert [record["done_bytes"] for record in records] == [0, 0, 5]

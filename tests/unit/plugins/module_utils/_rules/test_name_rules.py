@@ -104,3 +104,14 @@ def test_globs_mean_what_they_mean_to_python(pattern: str, name: str) -> None:
     rules = NameRules(patterns=[pattern], hidden=True)
     if name not in (".", ".."):
         assert (reason(rules, name.encode()) == "") is fnmatch.fnmatchcase(name, pattern)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("x" * 255, None), ("x" * 256, "name_too_long"), ("\u00e9" * 255, None)])
+def test_a_regular_expression_is_not_tried_on_a_name_that_is_too_long_for_it(name: str, reason: str | None) -> None:
+    refusal = NameRules(patterns=(".*",), use_regex=True).refusal(name.encode())
+    assert (refusal[0] if refusal else None) == reason
+
+
+def test_globs_take_names_of_any_length() -> None:
+    assert NameRules(patterns=("*",)).refusal(b"x" * 1000) is None
+    assert NameRules(use_regex=True).refusal(b"x" * 1000) is None

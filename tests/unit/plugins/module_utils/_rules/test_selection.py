@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import SelectionError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, RemoteFile
+from ansible_collections.backhaul.sftp.plugins.module_utils._rules import selection
 from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection import (
     SKIPPED_LISTED,
     Selected,
@@ -395,3 +396,23 @@ def test_the_stream_chooses_what_sorting_everything_would(
     assert selected.latest == (expected[0] if expected else None)
     assert selected.qualified == len(expected)
     assert selected.examined == len(files) == len(expected) + sum(selected.skipped_counts.values())
+
+
+@pytest.mark.parametrize(("bound", "value"), [("MOST_FILES", 3), ("MOST_PATHS_BYTES", 30)])
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_result_holds_the_newest_up_to_a_bound_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int, limit: int | None
+) -> None:
+    monkeypatch.setattr(selection, bound, value)
+    listed = [entry(f"/b/file-{number}", age=HOUR + number) for number in random.Random(1).sample(range(9), 9)]
+    found = select(listed, limit=limit)
+    assert names(found) == [b"file-0", b"file-1", b"file-2"]
+    assert (found.qualified, found.is_cut) == (9, True)
+
+
+def test_a_result_that_is_as_large_as_was_asked_for_is_not_cut() -> None:
+    listed = [entry(f"/b/{number}", age=HOUR + number) for number in range(9)]
+    assert not select(listed, limit=5).is_cut
+    assert not select(listed, limit=20).is_cut
+    assert not select(listed).is_cut
+    assert not select([], when_none="ok").is_cut

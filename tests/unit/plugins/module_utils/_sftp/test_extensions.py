@@ -331,3 +331,126 @@ def test_a_relative_path_and_a_prefix_are_left_to_the_usual_command(path: bytes,
     subject, _server = digests(None, run, policy="command")
     ask_large(subject, path, length)
     assert "openssl" not in run.asked[0][0]
+
+
+@pytest.mark.parametrize(
+    ("announced", "version", "asked"),
+    [
+        ({}, "SSH-2.0-OpenSSH_9.2", False),
+        ({}, "SSH-2.0-Erlang/4.15", False),
+        ({}, "", False),
+        ({}, "SSH-2.0-mod_sftp", True),
+        ({}, "SSH-2.0-mod_sftp/1.1.0", True),
+        ({b"check-file": b""}, "", True),
+        ({b"check-file-name": b""}, "", True),
+        ({b"check-file-handle": b""}, "", True),
+        ({b"check-file@example.com": b"1"}, "", True),
+        ({b"supported2": b"\0\0\0\x0acheck-file"}, "", True),
+        ({b"supported2": b"\0\0\0\x09text-seek"}, "", False),
+    ],
+)
+def test_only_who_announces_check_file_or_is_known_to_answer_is_asked(
+    announced: dict[bytes, bytes], version: str, asked: bool
+) -> None:
+    server = FakeSftp(extensions=announced)
+    server.on(EXTENDED, lambda r, honest: [status(r.id, 4)])
+    subject = extensions.RemoteDigests(
+        opened(server), None, policy="auto", operation_seconds=5, optional=OptionalRequests(), server_version=version
+    )
+    assert bool(subject.methods()) is asked
+    assert ask(subject) is None
+    assert bool(server.requests) is asked
+
+
+def test_the_user_may_say_that_a_server_answers_check_file() -> None:
+    server = FakeSftp(extensions={})
+    subject = extensions.RemoteDigests(
+        opened(server), None, policy="extension", operation_seconds=5, optional=OptionalRequests(), server_version=""
+    )
+    assert ask(subject) is None
+    assert len(server.requests) == 1
+
+
+def test_space_that_is_announced_and_not_there_is_unknown_and_not_asked_again() -> None:
+    server, optional = FakeSftp(), OptionalRequests()
+    server.on(EXTENDED, lambda r, honest: [status(r.id, 8)])
+    session = opened(server)
+    assert extensions.ask_space(session, optional, b"/") is None
+    assert extensions.ask_space(opened(server), optional, b"/") is None
+    assert len(server.requests) == 1
+
+
+class Patient:
+    """A command that runs until it was waited for so often."""
+
+    def __init__(self, *, looks: int, cause: LinkError | None = None) -> None:
+        self.looks = looks
+        self.cause = cause
+
+    def __call__(
+        self,
+        command: str,
+        *,
+        stdin: bytes,
+        timeout_seconds: float,
+        limit_bytes: int,
+        waiting: t.Callable[[], None],
+    ) -> tuple[int, bytes]:
+        try:
+            for _look in range(self.looks):
+                waiting()
+            if self.cause is not None:
+                raise self.cause
+        except LinkError as exc:
+            raise RemoteError("unsupported", "no command") from exc
+        return 0, LINE
+
+
+def command_digests(server: FakeSftp, run: Run, optional: OptionalRequests) -> extensions.RemoteDigests:
+    session = Session(MemoryDuplex(server), timeouts=Timeouts(operation_seconds=0.05))
+    session.open()
+    return extensions.RemoteDigests(
+        session, run, policy="command", operation_seconds=5, optional=optional, server_version=""
+    )
+
+
+def test_while_a_command_hashes_the_session_is_asked_for_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.0)
+    server = FakeSftp()
+    subject = command_digests(server, Patient(looks=3), OptionalRequests())
+    ticks: list[int] = []
+    found = subject.digest(b"/a b", algorithm="sha256", length=None, size_bytes=7, waiting=lambda: ticks.append(1))
+    assert found == Digest("sha256", SHA256, "command")
+    assert (server.kinds(), len(ticks)) == ([fake_sftp.REALPATH] * 3, 3)
+
+
+def test_a_server_that_gives_no_sign_of_life_is_dead_and_not_one_without_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.0)
+    server, optional = FakeSftp(), OptionalRequests()
+    server.on(fake_sftp.REALPATH, lambda request, honest: [])
+    with pytest.raises(LinkError) as caught:
+        ask(command_digests(server, Patient(looks=1), optional))
+    assert caught.value.code == "timed_out"
+
+
+def test_a_command_that_takes_longer_than_its_size_allows_is_not_run_again_in_the_task() -> None:
+    server, optional = FakeSftp(), OptionalRequests()
+    subject = command_digests(server, Patient(looks=0, cause=LinkError("timed_out", "too long")), optional)
+    assert ask(subject) is None
+    assert command_digests(server, Patient(looks=0), optional).methods() == ()
+
+
+def test_a_check_file_that_takes_longer_than_its_size_allows_is_not_asked_for_again() -> None:
+    server, optional = FakeSftp(), OptionalRequests()
+    server.on(EXTENDED, lambda request, honest: [])
+    subject = extensions.RemoteDigests(
+        opened(server), None, policy="extension", operation_seconds=0.05, optional=optional, server_version=""
+    )
+    ticks: list[int] = []
+    with pytest.raises(LinkError) as caught:
+        subject.digest(b"/a", algorithm="sha256", length=None, size_bytes=7, waiting=lambda: ticks.append(1))
+    assert (caught.value.code, caught.value.is_uncounted) == ("timed_out", True)
+    assert ticks
+    assert subject.methods() == ()

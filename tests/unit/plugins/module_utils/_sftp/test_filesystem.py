@@ -235,3 +235,25 @@ def test_only_a_regular_file_is_reopened(kind: int) -> None:
     error = refused(lambda: files.reopen(b"/a"))
     assert (error.code, error.path) == ("remote_failure", b"/a")
     assert fake_sftp.OPEN not in server.kinds()
+
+
+def test_a_replace_that_is_announced_and_not_there_is_no_feature_any_more() -> None:
+    server = FakeSftp({b"/a": b"old", b"/b": b"new"})
+    server.on(fake_sftp.EXTENDED, lambda r, honest: [status(r.id, 8)], after=1)
+    files, _duplex = opened(server)
+    assert files.features().can_replace
+    assert refused(lambda: files.replace(b"/b", b"/a")).code == "unsupported"
+    assert not files.features().can_replace
+    asked = len(server.requests)
+    assert refused(lambda: files.replace(b"/b", b"/a")).code == "unsupported"
+    assert len(server.requests) == asked
+
+
+def test_a_file_that_is_not_as_large_as_its_server_says_is_not_hashed_there() -> None:
+    server = FakeSftp({b"/a": b"small"}, extensions={b"check-file-name": b""})
+    said = packet(fake_sftp.ATTRS, u32(0) + attrs(10**12, fake_sftp.REGULAR | 0o644, 1))
+    server.on(fake_sftp.STAT, lambda r, honest: [said[:5] + u32(r.id) + said[9:]])
+    files, _duplex = opened(server)
+    assert files.digest(b"/a", algorithm="sha256") is None
+    assert fake_sftp.EXTENDED not in server.kinds()
+    assert server.open_handles() == 0

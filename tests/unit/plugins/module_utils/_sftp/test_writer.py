@@ -131,3 +131,16 @@ def test_leaving_by_an_error_closes_the_handle_and_keeps_the_error() -> None:
     server.on(fake_sftp.CLOSE, lambda r, honest: [*honest()[:0], status(r.id, 4, b"close")])
     with pytest.raises(ValueError, match="worse"), file_system(server).create(b"/a", mode=0o600):
         raise ValueError("worse")
+
+
+def test_an_fsync_that_is_announced_and_not_there_is_none_and_not_asked_for_again() -> None:
+    server = FakeSftp()
+    server.on(fake_sftp.EXTENDED, lambda r, honest: [status(r.id, 8)], after=1)
+    files = file_system(server)
+    for name in (b"/a", b"/b"):
+        with files.create(name, mode=0o600) as writer:
+            writer.write(0, b"x")
+            assert writer.sync() is False
+            writer.close()
+    assert server.kinds().count(fake_sftp.EXTENDED) == 2  # limits, and one fsync
+    assert not files.features().can_sync
