@@ -19,6 +19,7 @@ SECTIONS = {
     "writing": "Writing and publishing",
     "concurrency": "Several at once, and crashes",
     "secrets": "Secrets and output",
+    "odd": "Neighbours, habits and odd servers",
 }
 # The sections whose rows must have their tests.
 COMPLETE = tuple(SECTIONS)
@@ -248,5 +249,34 @@ ROWS: dict[str, Row] = {
     "secrets.remote_text": Row(
         "text of a server with `{{ }}`, escape sequences, or a megabyte of error message",
         "inert, escaped and cut",
+    ),
+    "odd.long_names": Row(
+        "names of 100 kB, of files, directories or links",
+        "`protocol_violation` at the first of them; memory stays flat",
+    ),
+    "odd.slow_listing": Row(
+        "a listing of which an entry, or an empty packet, comes every two seconds for ever",
+        "`timed_out`, once it took longer than `operation_timeout` and a second for each entry",
+    ),
+    "odd.slow_pattern": Row(
+        "a name on which a regular expression of `use_regex` takes exponential time",
+        "`invalid_input` after a second, and the error names both; longer names are passed over as `name_too_long`",
+    ),
+    "odd.session_ends": Row(
+        "a server that ends the session at an optional request",
+        "not asked for what it does not announce; where it ends at what it announced, once more without it: that is no "
+        "retry, it is remembered for the task, and a warning names it",
+    ),
+    "odd.refused_extension": Row(
+        "a server that announces posix-rename, fsync, statvfs, limits or check-file, and refuses it as unsupported",
+        "as if it were not announced, and not asked for again in this task",
+    ),
+    "odd.claimed_size": Row(
+        "a small file that claims a terabyte, so that its digest may take a day",
+        "the byte at the claimed end is read first; without it the file is read and not hashed by its server",
+    ),
+    "odd.hanging_digest": Row(
+        "a digest that never comes",
+        "given up after `operation_timeout` and a second for every 10 MB, once in a task; then the file is read back",
     ),
 }

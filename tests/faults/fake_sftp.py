@@ -14,6 +14,7 @@ server's, so that anything that carries bytes can be put in between; :class:`Mem
 from __future__ import annotations
 
 import copy
+import hashlib
 import struct
 import time
 import typing as t
@@ -361,6 +362,12 @@ class FakeSftp:
         self.files[target] = self.files.pop(source)
         return status(request.id, OK)
 
+    def _check_file(self, request: Request) -> bytes:
+        path, algorithm, offset, length = request.text(), request.text(), request.u64(), request.u64()
+        content = bytes(self.files[path].content[offset:])[: length or None]
+        digest = hashlib.new(algorithm.decode("ascii"), content).digest()
+        return packet(EXTENDED_REPLY, u32(request.id) + text(algorithm) + digest)
+
     def _extended(self, request: Request) -> bytes:
         name = request.text()
         if name not in self.extensions:
@@ -373,6 +380,8 @@ class FakeSftp:
             )
         if name == b"posix-rename@openssh.com":
             return self._move(request, may_replace=True)
+        if name == b"check-file-name":
+            return self._check_file(request)
         return status(request.id, OK)
 
 

@@ -60,6 +60,13 @@ def find(end: Json, **options: t.Any) -> Result:
     return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
 
 
+def answer_of_find(end: Json, **options: t.Any) -> Answer:
+    """Find, and return the whole answer, with its warnings."""
+    endpoint = {name: value for name, value in end.items() if name != "path"}
+    params = parameters(_FIND, endpoint=endpoint, path=end["path"], **options)
+    return find_body(Request(params, check_mode=False, diff_mode=True))
+
+
 def put(source: str, end: Json, **options: t.Any) -> Result:
     """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
     endpoint = {name: value for name, value in end.items() if name != "path"}

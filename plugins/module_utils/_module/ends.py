@@ -16,6 +16,7 @@ from .._filesystem import FileSystem
 from .._interruption import acquire, checkpoint
 from .._local.filesystem import LocalFileSystem
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
+from .._sftp.filesystem import SftpFileSystem
 from .._sftp.optional import OptionalRequests
 from .._ssh.connect import Connection, connect
 
@@ -135,12 +136,17 @@ class Ends:
         return line.open(endpoint, self.reports), line
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
-        """Close the connection that this lane uses, if there is one, for all its lanes; never raises."""
+        """Close the connection that this lane uses, if there is one, for all its lanes; never raises.
+
+        Where the server has closed nothing but the lane's session, the connection stays for the others.
+        """
         with self._lock:
-            _files, line = self._open.get((endpoint, lane), (None, None))
-            for key in [key for key, (_files, other) in self._open.items() if other is line]:
+            files, line = self._open.get((endpoint, lane), (None, None))
+            keys = [key for key, (_files, other) in self._open.items() if other is line]
+            others_go_on = len(keys) > 1 and isinstance(files, SftpFileSystem) and files.was_closed_by_server
+            for key in [(endpoint, lane)] if others_go_on else keys:
                 del self._open[key]
-        if line is not None:
+        if line is not None and not others_go_on:
             with contextlib.suppress(Exception):
                 line.closing.close()
 

@@ -59,6 +59,11 @@ class SftpFileSystem:
         """Close the further sessions that were opened for writing; the first one is not ours. Never raises."""
         self._streams.close()
 
+    @property
+    def was_closed_by_server(self) -> bool:
+        """Whether the server has ended this session, while its connection went on."""
+        return self._session.closed_by_server
+
     def features(self) -> Features:
         """Return what the server announced when the session was opened, without what it has refused since."""
         announced = self._session.extensions

@@ -64,15 +64,19 @@ class OptionalRequests:
             raise
 
     def _is_to_blame(self, session: Session, name: bytes, error: LinkError, *, may_hang: bool) -> bool:
-        if not self.may_ask(name):
-            return False
         if error.code == "timed_out":
             return may_hang
+        if session.closed_by_server:
+            return True
+        if not self.may_ask(name):
+            return False
         self._lost[name] += 1
-        return session.closed_by_server or self._lost[name] > 1
+        return self._lost[name] > 1
 
     def _blame(self, name: bytes, error: LinkError) -> None:
+        error.details["not_asked_again"] = shown(name)
+        if not self.may_ask(name):
+            return  # another session has met the same
         self.refuse(name)
         how = "did not answer in time" if error.code == "timed_out" else "ended the session"
         self.notes.append(f"the server {how} when it was asked for {shown(name)}; it is not asked for it again")
-        error.details["not_asked_again"] = shown(name)

@@ -19,7 +19,7 @@ from . import wire
 
 # Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
 MAX_REPLY_BYTES = 256 * 1024 + 1024
-# Servers announce 20 extensions at most; each one is kept, and shown by sftp_info.
+# Servers announce about 20 extensions. Those beyond this number are not kept.
 MAX_EXTENSIONS = 256
 # How long an interruption may have to wait for a pause between two pieces of what arrives.
 _LONGEST_LOOK_SECONDS = 0.5
@@ -100,10 +100,9 @@ class Session:
             if version != wire.VERSION:
                 raise wire.violation(f"it speaks version {version} though 3 was asked for")
             while fields.left:
-                name = fields.string()
-                self.extensions[name] = fields.string()
-                if len(self.extensions) > MAX_EXTENSIONS:
-                    raise wire.violation(f"it announces more than {MAX_EXTENSIONS} extensions")
+                name, value = fields.string(), fields.string()
+                if len(self.extensions) < MAX_EXTENSIONS:
+                    self.extensions[name] = value
 
     def close(self) -> None:
         """End the session; never raises."""

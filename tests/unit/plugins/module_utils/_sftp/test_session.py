@@ -12,7 +12,11 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import wire
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import MAX_REPLY_BYTES, Session
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import (
+    MAX_EXTENSIONS,
+    MAX_REPLY_BYTES,
+    Session,
+)
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     DATA,
     HANDLE,
@@ -222,3 +226,10 @@ def test_request_ids_go_round() -> None:
     for _call in range(3):
         session.expect_attributes(session.call(wire.STAT, wire.string(b"/a")))
     assert [request.id for request in duplex.server.requests] == [2**32 - 1, 0, 1]
+
+
+def test_thousands_of_extensions_are_not_kept() -> None:
+    server = FakeSftp(extensions={b"x%d" % number: b"" for number in range(12_000)})
+    opened = Session(MemoryDuplex(server), timeouts=Timeouts())
+    opened.open()
+    assert len(opened.extensions) == MAX_EXTENSIONS
