@@ -135,6 +135,10 @@ connect_timeout:
 operation_timeout:
   description:
     - The seconds within which the server must answer a single request.
+    - A request to hash a file, or to bring it to disk, may take a second more for every 10 MB of the file, and not
+      more than a day. While a command hashes a file, the server is asked once a minute whether it is still there.
+    - All listings of a task may take a second more for every entry and three for every directory, and not more than
+      twelve hours.
   type: float
   default: 60
 stall_timeout:
@@ -161,6 +165,9 @@ remote_checksum:
     - V(extension) is the SFTP extension C(check-file); V(command) is C(openssl dgst), for large files, or C(sha256sum)
       through a constant command line, which needs a POSIX shell and gets the path on its standard input; V(auto)
       tries both in this order.
+    - With V(auto) the extension is asked for only of servers that announce it, and of ProFTPD, which answers it
+      unannounced. Some servers end the session at an extension that they do not know. V(extension) says that this
+      server answers it.
   type: str
   choices:
     - auto

@@ -30,6 +30,8 @@ options:
   use_regex:
     description:
       - Whether O(patterns) and O(excludes) are Python regular expressions instead of globs.
+      - They are not tried on names of more than 255 characters, which are passed over as V(name_too_long). One that
+        takes more than a second for a name is an error.
     type: bool
     default: false
   recurse:
@@ -104,7 +106,8 @@ options:
     default: utc
   limit:
     description:
-      - Return no more than this many files, the newest ones. Without it all files that qualify are returned.
+      - Return no more than this many files, the newest ones. Without it all files that qualify are returned, up to
+        100,000 files or 32 MiB of paths; a warning says when that is less than all.
       - With a limit the memory that is needed does not grow with the number of files on the server.
     type: int
   min_age:

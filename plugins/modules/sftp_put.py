@@ -240,7 +240,10 @@ directories:
       type: dict
       returned: always
 passed_over:
-  description: What was found in a directory and not copied.
+  description:
+    - What was found in a directory and not copied.
+    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
+      others.
   returned: when it is known what there is to copy
   type: list
   elements: dict

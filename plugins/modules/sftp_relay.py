@@ -355,7 +355,10 @@ directories:
       type: dict
       returned: always
 passed_over:
-  description: What was found in a directory and not relayed.
+  description:
+    - What was found in a directory and not relayed.
+    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
+      others.
   returned: with a list or a directory
   type: list
   elements: dict

@@ -275,6 +275,10 @@ ROWS: dict[str, Row] = {
         "a small file that claims a terabyte, so that its digest may take a day",
         "the byte at the claimed end is read first; without it the file is read and not hashed by its server",
     ),
+    "odd.dead_while_hashing": Row(
+        "a server that dies while it runs a digest command",
+        "`timed_out` after a minute and `operation_timeout`, and not when the time for the file's size is over",
+    ),
     "odd.hanging_digest": Row(
         "a digest that never comes",
         "given up after `operation_timeout` and a second for every 10 MB, once in a task; then the file is read back",

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
+import threading
+import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import pattern_time
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import extensions, listing
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
@@ -27,6 +31,8 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     u32,
 )
 from ansible_collections.backhaul.sftp.tests.faults.places import CONTENT, FakePlace, Scene
+from ansible_collections.backhaul.sftp.tests.lab import Server, start_openssh
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
 LONG = 100_000
 KINDS = {"files": sftp.REGULAR, "directories": sftp.DIRECTORY, "links": 0o120000}
@@ -199,3 +205,27 @@ def test_a_digest_that_never_comes_is_given_up_once(origin: FakePlace, target: F
     assert scene.succeeds(retries=0).entry["verified_by"] == "readback"
     asked = [request.body for request in target.fake.requests if request.kind == sftp.EXTENDED]
     assert sum(body.startswith(text(CHECK_FILE)) for body in asked) == 1
+
+
+@pytest.mark.fault("odd.dead_while_hashing")
+@pytest.mark.integration
+def test_a_server_that_dies_while_a_command_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terabyte of nothing would be hashed for hours; the size alone would let the task wait for a day."""
+    monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.3)
+    with start_openssh() as server:
+        path = server.root / "huge"
+        path.touch()
+        os.truncate(path, 10**12)
+        stopping = threading.Thread(target=_stop_once_it_hashes, args=(server,), daemon=True)
+        stopping.start()
+        end = endpoint_of(server, path=server.remote_path(server.root), remote_checksum="command", **task.IMPATIENT)
+        result = task.find(end, checksum="sha256")
+        server.resume_sessions()
+        stopping.join()
+    assert (result.code, result.error["path"]) == ("timed_out", str(path))
+
+
+def _stop_once_it_hashes(server: Server) -> None:
+    while not any(b"dgst" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.session_pids()):
+        time.sleep(0.05)
+    server.pause_sessions()
