@@ -71,7 +71,7 @@ class Connection:
                 open_another=self._further_session,
                 resources=resources,
                 optional=optional,
-                server_version=self.transport.remote_version,
+                server_version=self.report.server_version,
             )
             closing.callback(files.close)
             yield files
