@@ -282,7 +282,7 @@ def _announces_check_file(session: Session) -> bool:
 
 
 def _nothing() -> None:
-    """Tell nobody of the wait."""
+    """Do nothing while the server is at work."""
 
 
 _HEX = re.compile(rb"[0-9a-f]+")
