@@ -18,8 +18,16 @@ import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, TrustError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
+    BackhaulError,
+    InputError,
+    LinkError,
+    TrustError,
+)
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
+from ansible_collections.backhaul.sftp.tests.lab.proxy import Proxy
 from ansible_collections.backhaul.sftp.tests.trust import oracle
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
@@ -396,6 +404,75 @@ def test_a_server_that_hangs_up_on_a_password_is_not_asked_again(workshop: Works
         error = refusal(server.endpoint(key), TrustError, REFUSED)
     assert "after password was tried" in error.message and not error.retryable
     assert server.seen == 1
+
+
+def cut_all_along(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
+    """Log in through a proxy that cuts each time at a later byte of what the server says; return the errors."""
+    errors = []
+    with Proxy(server) as proxy:
+        through = replace(endpoint, host=proxy.host, port=proxy.port)
+        connect(through).__exit__()
+        said_bytes = proxy.downstream.passed_bytes
+        for position in range(said_bytes - 400, said_bytes, 20):
+            proxy.downstream.forgive()
+            proxy.downstream.cut_at(position)
+            try:
+                connect(through).__exit__()
+            except BackhaulError as exc:
+                errors.append(exc)
+    return errors
+
+
+def test_a_link_that_breaks_over_a_key_is_lost_and_may_be_tried_again(server: Server, workshop: Workshop) -> None:
+    errors = cut_all_along(server, server.endpoint())
+    assert {(type(error), error.code) for error in errors} == {(LinkError, "link_lost")}
+    over_the_key = [error for error in errors if "after key SHA256:" in error.message]
+    assert over_the_key and all("the link broke" in error.message for error in over_the_key)
+
+
+def test_a_link_that_breaks_over_an_agents_key_is_lost_and_may_be_tried_again(
+    server: Server, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with agent_with(tmp_path, workshop.key("ed25519", "client").path) as path:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        errors = cut_all_along(server, with_credentials(server.endpoint(), use_agent=True))
+    assert {error.code for error in errors} == {"link_lost"}
+    assert any("after agent key SHA256:" in error.message for error in errors)
+
+
+@pytest.mark.parametrize("method", ["password", "keyboard-interactive"])
+def test_a_link_that_breaks_over_a_password_is_not_tried_again_and_says_why(lab: SharedLab, method: str) -> None:
+    server = lab.asyncssh(authentications=(method,))
+    errors = cut_all_along(server, with_credentials(server.endpoint(), password=server.password))
+    refused = [error for error in errors if error.code == REFUSED]
+    assert refused and {error.code for error in errors} <= {REFUSED, "link_lost"}
+    for error in refused:
+        assert "the link broke" in error.message and f"after {method} was tried" in error.message
+        assert "to not lock the account" in error.message and not error.retryable
+
+
+class _HangingUpOnKeys(Account):
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey,password"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return t.cast(int, paramiko.AUTH_FAILED)
+
+    def check_auth_publickey(self, username: str, key: t.Any) -> int:
+        self.transport.close()
+        return t.cast(int, paramiko.AUTH_FAILED)
+
+
+def test_a_link_that_breaks_over_a_key_after_a_password_was_sent_is_not_tried_again(workshop: Workshop) -> None:
+    """Another try would begin with the password."""
+    key = workshop.key("ed25519", "host")
+    with paramiko_server(key, account=_HangingUpOnKeys) as server:
+        text = workshop.key("ed25519", "client").path.read_text()
+        both = {"password": "wrong", "private_key": text}
+        after = with_credentials(server.endpoint(key), **both, authentications=("password", "key"))
+        refused = refusal(after, TrustError, REFUSED)
+        assert "after key SHA256:" in refused.message and "the password" in refused.message
+        refusal(with_credentials(server.endpoint(key), **both), LinkError, "link_lost")
 
 
 class _Expired(Account):

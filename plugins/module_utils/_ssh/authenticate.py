@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import InputError, TrustError, shown
+from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
 from .._model import Credentials
 from .agent import AgentError, agent_keys
 from .boundary import Refusal, translated
@@ -63,11 +63,15 @@ class Attempt:
 
 @dataclass
 class Login:
-    """How far a login has come: what succeeded, what was tried in vain, and what the server still takes."""
+    """How far a login has come: what succeeded, what was tried in vain, and what the server still takes.
+
+    ``password_sent`` says whether the server was sent a password or a one-time code, by any method.
+    """
 
     user: str
     deadline: float
     allowed: t.Sequence[str] = ()
+    password_sent: bool = False
     succeeded: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
@@ -75,8 +79,10 @@ class Login:
 def authenticate(transport: VerifiedTransport, credentials: Credentials, *, deadline: float) -> str:
     """Log in and return how; ``authentication_refused`` lists what was tried and what the server takes.
 
-    ``deadline`` is on the monotonic clock. It is the caller who ends the connection then; a login that is cut off after
-    a credential was sent is refused, so that nobody sends it again.
+    ``deadline`` is on the monotonic clock, and the caller ends the connection then. A login that is cut off after a
+    password was sent is refused, so that the password is not sent again: it might be counted as a second failure, and a
+    one-time code is good for one login. Signatures are different each time and lock no account, so a login that is cut
+    off over a key is a lost link, which is retried.
     """
     login = Login(credentials.user, deadline)
     with translated("logging in"):
@@ -119,27 +125,42 @@ def _try(transport: VerifiedTransport, login: Login, attempt: Attempt) -> None:
         login.tried.append(attempt.label)
         said_no = isinstance(exc, paramiko.AuthenticationException) and transport.is_active()
         if not said_no or time.monotonic() >= login.deadline:
-            raise _cut_off(login, attempt.label, exc) from exc
+            raise _cut_off(login, attempt, exc, transport.farewell) from exc
+    finally:
+        login.password_sent |= bool(attempt.password and attempt.password.sent)
     if attempt.password:
         attempt.password.refused = attempt.password.sent
 
 
-def _cut_off(login: Login, label: str, exc: Exception) -> TrustError:
-    """Return the error for a connection that ended over a credential: to send it again could lock the account."""
+def _cut_off(login: Login, attempt: Attempt, exc: Exception, farewell: str | None) -> BackhaulError:
+    """Return the error for a connection that ended over a credential: a LinkError where another try does no harm.
+
+    ``farewell`` is what the server said as it ended the connection (DISCONNECT); it would do so again.
+    """
     late = time.monotonic() >= login.deadline
-    what = "no answer in time" if late else f"the server ended the connection ({_said(str(exc)) or 'without a word'})"
+    after = f"after {attempt.label} was tried for user {login.user!r}"
+    if late:
+        what, advice = "no answer in time", "The server may be slow to check credentials: connect_timeout is the limit."
+    elif farewell is not None:
+        what, advice = f"the server ended the connection ({farewell or 'without a word'})", _FEWER_ATTEMPTS
+    else:
+        what, advice = f"the link broke ({_said(str(exc)) or 'without a word'})", _FEWER_ATTEMPTS
+    if attempt.password or login.password_sent:
+        why = "Nothing was retried, to not lock the account: the server may have counted the password already."
+    elif farewell is not None and not late:
+        why = "Nothing was retried: the server would end it again."
+    else:
+        code = "timed_out" if late else "link_lost"
+        return LinkError(code, f"{what} {after}", remedy=advice, details=_details(login))
     return TrustError(
-        "authentication_refused",
-        f"{what} after {label} was tried for user {login.user!r}",
-        remedy="Nothing was retried, to not lock the account. "
-        + (
-            "The server may be slow to check credentials: connect_timeout is the limit."
-            if late
-            else "The server may allow fewer attempts than there are credentials: name the right one, or set"
-            " 'authentications' or 'use_agent: false'."
-        ),
-        details=_details(login),
+        "authentication_refused", f"{what} {after}", remedy=f"{why} {advice}", details=_details(login)
     )
+
+
+_FEWER_ATTEMPTS = (
+    "The server may allow fewer attempts than there are credentials: name the right one, or set 'authentications' or"
+    " 'use_agent: false'."
+)
 
 
 def _attempts(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:

@@ -69,7 +69,7 @@ def closing_after(seconds: float, close: t.Callable[[], None], *, phase: str) ->
     """Bound a block that waits inside paramiko: ``close`` what it waits on after ``seconds``, then say so.
 
     LinkError ``timed_out`` names the ``phase``. What the block raised because of the closing becomes its cause, but for
-    a TrustError, which stays what it is: another try must not follow it.
+    a TrustError, which stays what it is since another try must not follow it, and for a ``timed_out`` that says more.
     """
     fired = threading.Event()
 
@@ -85,7 +85,7 @@ def closing_after(seconds: float, close: t.Callable[[], None], *, phase: str) ->
     except TrustError:
         raise
     except (BackhaulError, SSHException, EOFError, OSError) as exc:
-        if fired.is_set():
+        if fired.is_set() and getattr(exc, "code", "") != "timed_out":
             raise _too_late(phase) from exc
         raise
     finally:

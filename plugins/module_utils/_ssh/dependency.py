@@ -96,6 +96,8 @@ OPTIONAL = {
     "Transport._channel_handler_table": "to feed channel data directly, and to end a connection whose peer ignores the"
     " channel window (else it comes through paramiko's buffer, and memory is unbounded)",
     "Transport._send_user_message": "to open the window again for channel data that was fed directly",
+    "Transport._parse_disconnect": "to tell a server that ends the connection from a link that breaks (else a login"
+    " that is cut off over a key is always tried again)",
     "Packetizer._read_timeout": "to end a connection that sends text without an end instead of the SSH version (else"
     " only the deadline ends it)",
     "Packetizer.set_inbound_compressor": "to bound what one compressed packet may hold (else compression is refused)",

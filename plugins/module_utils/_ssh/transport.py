@@ -172,7 +172,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     ``judge`` gets the key as the server sent it, after its signature over the exchange was verified and before
     anything else happens; it raises a BackhaulError to refuse. ``suite`` names one of ``algorithms.SUITES``;
     ``known_algorithms`` are the host key algorithms that could be verified, which are offered first, and those in
-    ``without`` are not offered.
+    ``without`` are not offered. ``farewell`` is what the server said as it ended the connection, None until it does.
     """
 
     def __init__(
@@ -190,6 +190,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         self._kex_info = _exchanges(TransportBase._kex_info, smallest_groups=suite == "legacy")
         self._offered = algorithms.offered(suite, known_algorithms, self, without=without)
         self.agreed_kex = ""
+        self.farewell: str | None = None
         self._service_accepted = threading.Event()
         self._ended_by: BaseException | None = None
         self.auth_handler: t.Any = None
@@ -263,6 +264,13 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     def judged_host_key(self) -> bytes:
         """The host key that was accepted; empty before the first key exchange."""
         return self._judged_blob or b""
+
+    def _parse_disconnect(self, m: t.Any) -> None:
+        """Keep what the server says as it ends the connection (RFC 4253 section 11.1)."""
+        m.get_int()
+        self.farewell = shown(m.get_string(), limit=100)
+        m.rewind()
+        super()._parse_disconnect(m)
 
     # paramiko polls for this acceptance without an end, even on a dead connection.
 
