@@ -16,6 +16,8 @@ options:
     description:
       - A file on the controller to which a record of every connection is appended, who was reached as whom, and how the
         server's host key was trusted. It is created readable for its owner alone, and holds no secret.
+      - A link is not followed. A file that belongs to another user, that others can write, or that has a second name
+        (a hard link) is refused.
     type: path
   log_level:
     description:

@@ -113,6 +113,23 @@ def test_the_report_says_state_age_size_rate_and_proof(site: Site, backups: Plac
     assert json.loads(shown.removeprefix("\tRUN: "))["backup_relay"] == report
 
 
+def test_a_link_that_was_planted_under_the_reports_name_is_replaced_and_not_followed(
+    site: Site, backups: Place, store: Place
+) -> None:
+    shared = site.folder / "shared"
+    shared.mkdir()
+    victims = [site.folder / f"victim.{suffix}" for suffix in ("json", "html")]
+    for victim in victims:
+        victim.write_text("the victim's")
+        (shared / f"report{victim.suffix}").symlink_to(victim)
+    (site.folder / "link").symlink_to(shared)
+    run = site.play(_role(backups, store.end(), report_file="link/report.json"))
+    assert run.status == 0, run.output
+    assert [victim.read_text() for victim in victims] == ["the victim's"] * 2
+    assert json.loads((shared / "report.json").read_text(encoding="utf-8")) == _report(run)
+    assert not (shared / "report.html").is_symlink()
+
+
 def test_each_host_of_a_group_is_a_destination_whatever_the_limit_is(
     site: Site, backups: Place, store: Place, appliance: Place
 ) -> None:

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import stat
 import typing as t
 
 from .._errors import BackhaulError, InputError, shown
@@ -59,7 +61,8 @@ def passed_over(notes: t.Iterable[str]) -> None:
 def recording(file_name: str, level: str) -> t.Iterator[None]:
     """Append our own and paramiko's records to a file for as long as the block runs; without a name, to nothing.
 
-    The file is created readable for its owner alone. No record holds a secret: paramiko logs none, and neither do we.
+    The file is created readable for its owner alone. A link is not followed, and a file that another user owns or can
+    write is refused (``unsafe_path``). No record holds a secret: paramiko logs none, and neither do we.
     """
     if not file_name:
         yield
@@ -84,15 +87,38 @@ def recording(file_name: str, level: str) -> t.Iterator[None]:
 
 def _file_handler(file_name: str) -> logging.StreamHandler[t.TextIO]:
     try:
-        with opened(file_name, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as found:
+        with opened(file_name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW) as found:
+            _require_own(file_name, os.fstat(found))
             descriptor = os.dup(found)
     except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            raise _unsafe(file_name, "is a link") from exc
         raise InputError(
             "invalid_input",
             f"log_file {file_name} cannot be written: {exc.strerror}",
             remedy="Name a file in a directory that exists and that the account running Ansible may write.",
         ) from exc
     return _QuietHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace"))
+
+
+def _require_own(file_name: str, found: os.stat_result) -> None:
+    """Raise InputError for a file that another user may have put there, or can change."""
+    if found.st_uid != os.geteuid():
+        raise _unsafe(file_name, f"belongs to another user (uid {found.st_uid})")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _unsafe(file_name, f"can be written by others (mode {stat.S_IMODE(found.st_mode):04o})")
+    if found.st_nlink > 1:
+        raise _unsafe(file_name, "has another name, too (a hard link)")
+
+
+def _unsafe(file_name: str, what: str) -> InputError:
+    return InputError(
+        "unsafe_path",
+        f"log_file {file_name} {what}",
+        remedy="Nothing was written to it. Name a file of the account that runs Ansible, best in a directory where no"
+        " other user may create files.",
+        details={"option": "log_file"},
+    )
 
 
 class _QuietHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no subscript before Python 3.11

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -64,3 +65,55 @@ def test_a_file_that_cannot_be_written_is_for_the_author(tmp_path: Path) -> None
     with pytest.raises(InputError) as caught, audit.recording(str(tmp_path / "no" / "audit.log"), "info"):
         pass
     assert caught.value.code == "invalid_input"
+
+
+def planted(folder: Path, kind: str) -> Path:
+    """Return the name of a log that was put there by somebody who is after its content, or after another file."""
+    file, victim = folder / "audit.log", folder / "victim"
+    victim.write_text("victim's\n")
+    victim.chmod(0o600)
+    if kind == "link":
+        file.symlink_to(victim)
+    elif kind == "dangling link":
+        file.symlink_to(folder / "not-there-yet")
+    elif kind == "hard link":
+        os.link(victim, file)
+    elif kind == "writable by others":
+        file.touch()
+        file.chmod(0o622)
+    else:
+        file.touch()
+        os.chown(file, 12345, -1)
+    return file
+
+
+KINDS = {
+    "link": "is a link",
+    "dangling link": "is a link",
+    "hard link": "has another name",
+    "writable by others": "mode 0622",
+    "somebody else's": "uid 12345",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_that_another_user_put_there_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
+    if kind == "somebody else's" and os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    file = planted(tmp_path, kind)
+    with pytest.raises(InputError) as caught, audit.recording(str(file), "info"):
+        audit.refused(TrustError("host_key_unknown", "who is it"))
+    assert caught.value.code == "unsafe_path"
+    assert KINDS[kind] in caught.value.message
+    assert (tmp_path / "victim").read_text() == "victim's\n"
+    assert not (tmp_path / "not-there-yet").exists()
+    assert kind.endswith("link") or file.read_text() == ""
+
+
+def test_a_log_of_our_own_that_others_may_read_is_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    file.touch()
+    file.chmod(0o644)
+    with audit.recording(str(file), "info"):
+        audit.refused(TrustError("host_key_unknown", "who is it"))
+    assert "host_key_unknown" in file.read_text()
