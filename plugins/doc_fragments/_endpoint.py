@@ -87,10 +87,10 @@ authentications:
     - keyboard-interactive
 known_hosts:
   description:
-    - Lines as in a known_hosts file (see sshd(8)), which vouch for host keys.
+    - Lines as in a known_hosts file (see sshd(8)), which vouch for host keys, as one text or as a list.
     - As for C(ssh), a key that is listed for the host alone counts for another port, too, where no key is listed for
       C([host]:port).
-  type: str
+  type: raw
 known_hosts_files:
   description:
     - Known-hosts files on the controller. Without this option, those that ssh reads.
@@ -101,6 +101,7 @@ host_keys:
   description:
     - Pins. The public keys that the server may have (such as V(ssh-ed25519 AAAA...)), or their V(SHA256:...)
       fingerprints. When any are given, nothing else is trusted.
+    - A text of several lines counts line by line, blank lines and those that begin with C(#) apart.
   type: list
   elements: str
 host_key_alias:

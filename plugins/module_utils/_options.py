@@ -61,7 +61,7 @@ def hop_suboptions() -> Spec:
             "choices": list(KNOWN_AUTHENTICATIONS),
             "default": list(KNOWN_AUTHENTICATIONS),
         },
-        "known_hosts": {"type": "str"},
+        "known_hosts": {"type": "raw"},
         "known_hosts_files": {"type": "list", "elements": "path"},
         "host_keys": {"type": "list", "elements": "str", "no_log": False},
         "host_key_alias": {"type": "str", "no_log": False},
@@ -222,22 +222,31 @@ def _read_hop(params: Params, *, role: str) -> Endpoint:
 
 
 def _trust(params: Params, role: str) -> Trust:
-    pins = tuple(str(pin) for pin in params["host_keys"] or () if _given(pin))
+    lines = [line.strip() for line in joined_lines(params["host_keys"]).split("\n")]
+    pins = tuple(line for line in lines if line and not line.startswith("#"))
     if params["host_keys"] and not pins:
         raise InputError(
             "invalid_input",
-            "host_keys holds nothing but blanks",
+            "host_keys holds nothing but blanks and comments",
             remedy="Leave it out to trust what known_hosts vouches for, or give the host's keys.",
             role=role,
             details={"option": "host_keys"},
         )
     return Trust(
         host_keys=pins,
-        known_hosts=_given(params["known_hosts"]) or "",
+        known_hosts=_given(joined_lines(params["known_hosts"])) or "",
         known_hosts_files=_file_names(params["known_hosts_files"]),
         host_key_alias=_given(params["host_key_alias"]) or "",
         revoked_host_keys=_given(params["revoked_host_keys"]) or "",
     )
+
+
+def joined_lines(given: object) -> str:
+    """Return a text of lines, or a list of such texts, as one text whose lines end in a line feed, as form fields may
+    deliver either; None is empty.
+    """
+    texts = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return "\n".join(str(text) for text in texts).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _file_names(given: t.Sequence[object] | None) -> tuple[str, ...] | None:

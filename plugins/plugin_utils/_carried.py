@@ -10,6 +10,7 @@ import base64
 import typing as t
 
 from ..module_utils._errors import BackhaulError
+from ..module_utils._options import joined_lines
 from ..module_utils._rules.krl import KRL_MAGIC
 from ..module_utils._rules.revoked_host_keys import ENCODED_KRL
 
@@ -37,7 +38,7 @@ def _trust(params: t.Mapping[str, t.Any]) -> Params:
     # It imports paramiko, which no other task on the controller has to wait for.
     from ..module_utils._ssh.trust import default_files, read_declared
 
-    texts = [str(params.get("known_hosts") or "")]
+    texts = [joined_lines(params.get("known_hosts"))]
     files = _files(params.get("known_hosts_files"))
     texts += [_text(read_declared(path)) for path in (default_files() if files is None else files)]
     trust: Params = {"known_hosts": "\n".join(text for text in texts if text.strip()), "known_hosts_files": []}

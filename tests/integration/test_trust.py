@@ -120,3 +120,21 @@ def test_an_unknown_or_a_revoked_host_key_is_refused_before_any_login(site: Site
         writable = site.play(find("writable", endpoint=named, path=place.path()))
         assert writable.failure("writable")["code"] == "unsafe_path"
         assert _logins(server) == 0
+
+
+def test_pins_and_known_hosts_from_form_fields_count_line_by_line(site: Site, store: Place) -> None:
+    server = store.server
+    stranger = "SHA256:" + "A" * 43
+    site.hosts["store"]["pins"] = "\r\n".join(["# from the form", stranger, "", *server.host_keys, ""])
+    site.hosts["store"]["known"] = [f"[{server.host}]:{server.port} {line}\r\n# next" for line in server.host_keys]
+    by_jump = {"host": server.host, "port": server.port, "user": server.user, "host_keys": "{{ pins }}"}
+    by_jump["private_key_file"] = str(server.client_key.path)
+    run = site.play(
+        find("text", endpoint={"host_keys": "{{ pins }}"}, path=store.path(), when_none="ok"),
+        find("list", endpoint={"host_keys": ["{{ pins }}"]}, path=store.path(), when_none="ok"),
+        find("known", endpoint={"known_hosts": "{{ known }}", "known_hosts_files": []}, path="/", when_none="ok"),
+        find("jump", endpoint={"host_keys": "{{ pins }}", "jump": [by_jump]}, path=store.path(), when_none="ok"),
+        hosts="store",
+    )
+    for task in ("text", "list", "known", "jump"):
+        run.succeeded(task)

@@ -152,9 +152,7 @@ def _cut_off(login: Login, attempt: Attempt, exc: Exception, farewell: str | Non
     else:
         code = "timed_out" if late else "link_lost"
         return LinkError(code, f"{what} {after}", remedy=advice, details=_details(login))
-    return TrustError(
-        "authentication_refused", f"{what} {after}", remedy=f"{why} {advice}", details=_details(login)
-    )
+    return TrustError("authentication_refused", f"{what} {after}", remedy=f"{why} {advice}", details=_details(login))
 
 
 _FEWER_ATTEMPTS = (

@@ -90,6 +90,40 @@ def test_a_blank_field_of_awx_is_not_given(blank: str | None) -> None:
     assert read == endpoint(host="h")
 
 
+_PINS = "# the appliance\r\nssh-ed25519 AAAA\r\n\r\n  SHA256:x\r\n#SHA256:old\r\n"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        _PINS,
+        _PINS.replace("\r\n", "\n"),
+        _PINS.replace("\r\n", "\r"),
+        [_PINS],
+        ["", "ssh-ed25519 AAAA\nSHA256:x"],
+        ["ssh-ed25519 AAAA", " SHA256:x\n", "# x"],
+    ],
+)
+def test_every_line_of_a_form_field_is_a_pin(given: object) -> None:
+    """Only the first one counted, and the others were taken for its comment."""
+    pins = ("ssh-ed25519 AAAA", "SHA256:x")
+    read = endpoint(host="h", host_keys=given, jump=[{"host": "j", "host_keys": given}])
+    assert (read.trust.host_keys, read.jump[0].trust.host_keys) == (pins, pins)
+
+
+@pytest.mark.parametrize(
+    "given", ["a x y\r\n\r\n# no\r\nb x y", ["a x y\r\n\r\n# no", "b x y"], ["a x y\r\r# no\rb x y"]]
+)
+def test_known_hosts_may_be_a_text_or_a_list_of_texts(given: object) -> None:
+    read = endpoint(host="h", known_hosts=given, jump=[{"host": "j", "known_hosts": given}])
+    assert read.trust.known_hosts == read.jump[0].trust.known_hosts == "a x y\n\n# no\nb x y"
+
+
+def test_pins_of_nothing_but_comments_are_refused() -> None:
+    with pytest.raises(InputError, match="nothing but blanks and comments"):
+        endpoint(host="h", host_keys=["# ssh-ed25519 AAAA\n \n"])
+
+
 @pytest.mark.parametrize("value", ["yes", "True", "1", True])
 def test_booleans_may_be_strings(value: object) -> None:
     assert endpoint(local=value).local is True

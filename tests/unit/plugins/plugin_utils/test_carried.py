@@ -39,6 +39,7 @@ def test_known_hosts_files_become_text_and_no_file_is_left(tmp_path: Path) -> No
     assert found["known_hosts"] == "own\none\ntwo \ufffd \ufffd\n"
     assert found["known_hosts_files"] == []
     assert _carried()["known_hosts"] == ""
+    assert _carried(known_hosts=["own", "another\r\n"])["known_hosts"] == "own\nanother\n"
 
 
 @pytest.mark.parametrize("given", [None, "", [""]])
