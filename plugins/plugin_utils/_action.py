@@ -18,6 +18,7 @@ from ansible.plugins.loader import connection_loader
 from ..module_utils._errors import BackhaulError
 from ..module_utils._module import withheld
 from ..module_utils._module.request import Module, StandIns
+from ..module_utils._module.secret_options import checked_secrets
 from ..module_utils._rules import units
 from ._endpoints import EndpointResolver
 from ._heartbeat import Heartbeat
@@ -48,9 +49,14 @@ class EndpointAction(ActionBase):
         result: Vars = super().run(tmp, variables)
         with cancellable():
             try:
-                return {**result, **self._answer(dict(self._task.args), self._resolver(variables))}
+                arguments = checked_secrets(self._task.args, self._endpoints_spec())
+                return {**result, **self._answer(arguments, self._resolver(variables))}
             except BackhaulError as exc:
                 return {**result, **as_result(exc)}
+
+    def _endpoints_spec(self) -> Vars:
+        names, spec = (self.endpoint_option, self.endpoint_list_option), self.module.argument_spec
+        return {name: spec[name] for name in names if name}
 
     def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         """Run the module where it belongs, and return what it says. Raises BackhaulError."""

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible import constants
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
@@ -223,10 +224,11 @@ class EndpointResolver:
         if plugin is None:
             plugin = connection_loader.get("ansible.builtin.ssh", self.play_context, os.devnull)
         names = _constants.config.get_plugin_vars("connection", plugin._load_name)
-        plugin.set_options(
-            task_keys=self.task_keys(),
-            var_options={name: self.templar.template(variables[name]) for name in names if name in variables},
-        )
+        given = {name: self.templar.template(variables[name]) for name in names if name in variables}
+        try:
+            plugin.set_options(task_keys=self.task_keys(), var_options=given)
+        except AnsibleError:
+            raise _wrong_types(given) from None  # its text shows the value, which may be a password
         return plugin
 
     def task_keys(self) -> Params:
@@ -272,6 +274,16 @@ def _command_line(options: t.Any, params: Params, *, takes_no_proxy: bool) -> li
     stated = as_options(Port=params.get("port"), User=params.get("user"))
     words = [*stated, *first, *variables, *(word for words in others for word in words)]
     return [*NO_PROXY, *words] if takes_no_proxy else words
+
+
+def _wrong_types(given: t.Mapping[str, t.Any]) -> InputError:
+    """Return the error for connection variables that Ansible does not take, by their names."""
+    wrong = [name for name, value in given.items() if isinstance(value, (list, tuple, t.Mapping))] or list(given)
+    return InputError(
+        "invalid_input",
+        f"Ansible does not take the value of a connection variable: {', '.join(sorted(wrong))}",
+        remedy="Its value is not shown. Passwords, keys and paths are texts.",
+    )
 
 
 def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401

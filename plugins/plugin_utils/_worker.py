@@ -21,9 +21,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.utils.display import Display
 
+from ..module_utils._errors import InputError, shown
 from ..module_utils._interruption import interrupt
 from ..module_utils._module.progress import ProgressLog, Sink
 from ..module_utils._module.request import Module, Request, StandIns, perform, result_fields
+from ..module_utils._module.secret_options import checked_arguments
 from ..module_utils._options import log_spec
 
 Result = t.Dict[str, t.Any]
@@ -41,9 +43,14 @@ def run_body(
     stand_ins: StandIns,
 ) -> Result:
     """Return the result that the module file would return for these arguments."""
-    validation = ArgumentSpecValidator({**module.argument_spec, **log_spec()}).validate(as_plain(arguments))
+    spec = {**module.argument_spec, **log_spec()}
+    try:
+        checked, secrets = checked_arguments(as_plain(arguments), spec)
+    except InputError as exc:
+        return {"failed": True, "changed": False, **exc.to_fail_json()}
+    validation = ArgumentSpecValidator(spec).validate(checked)
     params = validation.validated_parameters
-    secrets = set(validation._no_log_values)
+    secrets |= set(validation._no_log_values)
     if validation.error_messages:
         message = _refusal(validation, module.name)
         return _without(secrets, {"failed": True, "msg": message, "invocation": {"module_args": params}})
@@ -58,7 +65,7 @@ def run_body(
     if answer.error is not None:
         result["failed"] = True
     if answer.warnings:
-        result["warnings"] = list(answer.warnings)
+        result["warnings"] = [shown(warning) for warning in answer.warnings]
     return _without(secrets, result)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab
@@ -90,4 +91,57 @@ def test_secrets_are_nowhere_when_tasks_fail(site: Site, lab: SharedLab) -> None
     assert [record["status"] for record in run.records] == ["failed"] * 8
     assert run.failure("wrong password")["details"]["tried"] == ["password", "keyboard-interactive"][:1]
     assert "passphrase" in run.failure("wrong passphrase")["message"]
+    assert watch.found == set()
+
+
+_ODD = "canary'pass\"wörd\\5e"
+_MISFITS: t.Mapping[str, object] = {"list": [_ODD], "mapping": {"pem": [_ODD]}, "truth": True}
+
+
+def test_secrets_of_the_wrong_type_are_nowhere(site: Site, lab: SharedLab) -> None:
+    """As a loop, a lookup or a block without its bar makes them: in every option, in each module, and in the role."""
+    text = lab.openssh().client_key.text
+    end: Vars = {"host": "127.0.0.1", "port": 1, "user": "u"}
+    lines = text.strip().splitlines()
+    tasks = [
+        find("find", endpoint={**end, "password": _MISFITS["list"]}, path="/"),
+        info("info", endpoint={**end, "private_key_passphrase": _MISFITS["mapping"]}),
+        get("get", endpoint={**end, "jump": [{**end, "private_key": lines}]}, src="/a", dest="a"),
+        put("put", endpoint={**end, "private_key": {"pem": text}}, src="/etc/hostname", dest="/a"),
+        relay(
+            "relay",
+            source={"local": True, "path": "/etc/hostname"},
+            destinations=[{**end, "path": "/", "private_key": [text]}],
+        ),
+        relay("routed", source={**end, "path": "/", "password": [_ODD]}, destinations=[{"path": "/"}], route="source"),
+        find("number", endpoint={**end, "password": True, "pasword": _ODD}, path="/"),
+        find("misspelt", endpoint={**end, "pasword": _ODD, "privat_key": text}, path="/"),
+        find("shape", endpoint=[{**end, "password": _ODD}], path="/"),
+        {**find("detached", endpoint={**end, "password": [_ODD]}, path="/"), "async": 30, "poll": 0},
+        find("inherited", endpoint={"inventory_host": "listed"}, path="/"),
+    ]
+    role: Vars = {
+        "block": [
+            {
+                "name": "role",
+                "ansible.builtin.include_role": {"name": "backhaul.sftp.backup_relay"},
+                "vars": {
+                    "backup_relay_source": {**end, "path": "/", "private_key": [text]},
+                    "backup_relay_destinations": [{**end, "path": "/", "password": {"a": _ODD}}],
+                },
+            }
+        ],
+        "rescue": [{"name": "rescued", "ansible.builtin.debug": {"msg": "rescued"}}],
+    }
+    site.hosts["listed"] = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_password": [_ODD]}
+    odd = {_ODD, json.dumps(_ODD)[1:-1], json.dumps(_ODD, ensure_ascii=False)[1:-1], repr(_ODD)[1:-1], "canary"}
+    watch, running = _run(site, [*odd, key_body(text)], *tasks, role)
+    run = running.run()
+    named = {task: run.failure(task) for task in ("find", "info", "get", "put", "relay", "routed", "number", "shape")}
+    assert {error["code"] for error in named.values()} == {"invalid_input"}
+    assert "endpoint.jump[0].private_key is a list" in named["get"]["message"]
+    assert "destinations[0].private_key is a list" in named["relay"]["message"]
+    assert run.failure("inherited")["message"].endswith(": ansible_password")
+    assert "pasword" in run["misspelt"]["msg"]
+    assert "rescued" in run.output
     assert watch.found == set()

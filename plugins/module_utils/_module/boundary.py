@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import signal
 
+from .._errors import shown
 from .._interruption import interrupt
 from .._options import log_spec
 from .abandonment import end_when_abandoned
-from .request import Module, Request, perform, result_fields
+from .request import Module, Request, Result, perform, result_fields
+from .secret_options import spelled
 from .withheld import restore, take_secrets
 
 # Where Ansible reads a module's result: its standard output.
@@ -31,11 +33,16 @@ def serve(served: Module) -> None:
     cancelled (SIGTERM, SIGINT, or no process left that reads its result) leaves through the context managers.
     """
     # The worker, which imports this file too, has no use for AnsibleModule.
-    from ansible.module_utils.basic import AnsibleModule
+    from .checked_module import CheckedModule
 
     secrets = take_secrets()
-    module = AnsibleModule(argument_spec={**served.argument_spec, **log_spec()}, supports_check_mode=True)
-    module.no_log_values.update(secrets.values())
+    module = CheckedModule(  # type: ignore[no-untyped-call]  # of Ansible's
+        argument_spec={**served.argument_spec, **log_spec()}, supports_check_mode=True
+    )
+    module.no_log_values.update(*map(spelled, secrets.values()))
+    if module.refusal is not None:
+        refused: Result = {"changed": False, **module.refusal.to_fail_json()}
+        module.fail_json(**refused)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     end_when_abandoned(RESULT_DESCRIPTOR)
@@ -43,7 +50,7 @@ def serve(served: Module) -> None:
     request = Request(params=params, check_mode=module.check_mode, diff_mode=bool(module._diff))
     answer = perform(served.body, request, limit_seconds=float(os.environ.get(TIME_LIMIT_NAME) or 0))
     for warning in answer.warnings:
-        module.warn(warning)
+        module.warn(shown(warning))
     result = result_fields(answer, module.params)
     if answer.error is not None:
         module.fail_json(**result)

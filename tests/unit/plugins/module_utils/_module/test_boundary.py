@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import syslog
 import typing as t
 
 import pytest
@@ -22,9 +23,14 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
     Request,
     StandIns,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_spec
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import cancellable, run_body
 
-SPEC = {"name": {"type": "str", "required": True}, "password": {"type": "str", "no_log": True}}
+SPEC = {
+    "name": {"type": "str", "required": True},
+    "password": {"type": "str", "no_log": True},
+    **endpoint_spec(),
+}
 
 
 class Served(t.NamedTuple):
@@ -207,3 +213,37 @@ def test_the_time_that_a_task_is_given_ends_it_as_a_failure(run: Run) -> None:
 
     assert run(body, seconds=0.1).result["error"]["code"] == "timed_out"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+KEY = "-----BEGIN KEY-----\ncanary-key-line\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize("run", ["module file"], indirect=True)
+def test_secrets_with_quotes_and_line_breaks_are_not_in_the_system_log(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible logs the parameters of a module file as Python writes them, and looks for the secrets as they are."""
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(syslog, "syslog", lambda _level, text: logged.append(text))
+    endpoint = {"host": "h", "password": "canary'pass\"wörd", "private_key": KEY, "jump": [{"password": "canary\\hop"}]}
+    run(lambda request: Answer({"changed": False}), endpoint=endpoint)
+    assert "Invoked with" in "".join(logged)
+    assert "canary" not in "".join(logged)
+
+
+def test_a_secret_of_the_wrong_type_is_refused_before_ansible_sees_it(run: Run) -> None:
+    def body(request: Request) -> Answer:
+        raise AssertionError("the body ran")
+
+    for endpoint in ({"host": "h", "private_key": [KEY]}, {"jump": [{"password": {"a": KEY}}]}, [KEY]):
+        served = run(body, endpoint=endpoint, log_file="/nowhere/log")
+        assert (served.exit_code, served.result["error"]["code"]) == (1, "invalid_input")
+        assert "canary" not in json.dumps(served.result) + served.complaints
+
+
+def test_the_value_of_a_misspelt_option_is_not_shown(run: Run) -> None:
+    served = run(lambda request: Answer({}), endpoint={"host": "h", "pasword": "canary"}, paswort="canary")
+    assert (served.exit_code, served.result["failed"]) == (1, True)
+    assert "paswort" in served.result["msg"]
+    assert "canary" not in json.dumps(served.result) + served.complaints
