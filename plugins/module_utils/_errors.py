@@ -24,6 +24,8 @@ BackhaulError            code, cause, remedy, retryable, role, host, path, detai
 from __future__ import annotations
 
 import base64
+import re
+import sys
 import typing as t
 
 Detail = t.Union[None, bool, int, float, str, t.List[t.Any], t.Dict[str, t.Any]]
@@ -35,7 +37,8 @@ class BackhaulError(Exception):
 
     ``code`` is one of the class's ``codes``; playbooks branch on it. ``cause`` is one line, ``remedy`` the
     advice below it. ``role`` is ``source``, ``destination`` or ``endpoint``; ``path`` is the path in bytes, as
-    the server knows it. ``details`` holds plain JSON types only.
+    the server knows it. ``details`` holds plain JSON types only. All text is made printable, since much of it comes
+    from servers.
     """
 
     codes: t.ClassVar[t.FrozenSet[str]] = frozenset()
@@ -56,8 +59,8 @@ class BackhaulError(Exception):
             raise ValueError(f"{type(self).__name__} has no code {code!r}")
         super().__init__(cause)
         self.code = code
-        self.cause = cause
-        self.remedy = remedy
+        self.cause = shown(cause, limit=sys.maxsize)
+        self.remedy = "\n".join(shown(line, limit=sys.maxsize) for line in remedy.split("\n"))
         self.role = role
         self.host = host
         self.path = path
@@ -107,9 +110,9 @@ class BackhaulError(Exception):
             "role": self.role or None,
             "host": self.host or None,
             "path": None if self.path is None else shown(self.path),
-            "details": self.details,
+            "details": _printable(self.details),
         }
-        if self.path is not None and not _is_utf8(self.path):
+        if self.path is not None and shown(self.path).encode("utf-8") != self.path:
             result["path_base64"] = base64.b64encode(self.path).decode("ascii")
         return result
 
@@ -174,27 +177,46 @@ class IntegrityError(BackhaulError):
     codes = frozenset({"source_changed", "short_transfer", "digest_mismatch", "publish_failed", "locked"})
 
 
-_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What has no width or is blank, and is no character of Unicode's categories for that: the default-ignorable code points
+# (DerivedCoreProperties.txt) that str.isprintable takes for letters and marks, and the empty Braille pattern.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 
 
-def shown(remote: bytes, *, limit: int = 4096) -> str:
-    """Show bytes that came from a server: printable text as it is, all else as backslash escapes, cut at ``limit``.
+def shown(remote: bytes | str, *, limit: int = 4096) -> str:
+    """Show what came from a server: printable text as it is, all else as backslash escapes, cut at ``limit``.
 
-    Control characters, escape sequences, bidirectional overrides and bytes that are not UTF-8 become inert.
-    A cut text ends in the number of bytes that are not shown.
+    What is escaped: control characters (C0, DEL, C1), the separators of lines and paragraphs, every blank but the
+    common one, what changes the direction of writing, what is invisible, and bytes that are not UTF-8. A cut text ends
+    in the number of bytes or characters that are not shown.
     """
-    text = remote[:limit].decode("utf-8", "backslashreplace")
-    safe = "".join(c if _is_inert(c) else c.encode("unicode_escape").decode("ascii") for c in text)
-    return safe if len(remote) <= limit else f"{safe}... ({len(remote) - limit} more bytes)"
+    text = remote[:limit]
+    decoded = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else _ESCAPED_BYTE.sub(_byte, text)
+    safe = decoded if _is_inert(decoded) else "".join(map(_escaped, decoded))
+    unit = "bytes" if isinstance(remote, bytes) else "characters"
+    return safe if len(remote) <= limit else f"{safe}... ({len(remote) - limit} more {unit})"
 
 
-def _is_inert(character: str) -> bool:
-    return character.isprintable() and character not in _BIDIRECTIONAL
+# How Python keeps bytes that are not UTF-8 in text (PEP 383).
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
-def _is_utf8(path: bytes) -> bool:
-    try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _byte(found: re.Match[str]) -> str:
+    return f"\\x{ord(found.group()) - 0xDC00:02x}"
+
+
+def _is_inert(text: str) -> bool:
+    return text.isprintable() and not _INVISIBLE.search(text)
+
+
+def _escaped(character: str) -> str:
+    return character if _is_inert(character) else character.encode("unicode_escape").decode("ascii")
+
+
+def _printable(detail: Detail) -> Detail:
+    if isinstance(detail, str):
+        return shown(detail, limit=sys.maxsize)
+    if isinstance(detail, dict):
+        return {shown(str(key)): _printable(value) for key, value in detail.items()}
+    return [_printable(value) for value in detail] if isinstance(detail, (list, tuple)) else detail

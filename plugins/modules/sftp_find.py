@@ -86,13 +86,13 @@ files:
   elements: dict
   contains:
     path:
-      description: The path on the server. Bytes that are not UTF-8 are escaped here.
+      description: The path on the server. Escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     name:
       description: The last component of the path.
       type: str
@@ -100,7 +100,7 @@ files:
     name_base64:
       description: The exact name in base64.
       type: str
-      returned: when the name is not UTF-8
+      returned: when the name is shown escaped
     size:
       description: The size in bytes.
       type: int
@@ -160,7 +160,7 @@ passed_over:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     reason:
       description: A stable word, such as V(temporary), V(too_small), V(too_old), V(not_a_file) or V(suspicious_name).
       type: str
@@ -256,7 +256,7 @@ error:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     details:
       description: Further facts, by code.
       type: dict

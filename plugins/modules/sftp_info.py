@@ -106,7 +106,7 @@ canonical_path:
   type: str
 canonical_path_base64:
   description: The exact path in base64.
-  returned: when O(login=true) and the path is not UTF-8
+  returned: when O(login=true) and the path is shown escaped
   type: str
 extensions:
   description: The SFTP extensions that the server announces, with their data.
@@ -217,7 +217,7 @@ error:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     details:
       description: Further facts, by code.
       type: dict

@@ -105,7 +105,7 @@ files:
     source_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     host:
       description: The inventory name or the address of the server.
       type: str
@@ -117,7 +117,7 @@ files:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     state:
       description:
         - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
@@ -226,7 +226,7 @@ directories:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     state:
       description: One of V(created) and V(failed), and in check mode V(planned).
       type: str
@@ -249,13 +249,13 @@ passed_over:
   elements: dict
   contains:
     path:
-      description: The path, escaped where it is not UTF-8.
+      description: The path, escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
@@ -346,7 +346,7 @@ error:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     details:
       description: Further facts, by code.
       type: dict

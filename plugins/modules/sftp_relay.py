@@ -140,7 +140,7 @@ source:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     size:
       description: The size in bytes, of several files together.
       type: int
@@ -184,7 +184,7 @@ destinations:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     state:
       description:
         - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
@@ -341,7 +341,7 @@ directories:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     state:
       description: One of V(created) and V(failed), and in check mode V(planned).
       type: str
@@ -364,13 +364,13 @@ passed_over:
   elements: dict
   contains:
     path:
-      description: The path, escaped where it is not UTF-8.
+      description: The path, escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
@@ -454,7 +454,7 @@ error:
     path_base64:
       description: The exact path in base64.
       type: str
-      returned: when the path is not UTF-8
+      returned: when the path is shown escaped
     details:
       description: Further facts, by code.
       type: dict

@@ -130,6 +130,41 @@ def test_a_link_that_was_planted_under_the_reports_name_is_replaced_and_not_foll
     assert not (shared / "report.html").is_symlink()
 
 
+_FORGED = "vault9: created, 1.0 GiB at 1 GiB a second"
+_FORGING = {
+    "line feed": f"db-x\n{_FORGED}",
+    "separators": f"db-x\u2028{_FORGED}\u2029{_FORGED}\u0085{_FORGED}",
+    "terminal": "db-\u009b31mred\x1b[2J\x7f\u202egz.\u2066rat",
+}
+
+
+@pytest.mark.parametrize("name", _FORGING.values(), ids=_FORGING)
+def test_a_name_that_a_server_chose_forges_no_line_and_no_letter(
+    site: Site, source: Place, store: Place, name: str
+) -> None:
+    source.put(name, CONTENT, mtime=NOW - HOUR)
+    file = site.folder / "report.html"
+    role = _role(source, store.end(), report_file=str(file), set_stats=True)
+    again = {"name": "Show", "ansible.builtin.debug": {"var": "backup_relay_report"}}
+    run = site.play(role, again, arguments=["-v"], env={"ANSIBLE_SHOW_CUSTOM_STATS": "true"})
+    assert run.status == 0, run.output
+    assert store.content(name) == CONTENT
+    assert store.names() == {name}
+    assert not [line for line in run.output.splitlines() if line.strip(" \"',-").startswith("vault9")]
+    page = file.read_text(encoding="utf-8")
+    assert name[:3] in page
+    for text in (run.output, page):
+        assert not [character for character in text if not (character.isprintable() or character in "\t\n")]
+
+
+def test_a_name_that_is_not_utf_8_is_relayed_as_it_is(site: Site, source: Place, store: Place) -> None:
+    source.put(b"db-\xff\xfe.gz", CONTENT, mtime=NOW - HOUR)
+    run = site.play(_role(source, store.end()))
+    assert run.status == 0, run.output
+    assert os.listdir(os.fsencode(store.folder)) == [b"db-\xff\xfe.gz"]
+    assert _report(run)["newest"]["name"] == "db-\\xff\\xfe.gz"
+
+
 def test_each_host_of_a_group_is_a_destination_whatever_the_limit_is(
     site: Site, backups: Place, store: Place, appliance: Place
 ) -> None:

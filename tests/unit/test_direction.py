@@ -35,6 +35,7 @@ DIRECTION: dict[str, set[str]] = {
     "doc_fragments": set(),
     "plugin_utils": MODULE_UTILS | {"plugin_utils"},
     "action": MODULE_UTILS | {"plugin_utils"},
+    "filter": {"_errors"},
 }
 
 # What a room may import from outside the collection besides the standard library.

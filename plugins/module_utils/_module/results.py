@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import typing as t
 from dataclasses import asdict
 
@@ -18,12 +19,21 @@ from .._rules.selection_model import Selected, Skipped
 Json = t.Dict[str, t.Any]
 
 
+# What Ansible's JSON hands to a terminal as it is, and what can forge a line or the order of letters there: DEL, C1,
+# the separators of lines and paragraphs, and what embeds, overrides or isolates a direction of writing. Also bytes that
+# are not UTF-8 (PEP 383).
+_FORGING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
+
+
 def path_fields(path: bytes, *, key: str = "path") -> Json:
-    """Return a path as text, exact when it is UTF-8; otherwise escaped, with the exact bytes in base64 beside it."""
-    try:
-        return {key: path.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {key: shown(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
+    """Return a path as text, exact for later tasks; what Ansible must not print is escaped, with base64 beside it.
+
+    That is what is not UTF-8, and what JSON does not escape though it can forge a line or the order of letters.
+    """
+    text = path.decode("utf-8", "surrogateescape")
+    if not _FORGING.search(text):
+        return {key: text}
+    return {key: shown(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
 
 
 def source_fields(path: bytes, source: Source | None = None, digest: Digest | None = None) -> Json:
@@ -59,7 +69,7 @@ def file_fields(file: RemoteFile) -> Json:
 
 def skipped_fields(skipped: Skipped) -> Json:
     """Return a file that was not selected, and why."""
-    fields = {**path_fields(skipped.path), "reason": skipped.reason, "message": skipped.text}
+    fields = {**path_fields(skipped.path), "reason": skipped.reason, "message": shown(skipped.text)}
     return fields if skipped.count == 1 else {**fields, "count": skipped.count}
 
 

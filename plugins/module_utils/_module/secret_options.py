@@ -33,7 +33,7 @@ _AS_TEXT = (
 def checked_arguments(arguments: t.Mapping[str, Value], spec: Spec) -> tuple[Params, set[str]]:
     """Return the arguments of a task as Ansible may look at them, and what must be masked in all output.
 
-    Secrets are texts, and values of options that do not exist are hidden. Raises InputError as ``checked_secrets`` does.
+    Secrets are texts, and values of options that do not exist are hidden. Raises InputError, see ``checked_secrets``.
     """
     checked = without_unknown(checked_secrets(arguments, spec), spec)
     return checked, spellings(checked, spec)

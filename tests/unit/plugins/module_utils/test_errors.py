@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -88,11 +89,50 @@ def test_details_are_a_copy() -> None:
         (b"\xff\xfe", "\\xff\\xfe"),
         ("\u202egpj.exe".encode(), "\\u202egpj.exe"),
         ("\u2028".encode(), "\\u2028"),
+        ("a\u0085b\u2029c".encode(), "a\\x85b\\u2029c"),
+        ("\u009b31m\x7f".encode(), "\\x9b31m\\x7f"),
+        ("a\u200bb\ufeffc\u2060d\u00ade".encode(), "a\\u200bb\\ufeffc\\u2060d\\xade"),
+        ("a\ufe0fb\U000e0041c\U000e0100".encode(), "a\\ufe0fb\\U000e0041c\\U000e0100"),
+        ("a\u3164b\u115fc\u2800d\u034fe".encode(), "a\\u3164b\\u115fc\\u2800d\\u034fe"),
+        ("a\u00a0b\u3000c\u202fd".encode(), "a\\xa0b\\u3000c\\u202fd"),
+        ("a\u200eb\u2066c\u061cd".encode(), "a\\u200eb\\u2066c\\u061cd"),
+        ("\ue000\U0010ffff".encode(), "\\ue000\\U0010ffff"),
         (b"", ""),
     ],
 )
 def test_remote_bytes_are_shown_inert(remote: bytes, text: str) -> None:
     assert shown(remote) == text
+
+
+def test_text_is_shown_like_the_bytes_that_it_was_made_from() -> None:
+    assert shown("a\nb\u202e\udcff\ud800") == "a\\nb\\u202e\\xff\\ud800"
+    assert shown("x" * 20, limit=10) == "x" * 10 + "... (10 more characters)"
+
+
+@given(st.text(max_size=300))
+def test_whatever_text_is_shown_is_printable_and_stays_so(remote: str) -> None:
+    text = shown(remote)
+    assert text.isprintable()
+    assert shown(text) == text
+    assert remote.isprintable() or text != remote
+
+
+def test_remote_text_in_an_error_is_inert_wherever_it_is_shown() -> None:
+    forged = "db\nvault9: created\u2028\x9b31m\u202e"
+    error = _errors.RemoteError(
+        "remote_failure", forged, remedy=f"ask\n{forged}\u2028", details={"said": [forged, {forged: 1, "n": None}]}
+    )
+    error.details["more"] = forged
+    inert = "db\\nvault9: created\\u2028\\x9b31m\\u202e"
+    assert error.cause == inert
+    assert error.message.split("\n") == [inert, "ask", "db", "vault9: created\\u2028\\x9b31m\\u202e\\u2028"]
+    assert error.to_dict()["details"] == {"said": [inert, {inert: 1, "n": None}], "more": inert}
+
+
+@pytest.mark.parametrize("path", ["/a\n", "/\u202e", "/\ufe0f", "/\u00a0"])
+def test_the_exact_path_is_beside_one_that_is_shown_escaped(path: str) -> None:
+    fields = _errors.RemoteError("not_found", "no", path=path.encode()).to_dict()
+    assert base64.b64decode(str(fields["path_base64"])).decode() == path
 
 
 @given(st.binary(max_size=300), st.integers(1, 300))

@@ -25,7 +25,13 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module import resul
     [
         (b"/a", {"path": "/a"}),
         ("/ü\n".encode(), {"path": "/ü\n"}),
+        ("/\u200c\u3000\ufe0f\x1b".encode(), {"path": "/\u200c\u3000\ufe0f\x1b"}),
         (b"/\xff\x1b", {"path": "/\\xff\\x1b", "path_base64": "L/8b"}),
+        (b"/\x7f", {"path": "/\\x7f", "path_base64": "L38="}),
+        ("/\u009b1m".encode(), {"path": "/\\x9b1m", "path_base64": "L8KbMW0="}),
+        ("/\u0085\u2028".encode(), {"path": "/\\x85\\u2028", "path_base64": "L8KF4oCo"}),
+        ("/\u202e".encode(), {"path": "/\\u202e", "path_base64": "L+KArg=="}),
+        ("/\u2066".encode(), {"path": "/\\u2066", "path_base64": "L+KBpg=="}),
     ],
 )
 def test_a_path_is_exact_or_shown_with_its_bytes_beside_it(path: bytes, fields: dict[str, str]) -> None:
