@@ -73,10 +73,10 @@ def test_mode_and_times_are_set_and_the_rest_stays(subject: Subject) -> None:
     path = subject.put(b"file", b"content", mode=0o600)
     if subject.denies("setstat"):
         with pytest.raises(RemoteError) as caught:
-            subject.files.set_attributes(path, Attributes(mode=0o644))
+            subject.files.set_attributes(path, Attributes(mode=0o644), follow=True)
         assert caught.value.code == "permission_denied"
         return
-    subject.files.set_attributes(path, Attributes(mode=0o644, atime=1_000_000_001, mtime=1_000_000_002))
+    subject.files.set_attributes(path, Attributes(mode=0o644, atime=1_000_000_001, mtime=1_000_000_002), follow=True)
     status = os.stat(subject.local(b"file"))
     assert stat.S_IMODE(status.st_mode) == 0o644
     assert (int(status.st_atime), int(status.st_mtime)) == (1_000_000_001, 1_000_000_002)
@@ -87,7 +87,7 @@ def test_setting_the_modification_time_alone_works(subject: Subject) -> None:
     if subject.denies("setstat"):
         pytest.skip("the server was told to refuse it")
     path = subject.put(b"file")
-    subject.files.set_attributes(path, Attributes(mtime=1_000_000_002))
+    subject.files.set_attributes(path, Attributes(mtime=1_000_000_002), follow=True)
     assert int(os.stat(subject.local(b"file")).st_mtime) == 1_000_000_002
 
 
@@ -96,7 +96,7 @@ def test_attributes_are_set_through_links(following_subject: Subject) -> None:
     if subject.denies("setstat"):
         pytest.skip("the server was told to refuse it")
     subject.put(b"file", mode=0o600)
-    subject.files.set_attributes(subject.put_link(b"link", b"file"), Attributes(mode=0o640))
+    subject.files.set_attributes(subject.put_link(b"link", b"file"), Attributes(mode=0o640), follow=True)
     assert stat.S_IMODE(os.stat(subject.local(b"file")).st_mode) == 0o640
     assert os.path.islink(subject.local(b"link"))
 
@@ -107,7 +107,7 @@ def test_the_owner_can_be_set_where_the_account_may(subject: Subject) -> None:
     path = subject.put(b"file")
     owner = subject.folder.stat()
     uid, gid = (1234, 5678) if owner.st_uid == 0 else (owner.st_uid, owner.st_gid)
-    subject.files.set_attributes(path, Attributes(uid=uid, gid=gid))
+    subject.files.set_attributes(path, Attributes(uid=uid, gid=gid), follow=True)
     status = os.stat(subject.local(b"file"))
     assert (status.st_uid, status.st_gid) == (uid, gid)
 

@@ -16,6 +16,7 @@ from .._interruption import acquire, checkpoint
 from .._local.filesystem import LocalFileSystem
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._ssh.connect import Connection, connect
+from .job_key import derive_job_key
 
 _LOOK_SECONDS = 0.25
 
@@ -65,6 +66,8 @@ class Ends:
         self._is_over = False
         self._refused: dict[Endpoint, BackhaulError] = {}
         self._lock = threading.Lock()
+        self._job_keys: dict[tuple[Endpoint, ...], bytes] = {}
+        self._deriving = threading.Lock()
         self.reports = [] if reports is None else reports
 
     def __enter__(self) -> Ends:
@@ -138,6 +141,16 @@ class Ends:
         if line is not None:
             with contextlib.suppress(Exception):
                 line.closing.close()
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints, once; empty when none has any."""
+        acquire(self._deriving)
+        try:
+            if endpoints not in self._job_keys:
+                self._job_keys[endpoints] = derive_job_key(*endpoints)
+            return self._job_keys[endpoints]
+        finally:
+            self._deriving.release()
 
 
 @contextlib.contextmanager
