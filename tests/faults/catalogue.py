@@ -19,6 +19,7 @@ SECTIONS = {
     "writing": "Writing and publishing",
     "concurrency": "Several at once, and crashes",
     "secrets": "Secrets and output",
+    "neighbours": "Other users of a directory",
 }
 # The sections whose rows must have their tests.
 COMPLETE = tuple(SECTIONS)
@@ -248,5 +249,15 @@ ROWS: dict[str, Row] = {
     "secrets.remote_text": Row(
         "text of a server with `{{ }}`, escape sequences, or a megabyte of error message",
         "inert, escaped and cut",
+    ),
+    "neighbours.planted": Row(
+        "another user of a shared directory creates our hidden file first, or links it to a file of ours",
+        "left alone and named in a warning; only what belongs to our account is gone on with and published",
+    ),
+    "neighbours.modes": Row(
+        "a file is planted under the final name with 0666 or set-id bits; the source has set-id bits; a link takes a "
+        "file's place before its attributes are set",
+        "the copy's mode is ours; special bits only when the task states them; attributes go to the file that was "
+        "looked at and to no other",
     ),
 }
