@@ -197,7 +197,7 @@ def test_set_id_bits_of_a_source_stay_there(origin: RealPlace, target: RealPlace
     source = origin.folder / "backup"
     source.chmod(0o6755)
     kept = {"mode": "preserve"}
-    ends = {
+    ends: dict[str, t.Callable[[], task.Result]] = {
         "relay": lambda: task.relay(origin.end(b"backup"), target.end(b"relay"), **kept),
         "relay-tree": lambda: task.relay(origin.end(), target.end(b"relay-tree/"), create_directories=True, **kept),
         "put": lambda: task.put(str(source), target.end(b"put"), **kept),

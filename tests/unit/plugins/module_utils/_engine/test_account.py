@@ -73,8 +73,8 @@ def test_what_a_killed_run_left_of_asking_is_removed_by_the_next() -> None:
     server.put(stages[0], b"")
     assert account().uid(MemoryFiles(server), FINAL, []) == 1
     assert server.files == {}
-    for planted in ({"uid": 2}, {"content": b"something"}):
-        server.put(stages[0], **{"content": b"", **planted})
+    for content, uid in ((b"", 2), (b"something", 1)):
+        server.put(stages[0], content, uid=uid)
         assert account().uid(MemoryFiles(server), FINAL, []) == 1
         assert list(server.files) == [stages[0]]
 

@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.attributes i
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.transfer import Delivery
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFiles, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFiles, MemoryServer, Node
 
 PATH, VICTIM = b"/out/copy", b"/out/victim"
 WANTED = Attributes(mode=0o640, atime=5, mtime=5)
@@ -37,7 +37,7 @@ class Place:
 
     def swap_at(self, call: str, *, back: str = "") -> None:
         """Put a link to the victim in the place of the file at one call, and the file back at another one."""
-        moved = []
+        moved: list[Node] = []
 
         def swap(name: str, _path: bytes) -> None:
             if name == call and not moved:
