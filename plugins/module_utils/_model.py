@@ -136,15 +136,25 @@ class Attributes:
         return None if self.mode is None else stat.S_IMODE(self.mode)
 
     def is_same_file(self, other: Attributes) -> bool:
-        """Whether both may be of one file: by device and inode where they are known, else by type, owner and size."""
+        """Whether both may be of one file: by device and inode where both tell them, else by type, owner and size."""
         if self.identity is not None and other.identity is not None:
             return self.identity == other.identity
-        return (self.kind, self.uid, self.size) == (other.kind, other.uid, other.size)
+        same_kind = "unknown" in (self.kind, other.kind) or self.kind == other.kind
+        return same_kind and _agree((self.uid, other.uid), (self.size, other.size))
 
     def is_unchanged_in(self, other: Attributes) -> bool:
         """Whether both are of one file, and it has the same permissions, owner, group and modification time in both."""
-        kept = (self.mode, self.uid, self.gid, self.mtime) == (other.mode, other.uid, other.gid, other.mtime)
-        return kept and self.is_same_file(other)
+        kept = ((self.permissions, other.permissions), (self.gid, other.gid), (self.mtime, other.mtime))
+        return self.is_same_file(other) and _agree((self.uid, other.uid), *kept)
+
+    def has_other_owner(self, other: Attributes) -> bool:
+        """Whether these are certainly two files of two accounts."""
+        return not _agree((self.uid, other.uid))
+
+
+def _agree(*pairs: tuple[int | None, int | None]) -> bool:
+    """Say whether what both tell is the same; what one of them does not tell is no difference."""
+    return all(first == second or None in (first, second) for first, second in pairs)
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ class Draft:
         found = look(self._files, self.path)
         if found is not None and (self.seen is None or self.seen.is_same_file(found)):
             return found
-        path, other_owner = self.path, found is not None and self.seen is not None and found.uid != self.seen.uid
+        path, other_owner = self.path, found is not None and self.seen is not None and found.has_other_owner(self.seen)
         self.let_go()
         error = _moved_away(path) if found is None else _taken(path)
         raise error if other_owner or not self._can_be_found else ElsewhereError(error)
@@ -261,7 +261,7 @@ class Draft:
             found = look(self._files, self._final)
         if found is None or self.seen is None:
             return
-        if found.kind not in ("file", "unknown") or found.uid != self.seen.uid:
+        if found.kind not in ("file", "unknown") or found.has_other_owner(self.seen):
             self.publishing = False
             raise _taken(self._final)
 

@@ -81,7 +81,7 @@ class Resumption:
             found = self.turn.wait(self.files, path, found, complete_bytes=self.origin.source.size)
         if not self._is_ours(found, step):
             return self._beside(draft, path, found)
-        return self._taken_over(draft, token, found, step) or self._started_over(draft, token, found)
+        return self._taken_over(draft, token, found, step) or self._started_over(draft, token, found, step)
 
     def _is_ours(self, found: Attributes, step: Step) -> bool:
         """Say whether this is a draft of this account: a regular file with the mode of one, at its beginning or end.
@@ -115,7 +115,7 @@ class Resumption:
         except RemoteError:
             return None  # whatever the reason is that it cannot be gone on with, it can be started over
 
-    def _started_over(self, draft: Draft, token: str, found: Attributes) -> Beginning:
+    def _started_over(self, draft: Draft, token: str, found: Attributes, step: Step) -> Beginning:
         """Put a new file in its place: what it holds is not the source's, and may be another file's by a hard link.
 
         Should its run only have slept, it finds out before it publishes that the name is not its file's any more.
@@ -124,13 +124,17 @@ class Resumption:
         now = look(self.files, path)
         if now is None or (self.turn.is_patient and (now.size, now.mtime) != (found.size, found.mtime)):
             self.turn.gone(path)
+        if not self._is_ours(now, step):
+            return self._beside(draft, path, now)
         try:
             self.files.remove(path)
             return Beginning(draft.create_to_be_found(token))
         except RemoteError as exc:
-            if exc.code not in ("not_found", "already_exists"):
+            if exc.code in ("not_found", "already_exists"):
+                raise ElsewhereError(exc) from exc
+            if exc.breaks_link:
                 raise
-            raise ElsewhereError(exc) from exc
+            return Beginning(draft.create())  # some servers remove no file that a dead connection of ours has open
 
     def _token(self) -> str:
         source, end = self.origin.source, self.origin.endpoint

@@ -483,3 +483,18 @@ def test_a_small_beginning_is_gone_on_with_too() -> None:
     del place.target.files[place.partial()].content[BLOCK // 2 :]
     outcome = place.run()
     assert (outcome.bytes_resumed, place.target.content(TARGET)) == (BLOCK // 2, CONTENT)
+
+
+def test_a_partial_file_that_cannot_be_removed_either_stays_and_the_copy_is_made_beside_it() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    place.target.wrong.update(reopen="permission_denied", remove="permission_denied")
+
+    def allow(name: str, _path: bytes) -> None:
+        if name == "write":
+            place.target.wrong.clear()
+
+    place.target.on_call = allow
+    assert (place.run().bytes_resumed, place.target.content(TARGET)) == (0, CONTENT)
+    assert place.target.ours() == [partial]
