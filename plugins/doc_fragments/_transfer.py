@@ -62,8 +62,10 @@ options:
     description:
       - The permission bits of the copy, as octal digits in quotes such as V('0640'), or V(preserve) for those of the
         source.
-      - Without it, a file that is replaced keeps its permissions, and a new one gets V('0600'), since a backup tells
-        everything.
+      - Without it, a new file gets V('0600'), since a backup tells everything. A file that is replaced keeps its
+        permissions if it belongs to the account that is logged in at the destination, else the copy gets V('0600').
+        Check mode takes it for the account's.
+      - Set-id and sticky bits are set only where octal digits state them. They are taken over from no file.
     type: raw
   create_directories:
     description:
@@ -74,7 +76,9 @@ options:
     description:
       - Whether a transfer that was interrupted goes on where it ended, in a retry or in a later run.
       - What was sent is kept then, in a hidden file beside the destination whose name stands for this very source, its
-        server, path, size and modification time. Before anything is added to it, its content is proven to be the
+        server, path, size and modification time, and for the credential that is used. Only a file that belongs to the
+        account itself is gone on with; any other is left alone, named in a warning, and the transfer starts over under
+        another name. Before anything is added to it, its content is proven to be the
         beginning of the source, by digests of both servers or else by reading it. The finished copy is verified as a
         whole, as any other.
       - Less than 1 MiB is not kept, and nothing is after an error that going on would not mend.
@@ -85,8 +89,8 @@ options:
       - How long to wait for another run that is bringing the same file to the same place, from this controller or from
         another one. When that run is done, its copy is found and nothing is sent; if it died, this run goes on with
         what it left. After that time the destination fails with the code V(locked). Written like O(retry_delay).
-      - Only runs with O(resume) know of each other. Without it, each makes a copy of its own, and the last one that is
-        verified is the one that stays.
+      - Only runs with O(resume) that use the same private key or password know of each other. Without it, each makes a
+        copy of its own, and the last one that is verified is the one that stays.
     type: str
     default: 10m
   streams:

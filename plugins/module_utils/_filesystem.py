@@ -74,6 +74,20 @@ class Writer(t.Protocol):
         """Flush and close, and raise if either was refused: only now is it written. Again, it does nothing."""
 
 
+class AttributesHandle(t.Protocol):
+    """A regular file that is open for its attributes alone."""
+
+    def __enter__(self) -> AttributesHandle: ...
+
+    def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
+
+    def attributes(self) -> Attributes:
+        """Return the attributes of what is open (FSTAT)."""
+
+    def set_attributes(self, wanted: Attributes) -> None:
+        """Set the mode, owner or times that are not None on what is open (FSETSTAT)."""
+
+
 class FileSystem(t.Protocol):
     """A tree of files, local or behind an SFTP session."""
 
@@ -110,8 +124,19 @@ class FileSystem(t.Protocol):
         refused and left alone, a symlink included where the server can tell.
         """
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        """Set the mode, owner or times that are not None, following links."""
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> AttributesHandle:
+        """Open an existing regular file to set its attributes; nothing is written, truncated or created.
+
+        Anything but a regular file is refused, a symlink included where the server can tell. Some servers set nothing
+        through a handle that is not open ``for_writing``.
+        """
+
+    def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
+        """Set the mode, owner or times that are not None, by name (SETSTAT, without ``follow`` lsetstat@openssh.com).
+
+        What has the name by then may be another file than a moment ago: prefer a handle. Without ``follow`` a link is
+        never followed, and it is ``unsupported`` where that is not on offer.
+        """
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory; ``already_exists`` when something is there."""

@@ -111,7 +111,10 @@ _KINDS = {0: "unknown", stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a server says about a file; ``None`` where it says nothing (SFTP version 3 lets it leave anything out)."""
+    """What a server says about a file; ``None`` where it says nothing (SFTP version 3 lets it leave anything out).
+
+    ``links`` counts the names of the file and ``identity`` is its device and inode: no SFTP server tells them.
+    """
 
     size: int | None = None
     mode: int | None = None
@@ -119,6 +122,8 @@ class Attributes:
     gid: int | None = None
     atime: int | None = None
     mtime: int | None = None
+    links: int | None = field(default=None, compare=False)
+    identity: tuple[int, int] | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> str:
@@ -129,6 +134,27 @@ class Attributes:
     def permissions(self) -> int | None:
         """The permission bits alone, or ``None``."""
         return None if self.mode is None else stat.S_IMODE(self.mode)
+
+    def is_same_file(self, other: Attributes) -> bool:
+        """Whether both may be of one file: by device and inode where both tell them, else by type, owner and size."""
+        if self.identity is not None and other.identity is not None:
+            return self.identity == other.identity
+        same_kind = "unknown" in (self.kind, other.kind) or self.kind == other.kind
+        return same_kind and _agree((self.uid, other.uid), (self.size, other.size))
+
+    def is_unchanged_in(self, other: Attributes) -> bool:
+        """Whether both are of one file, and it has the same permissions, owner, group and modification time in both."""
+        kept = ((self.permissions, other.permissions), (self.gid, other.gid), (self.mtime, other.mtime))
+        return self.is_same_file(other) and _agree((self.uid, other.uid), *kept)
+
+    def has_other_owner(self, other: Attributes) -> bool:
+        """Whether these are certainly two files of two accounts."""
+        return not _agree((self.uid, other.uid))
+
+
+def _agree(*pairs: tuple[int | None, int | None]) -> bool:
+    """Say whether what both tell is the same; what one of them does not tell is no difference."""
+    return all(first == second or None in (first, second) for first, second in pairs)
 
 
 @dataclass(frozen=True)
@@ -226,7 +252,7 @@ class ConnectionReport:
 class RelayOptions:
     """What a relay was asked for; the values are those of ``sftp_relay``'s options of the same names.
 
-    ``mode`` is the permission bits, ``None`` for "keep those of the file that is replaced, else 0600".
+    ``mode`` is the permission bits, ``None`` for "keep those of the file that is replaced if it is ours, else 0600".
     """
 
     if_exists: str = "replace"
@@ -268,7 +294,8 @@ class Step:
     """What will be done for one destination: the plan that check mode shows and the real run follows.
 
     ``action`` is ``create``, ``replace``, ``adjust`` (same content, other attributes), ``keep`` (nothing to do) or
-    ``skip`` (``if_exists: skip``). ``adjust`` holds the attributes to set, for ``adjust`` and after a transfer.
+    ``skip`` (``if_exists: skip``). ``adjust`` holds the attributes to set, for ``adjust`` and after a transfer. With
+    ``keeps_mode`` the mode is that of the file which is replaced, and holds only if the account owns that file.
     """
 
     action: str
@@ -277,6 +304,7 @@ class Step:
     before: Attributes | None
     adjust: Attributes = Attributes()
     missing_directories: tuple[bytes, ...] = ()
+    keeps_mode: bool = False
 
     @property
     def changes(self) -> bool:
@@ -300,7 +328,10 @@ class Setback:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN)."""
+    """What became of one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN).
+
+    ``warnings`` are for the task as a whole.
+    """
 
     state: str
     path: bytes
@@ -314,6 +345,7 @@ class Outcome:
     retried: tuple[Setback, ...] = ()
     attributes_changed: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def attempts(self) -> int:

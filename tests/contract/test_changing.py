@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -73,10 +74,10 @@ def test_mode_and_times_are_set_and_the_rest_stays(subject: Subject) -> None:
     path = subject.put(b"file", b"content", mode=0o600)
     if subject.denies("setstat"):
         with pytest.raises(RemoteError) as caught:
-            subject.files.set_attributes(path, Attributes(mode=0o644))
+            subject.files.set_attributes(path, Attributes(mode=0o644), follow=True)
         assert caught.value.code == "permission_denied"
         return
-    subject.files.set_attributes(path, Attributes(mode=0o644, atime=1_000_000_001, mtime=1_000_000_002))
+    subject.files.set_attributes(path, Attributes(mode=0o644, atime=1_000_000_001, mtime=1_000_000_002), follow=True)
     status = os.stat(subject.local(b"file"))
     assert stat.S_IMODE(status.st_mode) == 0o644
     assert (int(status.st_atime), int(status.st_mtime)) == (1_000_000_001, 1_000_000_002)
@@ -87,7 +88,7 @@ def test_setting_the_modification_time_alone_works(subject: Subject) -> None:
     if subject.denies("setstat"):
         pytest.skip("the server was told to refuse it")
     path = subject.put(b"file")
-    subject.files.set_attributes(path, Attributes(mtime=1_000_000_002))
+    subject.files.set_attributes(path, Attributes(mtime=1_000_000_002), follow=True)
     assert int(os.stat(subject.local(b"file")).st_mtime) == 1_000_000_002
 
 
@@ -96,9 +97,55 @@ def test_attributes_are_set_through_links(following_subject: Subject) -> None:
     if subject.denies("setstat"):
         pytest.skip("the server was told to refuse it")
     subject.put(b"file", mode=0o600)
-    subject.files.set_attributes(subject.put_link(b"link", b"file"), Attributes(mode=0o640))
+    subject.files.set_attributes(subject.put_link(b"link", b"file"), Attributes(mode=0o640), follow=True)
     assert stat.S_IMODE(os.stat(subject.local(b"file")).st_mode) == 0o640
     assert os.path.islink(subject.local(b"link"))
+
+
+def test_without_following_a_link_its_target_stays_as_it_is(following_subject: Subject) -> None:
+    subject = following_subject
+    if subject.case.resolves_links:
+        pytest.skip("this server resolves links in every path")
+    subject.put(b"file", mode=0o600)
+    with contextlib.suppress(RemoteError):
+        subject.files.set_attributes(
+            subject.put_link(b"link", b"file"), Attributes(mode=0o640, mtime=1_000_000_002), follow=False
+        )
+    status = os.stat(subject.local(b"file"))
+    assert (stat.S_IMODE(status.st_mode), status.st_mtime == 1_000_000_002) == (0o600, False)
+
+
+@pytest.mark.parametrize("for_writing", [False, True])
+def test_attributes_are_set_through_a_handle_and_the_content_stays(subject: Subject, for_writing: bool) -> None:
+    path = subject.put(b"file", b"content", mode=0o600)
+    with subject.files.open_attributes(path, for_writing=for_writing) as handle:
+        assert handle.attributes().is_unchanged_in(subject.files.attributes(path, follow=False))
+        if subject.denies("fsetstat"):
+            with pytest.raises(RemoteError) as caught:
+                handle.set_attributes(Attributes(mode=0o640))
+            assert caught.value.code == "permission_denied"
+            return
+        handle.set_attributes(Attributes(mode=0o640, atime=1_000_000_001, mtime=1_000_000_002))
+        assert (handle.attributes().permissions, handle.attributes().mtime) == (0o640, 1_000_000_002)
+    status = os.stat(subject.local(b"file"))
+    assert (stat.S_IMODE(status.st_mode), int(status.st_mtime)) == (0o640, 1_000_000_002)
+    assert subject.content(b"file") == b"content"
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link", "nothing"])
+def test_only_a_regular_file_is_opened_for_its_attributes(following_subject: Subject, kind: str) -> None:
+    subject = following_subject
+    if kind == "link" and subject.case.resolves_links:
+        pytest.skip("this server resolves links in every path")
+    if kind == "directory":
+        subject.put_directory(b"it")
+    elif kind == "fifo":
+        os.mkfifo(subject.local(b"it"))
+    elif kind == "link":
+        subject.put(b"file")
+        subject.put_link(b"it", b"file")
+    with pytest.raises(RemoteError):
+        subject.files.open_attributes(subject.path(b"it"))
 
 
 def test_the_owner_can_be_set_where_the_account_may(subject: Subject) -> None:
@@ -107,7 +154,7 @@ def test_the_owner_can_be_set_where_the_account_may(subject: Subject) -> None:
     path = subject.put(b"file")
     owner = subject.folder.stat()
     uid, gid = (1234, 5678) if owner.st_uid == 0 else (owner.st_uid, owner.st_gid)
-    subject.files.set_attributes(path, Attributes(uid=uid, gid=gid))
+    subject.files.set_attributes(path, Attributes(uid=uid, gid=gid), follow=True)
     status = os.stat(subject.local(b"file"))
     assert (status.st_uid, status.st_gid) == (uid, gid)
 

@@ -185,7 +185,7 @@ def _changes(files: FileSystem, root: bytes) -> dict[str, t.Callable[[], object]
         "remove_directory": lambda: files.remove_directory(root + b"/directory"),
         "rename": lambda: files.rename(file, new),
         "replace": lambda: files.replace(file, new),
-        "set_attributes": lambda: files.set_attributes(file, Attributes(mode=0o600)),
+        "set_attributes": lambda: files.set_attributes(file, Attributes(mode=0o600), follow=True),
     }
 
 
@@ -261,7 +261,8 @@ def _requests(files: FileSystem, path: bytes) -> dict[str, t.Callable[[], object
         "entries": lambda: list(files.entries(path.rsplit(b"/", 1)[0])),
         "open_reader": lambda: files.open_reader(path),
         "create": lambda: files.create(path + b".new", mode=0o600),
-        "set_attributes": lambda: files.set_attributes(path, Attributes(mode=0o600)),
+        "set_attributes": lambda: files.set_attributes(path, Attributes(mode=0o600), follow=True),
+        "open_attributes": lambda: files.open_attributes(path),
         "make_directory": lambda: files.make_directory(path + b".new", mode=0o700),
         "remove_directory": lambda: files.remove_directory(path),
         "remove": lambda: files.remove(path),

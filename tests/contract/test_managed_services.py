@@ -14,11 +14,12 @@ import pytest
 
 from ansible_collections.backhaul.sftp.tests import lab as lab_package
 from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.places import COPY, OLD, RealPlace, Scene
+from ansible_collections.backhaul.sftp.tests.faults.places import BACKUP, COPY, OLD, RealPlace, Scene
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
 _MANAGED = f"{Path(lab_package.__file__).with_name('asyncssh_managed.py')}:Managed"
 _numbers = itertools.count()
+MTIME = 1_764_000_000
 HABITS: dict[str, dict[str, t.Any]] = {
     "no setstat": {"no_setstat": True},
     "no extensions": {"no_extensions": True},
@@ -29,6 +30,13 @@ HABITS: dict[str, dict[str, t.Any]] = {
     "one session": {"most_sessions": 1},
 }
 HABITS["all of them"] = {name: value for habit in HABITS.values() for name, value in habit.items()}
+# Those after which a copy has the time that it was given.
+LOSING: dict[str, dict[str, t.Any]] = {
+    "mtime at close": {"forgets_mtime": True},
+    "mtime at close, no lsetstat": {"forgets_mtime": True, "no_extensions": True},
+    "nothing through handles": {"no_fsetstat": True},
+    "nothing through handles, no lsetstat": {"no_fsetstat": True, "no_extensions": True},
+}
 BIG = os.urandom(3 * 1024 * 1024 + 17)
 
 
@@ -71,8 +79,40 @@ def test_a_service_has_its_old_copy_replaced(source: RealPlace, managed: RealPla
 
 def test_what_a_service_does_not_set_is_told(lab: SharedLab, source: RealPlace, folders: dict[str, str]) -> None:
     options = {**HABITS["no setstat"], **HABITS["no extensions"], **folders}
-    result = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options))).succeeds()
+    scene = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options)))
+    os.utime(source.local(BACKUP), (MTIME, MTIME))
+    result = scene.succeeds()
     assert set(result.entry["not_applied"]) == {"fsync", "mode", "mtime"}
+
+
+@pytest.mark.parametrize("options", LOSING.values(), ids=LOSING)
+def test_a_time_that_does_not_stay_is_set_once_more(
+    lab: SharedLab, source: RealPlace, folders: dict[str, str], options: dict[str, t.Any]
+) -> None:
+    """The second run said `changed`, since it set what closing the file had undone."""
+    target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
+    source.put(b"backup", BIG)
+    os.utime(source.local(b"backup"), (MTIME, MTIME))
+    created = task.relay(source.end(b"backup"), target.end(b"copy"), mode="0640")
+    assert (created.error, set(created.entry["not_applied"]) - {"fsync"}) == ({}, set())
+    status = os.stat(target.local(b"copy"))
+    assert (status.st_mtime, status.st_mode & 0o7777) == (MTIME, 0o640)
+    again = task.relay(source.end(b"backup"), target.end(b"copy"), mode="0640")
+    assert (again.entry["state"], again.value["changed"]) == ("unchanged", False)
+
+
+def test_where_others_could_swap_the_file_nothing_is_set_by_its_name(
+    lab: SharedLab, source: RealPlace, folders: dict[str, str]
+) -> None:
+    """SETSTAT follows a link that another user puts in the file's place: the result says what was not set."""
+    options = LOSING["nothing through handles, no lsetstat"]
+    target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
+    target.folder.chmod(0o777)
+    source.put(b"backup", BIG)
+    os.utime(source.local(b"backup"), (MTIME, MTIME))
+    created = task.relay(source.end(b"backup"), target.end(b"copy"))
+    assert (created.error, "mtime" in created.entry["not_applied"]) == ({}, True)
+    assert os.stat(target.local(b"copy")).st_mtime != MTIME
 
 
 def test_a_transfer_that_was_cut_is_done_by_the_next_run(source: RealPlace, managed: RealPlace) -> None:

@@ -175,6 +175,10 @@ class MemoryEnds:
         if (session := self._open.pop((endpoint, lane), None)) is not None:
             session.close()
 
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return no key: the fakes have no credentials."""
+        return b""
+
 
 def endpoint(role: str, port: int, timeouts: Timeouts) -> Endpoint:
     """Return the endpoint of the fake with this number."""

@@ -24,7 +24,9 @@ class Managed(asyncssh.SFTPServer):
     """Have the habits that ``options`` name.
 
     ``no_extensions``: announce none, so that there is no posix-rename, fsync, statvfs or limits; a rename never goes
-    over an existing file anyway. ``no_setstat``: refuse to set attributes. ``appears_at_close``: a new file has no name
+    over an existing file anyway. ``no_setstat``: refuse to set attributes. ``no_fsetstat``: refuse to set them through
+    handles, as Twisted does. ``forgets_mtime``: a file that was written has the time of its closing, as some appliances
+    do it. ``appears_at_close``: a new file has no name
     and no size that anybody could ask for until it is closed; ``spool`` is a folder to keep it in. ``moved_at_close``:
     a new file is taken away to the folder ``away`` as soon as it is closed. ``one_open_file``: refuse a second one.
     ``in_order_only``: refuse a write anywhere but at the end. ``never_reopened``: refuse to write to a file that is
@@ -81,6 +83,8 @@ class Managed(asyncssh.SFTPServer):
         spooled, path = self._unclosed.pop(id(file_obj), (b"", b""))
         if spooled != path:
             os.rename(spooled, path)
+        if path and self.options.get("forgets_mtime"):
+            os.utime(path)
         if path and self.options.get("moved_at_close"):
             os.rename(path, os.path.join(os.fsencode(self.options["away"]), os.path.basename(path)))
 
@@ -96,6 +100,8 @@ class Managed(asyncssh.SFTPServer):
 
     def fsetstat(self, file_obj: object, attrs: _Attributes) -> t.Any:
         self._refuse_attributes()
+        if self.options.get("no_fsetstat"):
+            raise asyncssh.SFTPOpUnsupported("not through handles")
         return super().fsetstat(file_obj, attrs)
 
     def _refuse_attributes(self) -> None:

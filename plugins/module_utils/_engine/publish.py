@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import BackhaulError, IntegrityError, LinkError, RemoteError
+from .._errors import BackhaulError, IntegrityError, LinkError, RemoteError, shown
 from .._filesystem import FileSystem, Writer
 from .._interruption import undivided
+from .._model import Attributes
 from .._rules.names import temporary_name
 from .._rules.paths import join, split
 from .aside import aside_path, move_aside
@@ -30,8 +32,9 @@ class Leftover:
     """A file of ours that a lost link or a refusal may have left behind.
 
     ``belongs`` is where it came from, for an old file that was moved aside to make room for a copy with this
-    ``sha256``; ``replaced`` is the file without which it must not be removed, once that copy has its name. With
-    ``only_empty`` it is removed only while nothing is in it: else it is another run's.
+    ``sha256``, and ``moved`` how it looked then: no other file is brought back. ``replaced`` is the file without which
+    it must not be removed, once that copy has its name. With ``only_empty`` it is removed only while nothing is in it:
+    else it is another run's.
     """
 
     path: bytes
@@ -39,6 +42,7 @@ class Leftover:
     sha256: str = ""
     replaced: bytes = b""
     only_empty: bool = False
+    moved: Attributes | None = None
 
 
 class PrefixDiffersError(Exception):
@@ -63,6 +67,8 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
         if left.only_empty and _has_content(files, left.path):
             return  # it was never ours: another run writes it
         if left.belongs:
+            if left.moved is not None:
+                _require_same(left.moved, files.attributes(left.path, follow=False))
             files.rename(left.path, left.belongs)
         elif not left.replaced or look(files, left.replaced) is not None:  # else another run brings it back
             files.remove(left.path)
@@ -72,6 +78,11 @@ def clear_away(files: FileSystem, left: Leftover) -> None:
         if not (exc.code == "already_exists" and left.belongs and _is_ours(files, left)):
             raise
         clear_away(files, Leftover(left.path))
+
+
+def _require_same(moved: Attributes, found: Attributes) -> None:
+    if not moved.is_same_file(found):
+        raise RemoteError("remote_failure", "the old file that was moved aside was replaced there by another one")
 
 
 def _has_content(files: FileSystem, path: bytes) -> bool:
@@ -87,21 +98,31 @@ class Draft:
     """A file that is being written beside its final name; a context manager.
 
     ``create`` opens it exclusively, ``adopt`` takes over what an earlier attempt left, ``publish`` gives it the final
-    name. ``publishing`` is true from the moment the server was asked to rename: after a lost connection nobody knows,
-    then, which name it has.
+    name. ``seen`` is how it looked through the handle that it was written with, as far as the server says that before
+    it is closed. ``publishing`` is true from the moment the server was asked to rename: after a lost connection nobody
+    knows, then, which name it has.
 
     It is removed on every exit, unless it has the name by which the next attempt finds it, was filled enough to be
     worth that, and nothing but an interruption ended this attempt: then it is ``kept``, and ``kept_bytes`` says how
     much the server has, if it can still be asked. What could not be removed for now is appended to ``left_behind``.
+    ``aside`` says where the old file waits on a server that replaces none in one step.
     """
 
     def __init__(
-        self, files: FileSystem, final: bytes, *, token: t.Callable[[], str], left_behind: list[Leftover]
+        self,
+        files: FileSystem,
+        final: bytes,
+        *,
+        token: t.Callable[[], str],
+        left_behind: list[Leftover],
+        aside: t.Callable[[bytes], bytes] = aside_path,
     ) -> None:
         self._files = files
         self._final = final
         self._token = token
         self._left_behind = left_behind
+        self._aside = aside
+        self.seen: Attributes | None = None
         self._path: bytes | None = None
         self._can_be_found = False
         self.filled_bytes = 0
@@ -186,10 +207,25 @@ class Draft:
         """Leave what has the draft's name to another run, which is at it or has brought it to an end."""
         self._path = None
 
+    def named(self) -> Attributes:
+        """Return what has the draft's name (LSTAT), which must be the file that was written.
+
+        ElsewhereError says that it is gone, or another run's, where others can find it. A file of another user is left
+        alone: ``publish_failed``.
+        """
+        found = look(self._files, self.path)
+        if found is not None and (self.seen is None or self.seen.is_same_file(found)):
+            return found
+        path, other_owner = self.path, found is not None and self.seen is not None and found.has_other_owner(self.seen)
+        self.let_go()
+        error = _moved_away(path) if found is None else _taken(path)
+        raise error if other_owner or not self._can_be_found else ElsewhereError(error)
+
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
         """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
 
-        ElsewhereError says that the draft, which others can find, is not there any more.
+        ElsewhereError says that the draft, which others can find, is not there any more. What has the final name then
+        must belong to whom the draft belonged to.
 
         ``sha256`` is that of the draft, by which it can be told from anybody else's file later. A job that is cancelled
         meanwhile ends only after this is done.
@@ -214,6 +250,18 @@ class Draft:
                         raise ElsewhereError(refused) from exc
                 raise refused from exc
             self._path = None
+            self._require_ours()
+
+    def _require_ours(self) -> None:
+        """Look at what was published: where others can rename files, one of theirs may have taken the draft's name."""
+        found = None
+        with contextlib.suppress(RemoteError):  # it was renamed, whatever a look is refused for
+            found = look(self._files, self._final)
+        if found is None or self.seen is None:
+            return
+        if found.kind not in ("file", "unknown") or found.has_other_owner(self.seen):
+            self.publishing = False
+            raise _taken(self._final)
 
     def _replaced(self) -> bool:
         """Rename over the old file in one step; False where the server cannot, or announces it and says so only now."""
@@ -229,18 +277,20 @@ class Draft:
 
     def _swap(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
-        aside = aside_path(self._final)
+        aside, otherwise = self._aside(self._final), self.path_for(self._token())
         self._files.attributes(self.path, follow=False)  # gone: another run has published it, and nothing is to move
+        old = self._files.attributes(self._final, follow=False)
+        uid = None if self.seen is None else self.seen.uid
         try:
-            move_aside(self._files, self._final, aside)
+            aside = move_aside(self._files, self._final, aside, uid=uid, otherwise=otherwise)
         except BackhaulError as exc:
             if exc.breaks_link:
-                self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256))
+                self._left_behind.append(Leftover(aside, belongs=self._final, sha256=sha256, moved=old))
             raise
         try:
             self._files.rename(self.path, self._final)
         except BackhaulError:
-            self._clear_away(Leftover(aside, belongs=self._final, sha256=sha256))
+            self._clear_away(Leftover(aside, belongs=self._final, sha256=sha256, moved=old))
             raise
         self._path = None
         self._clear_away(Leftover(aside, replaced=self._final))
@@ -253,6 +303,27 @@ def _is_interruption(error: BaseException | None) -> bool:
     if isinstance(error, Exception):
         return isinstance(error, (LinkError, PrefixDiffersError))
     return error is not None
+
+
+def _moved_away(path: bytes) -> IntegrityError:
+    return IntegrityError(
+        "publish_failed",
+        "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
+        remedy="Nothing was published. Look for what processes uploads there, and relay to another directory.",
+        details={"temporary_name": shown(path)},
+    )
+
+
+def _taken(path: bytes) -> IntegrityError:
+    return IntegrityError(
+        "publish_failed",
+        "another file took the place of the copy, in a directory where others can write",
+        remedy="Do not use what has the final name now. See who can write there, and relay to a directory where only"
+        " this account can, or one with the sticky bit.",
+        role="destination",
+        path=path,
+        details={"taken": shown(path)},
+    )
 
 
 def _not_published(error: RemoteError, final: bytes) -> BackhaulError:

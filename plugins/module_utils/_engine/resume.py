@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass
 
 from .._errors import RemoteError
 from .._filesystem import Buffer, FileSystem, Writer
-from .._model import Attributes, Digest, Progress
-from .._rules.names import job_token
+from .._model import Attributes, Digest, Progress, Step
+from .._rules.plan import owned_attributes
+from .account import Account
 from .digest import best_digest, no_progress
 from .examine import look
 from .hashing import Hashing
-from .publish import TEMPORARY_MODE, WORTH_KEEPING_BYTES, Draft, PrefixDiffersError
+from .publish import TEMPORARY_MODE, WORTH_KEEPING_BYTES, Draft, Leftover, PrefixDiffersError
 from .source import Origin
 from .turn import ElsewhereError, Turn
 
@@ -44,22 +44,26 @@ class Beginning:
 class Resumption:
     """How to begin a draft, given what earlier attempts left.
 
-    ``turn`` waits for others who write it. ``ours`` says that an attempt of this same task left it, so that nobody
-    does. ``below`` is a length that has turned out to differ; 0 stands for none.
+    ``account`` knows what belongs to us there, and ``turn`` waits for others who write it. ``ours`` says that an
+    attempt of this same task left it, so that no other run does. ``below`` is a length that has turned out to differ; 0
+    stands for none.
     """
 
     files: FileSystem
     origin: Origin
+    account: Account
     turn: Turn
+    left_behind: list[Leftover]
     ours: bool = False
     below: int = 0
     checked: Progress = no_progress
 
-    def begin(self, draft: Draft, wanted: Attributes) -> Beginning:
+    def begin(self, draft: Draft, step: Step) -> Beginning:
         """Create the draft, or take over the partial file of this source once its beginning is proven.
 
-        What is there under that name and is not a partial file of ours is left alone: the draft gets a name that nobody
-        knows then. Raises ElsewhereError when another run was at it and has ended, and ``locked`` while it is.
+        What is there under that name and is not a partial file of this account is left alone, with a warning: the draft
+        gets a name that nobody knows then. Raises ElsewhereError when another run was at it and has ended, and
+        ``locked`` while it is.
         """
         token = self._token()
         try:
@@ -71,13 +75,31 @@ class Resumption:
         found = look(self.files, path)
         if found is None:
             self.turn.gone(path)
-        if not _may_be_ours(found, wanted):
-            return Beginning(draft.create())
+        if not self._is_ours(found, step):
+            return self._beside(draft, path, found)
         if not self.ours:
             found = self.turn.wait(self.files, path, found, complete_bytes=self.origin.source.size)
-        return self._taken_over(draft, token, found) or self._started_over(draft, token, found)
+        if not self._is_ours(found, step):
+            return self._beside(draft, path, found)
+        return self._taken_over(draft, token, found, step) or self._started_over(draft, token, found, step)
 
-    def _taken_over(self, draft: Draft, token: str, found: Attributes) -> Beginning | None:
+    def _is_ours(self, found: Attributes, step: Step) -> bool:
+        """Say whether this is a draft of this account: a regular file with the mode of one, at its beginning or end.
+
+        More than one link makes it another file of this account, perhaps: writing to it would change that one.
+        """
+        if found.size is None or found.links not in (None, 1):
+            return False
+        if not self.account.owns(self.files, step.path, found, self.left_behind):
+            return False
+        uid = self.account.uid(self.files, step.path, self.left_behind)
+        return found.permissions in (TEMPORARY_MODE, owned_attributes(step, uid).mode)
+
+    def _beside(self, draft: Draft, path: bytes, found: Attributes) -> Beginning:
+        self.account.leave_alone(path, found)
+        return Beginning(draft.create())
+
+    def _taken_over(self, draft: Draft, token: str, found: Attributes, step: Step) -> Beginning | None:
         """Return the partial file, open where it is right; None when it is of no use."""
         path = draft.path_for(token)
         try:
@@ -89,27 +111,36 @@ class Resumption:
         if proven is None:
             return None
         try:
-            return Beginning(self._opened(draft, token, found), *proven)
+            return Beginning(self._opened(draft, token, found, step), *proven)
         except RemoteError:
             return None  # whatever the reason is that it cannot be gone on with, it can be started over
 
-    def _started_over(self, draft: Draft, token: str, found: Attributes) -> Beginning:
-        """Write the same file from its beginning: should its run only have slept, what it publishes stays whole."""
-        if self.below != 1 and (found.size or 0) <= self.origin.source.size:
-            with contextlib.suppress(RemoteError):
-                return Beginning(self._opened(draft, token, found))
+    def _started_over(self, draft: Draft, token: str, found: Attributes, step: Step) -> Beginning:
+        """Put a new file in its place: what it holds is not the source's, and may be another file's by a hard link.
+
+        Should its run only have slept, it finds out before it publishes that the name is not its file's any more.
+        """
+        path = draft.path_for(token)
+        now = look(self.files, path)
+        if now is None or (self.turn.is_patient and (now.size, now.mtime) != (found.size, found.mtime)):
+            self.turn.gone(path)
+        if not self._is_ours(now, step):
+            return self._beside(draft, path, now)
         try:
-            self.files.remove(draft.path_for(token))
+            self.files.remove(path)
             return Beginning(draft.create_to_be_found(token))
         except RemoteError as exc:
-            if exc.code not in ("not_found", "already_exists"):
+            if exc.code in ("not_found", "already_exists"):
+                raise ElsewhereError(exc) from exc
+            if exc.breaks_link:
                 raise
-            raise ElsewhereError(exc) from exc
+            return Beginning(draft.create())  # some servers remove no file that a dead connection of ours has open
 
     def _token(self) -> str:
         source, end = self.origin.source, self.origin.endpoint
         where = f"{end.host}:{end.port}" if not end.local else ""
-        return job_token(where.encode("utf-8", "surrogateescape"), source.path, b"%d %d" % (source.size, source.mtime))
+        facts = (source.path, b"%d %d" % (source.size, source.mtime))
+        return self.account.job_token(where.encode("utf-8", "surrogateescape"), *facts)
 
     def _proven(self, path: bytes, size: int) -> tuple[int, Digest | None] | None:
         """Return how much of the partial file is right, and what is still to be compared; None for nothing."""
@@ -129,12 +160,14 @@ class Resumption:
         below = self.below or size + 1
         tried = 0
         for candidate in (size, size - _IN_FLIGHT_BYTES):
-            length = candidate if candidate == self.origin.source.size else candidate - candidate % _UNIT_BYTES
-            if WORTH_KEEPING_BYTES <= length < below and length != tried:
+            is_small = candidate == size < WORTH_KEEPING_BYTES
+            whole = is_small or candidate == self.origin.source.size
+            length = candidate if whole else candidate - candidate % _UNIT_BYTES
+            if (is_small or length >= WORTH_KEEPING_BYTES) and 0 < length < below and length != tried:
                 tried = length
                 yield length
 
-    def _opened(self, draft: Draft, token: str, found: Attributes) -> Writer:
+    def _opened(self, draft: Draft, token: str, found: Attributes, step: Step) -> Writer:
         """Open the partial file, and make sure that it is still the one that was looked at, and no link to another."""
         writer = draft.adopt(token)
         draft.filled_bytes = found.size or 0  # worth keeping, should the link be lost before the first write
@@ -144,7 +177,7 @@ class Resumption:
             if named is None or (named.kind == "file" and not same and self.turn.is_patient):
                 draft.let_go()  # another run writes it, or has published it
                 self.turn.gone(draft.path_for(token))
-            if named.kind != "file" or not same:
+            if named.kind != "file" or not same or not self._is_ours(opened, step) or not opened.is_same_file(named):
                 raise RemoteError("already_exists", "the partial file was replaced while it was looked at")
         except BaseException:
             writer.__exit__(RemoteError, None, None)
@@ -166,8 +199,3 @@ def after_prefix(blocks: t.Iterator[Buffer], length: int, expected: Digest) -> t
                     raise PrefixDiffersError(length)
             if view:
                 yield view
-
-
-def _may_be_ours(found: Attributes, wanted: Attributes) -> bool:
-    """Say whether this may be a draft of ours: a regular file that has the mode of one, at its beginning or its end."""
-    return found.kind == "file" and found.size is not None and found.permissions in (TEMPORARY_MODE, wanted.mode)

@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass, field, replace
 
 from .._errors import BackhaulError, shown
 from .._filesystem import FileSystem
-from .._model import Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
+from .._model import Attributes, Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
 from .._rules.retry import MOST_UNCOUNTED, RetryPolicy, may_retry
+from .account import Account
 from .aside import settle
+from .attributes import adjust
 from .digest import no_progress
 from .examine import at, examine_destination
 from .publish import Leftover, PrefixDiffersError, clear_away
 from .resume import Resumption
 from .source import Ends, Origin
 from .supply import Supply
-from .transfer import Delivery, Transfer, apply_attributes
+from .transfer import Delivery, Transfer
 from .turn import ElsewhereError, Turn
 
 STATES = {"create": "created", "replace": "replaced", "adjust": "unchanged", "keep": "unchanged", "skip": "skipped"}
@@ -157,6 +159,9 @@ class Shipment:
         self._supply = supply
         self._lane = lane
         self._work = _Work()
+        self._account = Account(
+            key=lambda: terms.ends.job_key(destination.endpoint, terms.origin.endpoint), token=terms.chance.token
+        )
         self._turn = Turn(timeout_seconds=terms.options.lock_timeout_seconds, sleep=terms.chance.sleep)
 
     def plan(self) -> Step:
@@ -175,6 +180,8 @@ class Shipment:
         except BackhaulError as exc:
             self._tidy()
             self._work.admit(exc)
+            if self._account.warnings:
+                exc.details["warnings"] = list(self._account.warnings)
             exc.details.update(bytes_sent=self._work.bytes_sent, seconds=round(time.monotonic() - started, 3))
             raise
         self._tidy()
@@ -182,7 +189,8 @@ class Shipment:
         seconds = round(time.monotonic() - started, 3)
         sent = self._work.bytes_sent
         outcome = replace(outcome, changed=outcome.changed or self._work.brought_back)
-        return step, replace(outcome, retried=retried, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
+        outcome = replace(outcome, retried=retried, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
+        return step, replace(outcome, warnings=tuple(self._account.warnings))
 
     def _files(self) -> FileSystem:
         return self._terms.ends.file_system(self._destination.endpoint, self._lane)
@@ -230,9 +238,18 @@ class Shipment:
 
     def _settled(self, step: Step) -> Step:
         with at(self._destination.endpoint):
-            brought_back = settle(self._files(), step)
+            brought_back = self._settle(self._files(), step)
         self._work.brought_back = self._work.brought_back or brought_back
         return self._plan_once() if brought_back else step
+
+    def _settle(self, files: FileSystem, step: Step) -> bool:
+        def is_ours(path: bytes, found: Attributes) -> bool:
+            if self._account.owns(files, step.path, found, self._work.left_behind):
+                return True
+            self._account.leave_alone(path, found)
+            return False
+
+        return settle(files, step, aside=self._account.aside_path, is_ours=is_ours)
 
     def _carried_out(self, step: Step, following: Following) -> tuple[Step, Outcome]:
         delivery = Delivery()
@@ -242,6 +259,7 @@ class Shipment:
             self._work.differs_at = exc.length
             raise
         finally:
+            step = replace(step, adjust=delivery.wanted or step.adjust)
             self._work.add(step, delivery)
         return self._work.credited(step, outcome)
 
@@ -250,13 +268,8 @@ class Shipment:
             files = self._files()
             if step.transfers:
                 self._transfer(files, step, following).run(step, delivery)
-            elif step.action == "adjust":
-                apply_attributes(
-                    lambda wanted: files.set_attributes(step.path, wanted),
-                    lambda: files.attributes(step.path, follow=False),
-                    step.adjust,
-                    delivery,
-                )
+            elif step.action == "adjust" and step.before is not None:
+                adjust(files, step.path, step.before, step.adjust, delivery)
         return _outcome(step, delivery)
 
     def _transfer(self, files: FileSystem, step: Step, following: Following) -> Transfer:
@@ -264,7 +277,9 @@ class Shipment:
         resumption = Resumption(
             files,
             terms.origin,
+            account=self._account,
             turn=self._turn,
+            left_behind=self._work.left_behind,
             ours=self._work.kept,
             below=self._work.differs_at,
             checked=checked,
@@ -279,6 +294,7 @@ class Shipment:
             resumed=following.resumed,
             checked=checked,
             resumption=resumption if terms.options.resume else None,
+            aside=self._account.aside_path,
         )
 
     def _tidy(self) -> None:

@@ -32,6 +32,9 @@ class Ends(t.Protocol):
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         """Close the connection that serves this lane, so that its next use connects anew; never raises."""
 
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints; empty when none has any."""
+
 
 class Origin:
     """The file to relay, at its end.

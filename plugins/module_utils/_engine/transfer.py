@@ -10,17 +10,20 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import BackhaulError, IntegrityError, RemoteError, shown
+from .._errors import BackhaulError, IntegrityError, RemoteError
 from .._filesystem import Buffer, FileSystem, Writer
 from .._interruption import undivided
 from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._rules.paths import split
+from .._rules.plan import owned_attributes
+from .aside import aside_path
+from .attributes import apply_attributes, lacking, names_of, set_what_was_lost
 from .digest import no_progress, read_digest
+from .examine import look
 from .publish import Draft, Leftover, PrefixDiffersError
 from .resume import Beginning, Resumption, after_prefix
 from .source import Origin
 from .supply import Supply
-from .turn import ElsewhereError
 
 NEW_DIRECTORY_MODE = 0o755
 _UNDER_WAY_BYTES = 64 * 1024 * 1024
@@ -28,7 +31,10 @@ _UNDER_WAY_BYTES = 64 * 1024 * 1024
 
 @dataclass
 class Delivery:
-    """What a transfer achieved so far; it survives a failure, so that a retry knows what may have happened."""
+    """What a transfer achieved so far; it survives a failure, so that a retry knows what may have happened.
+
+    ``wanted`` are the attributes that the copy was to get, once it was known whose it is.
+    """
 
     bytes_sent: int = 0
     bytes_resumed: int = 0
@@ -40,6 +46,7 @@ class Delivery:
     left_behind: list[Leftover] = field(default_factory=list)
     not_applied: list[str] = field(default_factory=list)
     attributes_changed: list[str] = field(default_factory=list)
+    wanted: Attributes | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Transfer:
     """One file on its way from its origin to an open destination.
 
     ``resumption`` is how to go on from an earlier attempt; None starts over. ``progress`` counts what is sent,
-    ``resumed`` what need not be, ``checked`` what is read back.
+    ``resumed`` what need not be, ``checked`` what is read back. ``aside`` says where an old file waits, as for a Draft.
     """
 
     origin: Origin
@@ -59,6 +66,7 @@ class Transfer:
     resumed: Progress = no_progress
     checked: Progress = no_progress
     resumption: Resumption | None = None
+    aside: t.Callable[[bytes], bytes] = aside_path
 
     def run(self, step: Step, delivery: Delivery) -> None:
         """Bring the source under the step's path, or leave everything as it was and raise."""
@@ -83,7 +91,7 @@ class Transfer:
             self.files.remove_directory(directory)
 
     def _deliver(self, step: Step, delivery: Delivery) -> None:
-        draft = Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind)
+        draft = Draft(self.files, step.path, token=self.token, left_behind=delivery.left_behind, aside=self.aside)
         try:
             with draft:
                 with self._placed(step):
@@ -94,11 +102,8 @@ class Transfer:
                         if _may_be_about_going_on(error, delivery):
                             raise PrefixDiffersError(1) from exc
                         raise error from exc
-                    try:
-                        delivery.verified_by = self._prove(draft.path, delivery.sha256)
-                    except ElsewhereError:
-                        draft.let_go()
-                        raise
+                    delivery.verified_by = self._prove(draft, delivery.sha256)
+                    self._finish_closed(draft, step, delivery)
                 try:
                     draft.publish(replacing=step.action == "replace", sha256=delivery.sha256)
                 finally:
@@ -116,16 +121,16 @@ class Transfer:
             raise
 
     def _write(self, draft: Draft, step: Step, delivery: Delivery) -> None:
-        begun = Beginning(draft.create()) if self.resumption is None else self.resumption.begin(draft, step.adjust)
+        begun = Beginning(draft.create()) if self.resumption is None else self.resumption.begin(draft, step)
         with begun.writer as writer:
             draft.filled_bytes = delivery.bytes_resumed = begun.start
             self.resumed(begun.start)
             self._copy(begun, draft, delivery)
             delivery.sha256 = self.origin.digest.get().hexdigest
-            seen = self._finish(writer, step.adjust, delivery)
+            draft.seen = self._finish(writer, step, delivery)
             writer.close()
-        if not seen:
-            self._finish_closed(draft.path, step.adjust, delivery)
+        if draft.seen is None:
+            self._require_whole(look(self.files, draft.path))
 
     def _copy(self, begun: Beginning, draft: Draft, delivery: Delivery) -> None:
         """Bring the source from where the draft begins to its end; every write was acknowledged on return."""
@@ -145,38 +150,44 @@ class Transfer:
         else:
             yield from after_prefix(self.supply.blocks(0), begun.start, begun.unproven)
 
-    def _finish(self, writer: Writer, wanted: Attributes, delivery: Delivery) -> bool:
+    def _finish(self, writer: Writer, step: Step, delivery: Delivery) -> Attributes | None:
         """Make it durable, set its attributes, and check that the server holds as much as was sent.
 
-        False where the server tells nothing of a file before it is closed: services in front of an object store do so.
+        Return how it looks then; None where the server tells nothing of a file before it is closed: services in front
+        of an object store do so.
         """
         if not writer.sync():
             delivery.not_applied.append("fsync")
         try:
-            found = apply_attributes(writer.set_attributes, writer.attributes, wanted, delivery)
+            owner = writer.attributes().uid if step.keeps_mode else None
+            delivery.wanted = owned_attributes(step, owner)
+            found = apply_attributes(writer.set_attributes, writer.attributes, delivery.wanted, delivery)
         except RemoteError as exc:
             if exc.code not in ("not_found", "unsupported"):
                 raise
-            return False
-        self._require_whole(found.size)
-        return True
+            return None
+        self._require_whole(found)
+        return found
 
-    def _finish_closed(self, path: bytes, wanted: Attributes, delivery: Delivery) -> None:
-        """Do the same by the file's name; one that is gone already is found out when it is proven or renamed."""
-        try:
-            found = apply_attributes(
-                lambda part: self.files.set_attributes(path, part),
-                lambda: self.files.attributes(path, follow=False),
-                wanted,
-                delivery,
-            )
-        except RemoteError as exc:
-            if exc.code != "not_found":
-                raise
-        else:
-            self._require_whole(found.size)
+    def _finish_closed(self, draft: Draft, step: Step, delivery: Delivery) -> None:
+        """Look at the closed file by its name: it must be the one that was written, with the attributes it was given.
 
-    def _require_whole(self, size: int | None) -> None:
+        What the server has forgotten at close is set once more.
+        """
+        named = draft.named()
+        wanted = delivery.wanted or owned_attributes(step, named.uid)
+        lost = names_of(lacking(named, wanted))
+        if lost:
+            refused = set(lost) <= set(delivery.not_applied)
+            uid = None if draft.seen is None else draft.seen.uid
+            named = set_what_was_lost(self.files, draft.path, named, wanted, uid=uid, is_refused=refused)
+            named = draft.named()
+        lost = names_of(lacking(named, wanted))
+        delivery.wanted = wanted
+        delivery.not_applied[:] = [name for name in delivery.not_applied if name == "fsync"] + lost
+
+    def _require_whole(self, found: Attributes | None) -> None:
+        size = None if found is None else found.size
         if size not in (None, self.origin.source.size):
             raise IntegrityError(
                 "short_transfer",
@@ -184,12 +195,13 @@ class Transfer:
                 remedy="Nothing was published. Look at the server's storage before trusting it with backups.",
             )
 
-    def _prove(self, path: bytes, sha256: str) -> str:
+    def _prove(self, draft: Draft, sha256: str) -> str:
         """Return how the server's copy was proven to be what was read; ``digest_mismatch`` when it is not."""
         if self.options.verify == "acknowledged":
             return "acknowledged"
-        found = self._found_there(path)
+        found = self._found_there(draft)
         if found.hexdigest != sha256:
+            draft.named()  # another run's, which has taken its name: no damage
             raise IntegrityError(
                 "digest_mismatch",
                 f"what arrived (SHA-256 {found.hexdigest}) is not what left the source ({sha256})",
@@ -198,18 +210,17 @@ class Transfer:
             )
         return found.method
 
-    def _found_there(self, path: bytes) -> Digest:
+    def _found_there(self, draft: Draft) -> Digest:
         try:
             found = None
             if self.options.verify != "readback":
-                found = self.files.digest(path, algorithm="sha256", waiting=lambda: self.checked(0))
+                found = self.files.digest(draft.path, algorithm="sha256", waiting=lambda: self.checked(0))
             if found is None and self.options.verify != "server":
-                found = read_digest(self.files, path, progress=self.checked)
+                found = read_digest(self.files, draft.path, progress=self.checked)
         except RemoteError as exc:
-            if exc.code != "not_found":
-                raise
-            moved = _moved_away(path)
-            raise (moved if self.resumption is None else ElsewhereError(moved)) from exc
+            if exc.code == "not_found":
+                draft.named()  # says that it is gone
+            raise
         if found is None:
             raise RemoteError(
                 "unsupported",
@@ -243,42 +254,3 @@ def _may_be_about_going_on(error: BackhaulError, delivery: Delivery) -> bool:
     """
     at_once = delivery.bytes_resumed > 0 and delivery.bytes_sent <= _UNDER_WAY_BYTES
     return at_once and error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")
-
-
-def _moved_away(path: bytes) -> IntegrityError:
-    return IntegrityError(
-        "publish_failed",
-        "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
-        remedy="Nothing was published. Look for what processes uploads there, and relay to another directory.",
-        details={"temporary_name": shown(path)},
-    )
-
-
-def apply_attributes(
-    apply: t.Callable[[Attributes], None], look: t.Callable[[], Attributes], wanted: Attributes, delivery: Delivery
-) -> Attributes:
-    """Set mode and times, one after the other where a server refuses both at once, and return what is there then.
-
-    What a server refuses, or says yes to and does not keep, is noted in ``not_applied`` and is not an error.
-    """
-    parts = {"mode": Attributes(mode=wanted.mode), "mtime": Attributes(atime=wanted.atime, mtime=wanted.mtime)}
-    asked = [name for name, part in parts.items() if part != Attributes()]
-    if not (len(asked) > 1 and _accepted(apply, wanted)):
-        asked = [name for name in asked if _accepted(apply, parts[name])]
-    found = look()
-    kept = {"mode": found.permissions == wanted.mode, "mtime": found.mtime == wanted.mtime}
-    for name, part in parts.items():
-        if part != Attributes():
-            applied = name in asked and kept[name]
-            (delivery.attributes_changed if applied else delivery.not_applied).append(name)
-    return found
-
-
-def _accepted(apply: t.Callable[[Attributes], None], part: Attributes) -> bool:
-    try:
-        apply(part)
-    except RemoteError as exc:
-        if exc.code == "protocol_violation":
-            raise
-        return False
-    return True

@@ -91,13 +91,9 @@ class ConfinedFileSystem(LocalFileSystem):
         with refusals("list", path), self._held(path) as held, self._links_refused(names, t.cast(int, held[1])):
             return _opened(opened, held[0], _LISTING, held[1])
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        """Set the mode, owner or times that are not None; below the root, of a regular file that can be read."""
-        if not self._names_below(path):
-            super().set_attributes(path, wanted)
-            return
-        with self.open_reader(path) as reader:
-            reader.set_attributes(wanted)
+    def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
+        """Set the mode, owner or times that are not None; below the root no link is followed."""
+        super().set_attributes(path, wanted, follow=follow and not self._names_below(path))
 
     def space(self, path: bytes) -> Space:
         """Return the space of the file system that holds ``path``."""

@@ -85,8 +85,20 @@ class LocalFileSystem:
             writer = LocalWriter(os.open(name, flags, dir_fd=directory), path)
         return _regular(writer, "write to", path)
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        """Set the mode, owner or times that are not None, following links."""
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> LocalReader:
+        """Open a regular file to set its attributes."""
+        access = os.O_WRONLY if for_writing else os.O_RDONLY
+        flags = access | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        with refusals("change", path), self._held(path) as (name, directory):
+            descriptor = os.open(name, flags, dir_fd=directory)
+        return _regular(LocalReader(descriptor, path), "change", path)
+
+    def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
+        """Set the mode, owner or times that are not None; without ``follow``, through a handle of the file itself."""
+        if not follow:
+            with self.open_attributes(path) as handle:
+                handle.set_attributes(wanted)
+            return
         with refusals("change", path):
             apply_attributes(path, wanted)
 

@@ -30,6 +30,8 @@ def attributes_of(status: os.stat_result) -> Attributes:
         gid=status.st_gid,
         atime=status.st_atime_ns // 10**9,
         mtime=status.st_mtime_ns // 10**9,
+        links=status.st_nlink,
+        identity=(status.st_dev, status.st_ino),
     )
 
 

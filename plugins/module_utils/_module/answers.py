@@ -82,3 +82,5 @@ def _warnings(request: Request, load: Load, reports: t.Sequence[Report]) -> t.It
     yield from results.connection_warnings(request.reports)
     yield from left_out(load.passed_over)
     yield from not_accepted(load.endpoint.label, [report.entry for report in reports])
+    for report in reports:
+        yield from report.warnings

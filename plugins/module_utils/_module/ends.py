@@ -19,6 +19,7 @@ from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._sftp.filesystem import SftpFileSystem
 from .._sftp.optional import OptionalRequests
 from .._ssh.connect import Connection, connect
+from .job_key import derive_job_key
 
 _LOOK_SECONDS = 0.25
 
@@ -70,6 +71,8 @@ class Ends:
         self._is_over = False
         self._refused: dict[Endpoint, BackhaulError] = {}
         self._lock = threading.Lock()
+        self._job_keys: dict[tuple[Endpoint, ...], bytes] = {}
+        self._deriving = threading.Lock()
         self.reports = [] if reports is None else reports
 
     def __enter__(self) -> Ends:
@@ -149,6 +152,16 @@ class Ends:
         if line is not None and not others_go_on:
             with contextlib.suppress(Exception):
                 line.closing.close()
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints, once; empty when none has any."""
+        acquire(self._deriving)
+        try:
+            if endpoints not in self._job_keys:
+                self._job_keys[endpoints] = derive_job_key(*endpoints)
+            return self._job_keys[endpoints]
+        finally:
+            self._deriving.release()
 
 
 @contextlib.contextmanager

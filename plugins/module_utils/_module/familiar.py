@@ -69,6 +69,10 @@ class FamiliarEnds:
         """Close the connection that serves this lane."""
         self._ends.forget(endpoint, lane)
 
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints."""
+        return self._ends.job_key(*endpoints)
+
 
 class _Familiar:
     """A file system of which something is known; whatever is not here is asked of the server."""

@@ -28,6 +28,10 @@ class Overlay:
         if endpoint != self._endpoint:
             self._ends.forget(endpoint, lane)
 
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints."""
+        return self._ends.job_key(*endpoints)
+
 
 class OnLane:
     """The ends as one of several threads sees them, each of which has a lane of its own."""
@@ -43,3 +47,7 @@ class OnLane:
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         """Close the connection under this lane."""
         self._ends.forget(endpoint, self._lane + lane)
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints."""
+        return self._ends.job_key(*endpoints)

@@ -12,8 +12,9 @@ import pwd
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._engine.attributes import opened_as_seen
 from .._errors import BackhaulError, InputError, RemoteError
-from .._filesystem import FileSystem
+from .._filesystem import AttributesHandle, FileSystem
 from .._model import Attributes
 from . import results
 from .many import FileJob, failure
@@ -56,18 +57,18 @@ class Owning:
             report.error is None and report.entry["state"] != "skipped" and report.entry.get("action") != "create"
         )
         try:
-            return self._owned(report) if is_there else report
+            return self._owned(report, job.options.mode) if is_there else report
         except BackhaulError as exc:
             here = job.destination.endpoint
             return failure(job, exc.located(role=here.role, host=here.label))
 
-    def _owned(self, report: Report) -> Report:
+    def _owned(self, report: Report, mode: int | None) -> Report:
         path = _path(report.entry)
         found = self.files.attributes(path, follow=False)
         drift = {name: now for name, now in self._pairs(found).items() if now[1] not in (None, now[0])}
         if not drift:
             return report
-        refused = [] if self.check_mode else self._refused(path, drift)
+        refused = [] if self.check_mode else self._refused(path, found, drift, mode)
         changed = [name for name in drift if name not in refused]
         entry = dict(report.entry)
         if self.check_mode:
@@ -80,20 +81,29 @@ class Owning:
     def _pairs(self, found: Attributes) -> dict[str, tuple[int | None, int | None]]:
         return {"owner": (found.uid, self.wanted.uid), "group": (found.gid, self.wanted.gid)}
 
-    def _refused(self, path: bytes, drift: t.Iterable[str]) -> list[str]:
-        parts = {"owner": Attributes(uid=self.wanted.uid), "group": Attributes(gid=self.wanted.gid)}
-        return [name for name in drift if not self._accepted(path, parts[name])]
+    def _refused(self, path: bytes, found: Attributes, drift: t.Iterable[str], mode: int | None) -> list[str]:
+        """Set what differs on the file that was found, through a handle; return what the system does not permit.
 
-    def _accepted(self, path: bytes, part: Attributes) -> bool:
+        Changing the owner takes set-id bits away: those that the task states are set again, and no others.
+        """
+        parts = {"owner": Attributes(uid=self.wanted.uid), "group": Attributes(gid=self.wanted.gid)}
         try:
-            # Changing the owner takes set-id bits away, which were asked for then.
-            mode = self.files.attributes(path, follow=False).permissions
-            self.files.set_attributes(path, replace(part, mode=mode))
+            with opened_as_seen(self.files, path, found) as handle:
+                return [name for name in drift if not _accepted(handle, replace(parts[name], mode=mode))]
         except RemoteError as exc:
             if exc.code != "permission_denied":
                 raise
-            return False
-        return True
+            return list(drift)
+
+
+def _accepted(handle: AttributesHandle, part: Attributes) -> bool:
+    try:
+        handle.set_attributes(part)
+    except RemoteError as exc:
+        if exc.code != "permission_denied":
+            raise
+        return False
+    return True
 
 
 def _path(entry: t.Mapping[str, t.Any]) -> bytes:

@@ -167,7 +167,7 @@ def _following(request: Request, job: Relay, destination: Destination) -> Follow
 
 def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: tuple[str, ...]) -> Answer:
     errors = [report.error for report in reports if report.error is not None]
-    warnings = [*warned]
+    warnings = [*warned, *(text for report in reports for text in report.warnings)]
     warnings += [
         f"{report.entry['host']}: the server did not accept: {', '.join(report.entry['not_applied'])}"
         for report in reports

@@ -230,4 +230,5 @@ def _warnings(request: Request, loads: t.Sequence[Load], convoy: Convoy) -> list
     warnings = [*results.connection_warnings(request.reports), *left_out(loads[0].passed_over)]
     for number, load in enumerate(loads):
         warnings += not_accepted(load.endpoint.label, [cargo.reports[number].entry for cargo in convoy.cargo])
+        warnings += [text for cargo in convoy.cargo for text in cargo.reports[number].warnings]
     return warnings

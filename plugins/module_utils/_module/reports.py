@@ -38,11 +38,15 @@ NOTHING_DONE: t.Mapping[str, t.Any] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What is returned for one file at one destination: its entry, what happened to it, and the error if it failed."""
+    """What is returned for one file at one destination: its entry, what happened to it, and the error if it failed.
+
+    ``warnings`` are for the task as a whole.
+    """
 
     entry: results.Json
     diff: results.Json | None = None
     error: BackhaulError | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def planned(destination: Destination, step: Step, source: Source) -> Report:
@@ -64,7 +68,8 @@ def planned(destination: Destination, step: Step, source: Source) -> Report:
 def done(destination: Destination, step: Step, outcome: Outcome, source: Source) -> Report:
     """Return what was done."""
     diff = difference(destination, step, source) if outcome.changed else None
-    return Report(results.outcome_fields(destination.endpoint, outcome), diff=diff)
+    entry = results.outcome_fields(destination.endpoint, outcome)
+    return Report(entry, diff=diff, warnings=_on(destination, outcome.warnings))
 
 
 def failed(destination: Destination, error: BackhaulError) -> Report:
@@ -80,7 +85,11 @@ def failed(destination: Destination, error: BackhaulError) -> Report:
         "seconds": error.details.get("seconds", 0.0),
         "error": error.to_dict(),
     }
-    return Report(entry, error=error)
+    return Report(entry, error=error, warnings=_on(destination, t.cast("list[str]", error.details.get("warnings", []))))
+
+
+def _on(destination: Destination, warnings: t.Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{destination.endpoint.label}: {text}" for text in warnings)
 
 
 def difference(destination: Destination, step: Step, source: Source) -> results.Json | None:

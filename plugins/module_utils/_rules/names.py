@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import typing as t
 from dataclasses import dataclass
@@ -80,9 +81,12 @@ def temporary_name(final_name: bytes, token: str) -> bytes:
     return front + _fitting(final_name, room) + _OUR_SUFFIX
 
 
-def job_token(*identity: bytes) -> str:
-    """Return the token of whatever has this identity: the same on every run, and another for every other identity."""
-    hasher = hashlib.sha256()
+def job_token(*identity: bytes, key: bytes = b"") -> str:
+    """Return the token for an identity: the same on every run, and another for every other identity.
+
+    With a ``key`` (HMAC-SHA-256) nobody else can compute it; without one, everybody who knows the identity can.
+    """
+    hasher = hmac.new(key, digestmod="sha256") if key else hashlib.sha256()
     for part in identity:
         hasher.update(b"%d:" % len(part) + part)
     return hasher.hexdigest()[:_JOB_TOKEN_LENGTH]

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .._errors import InputError, RemoteError
 from .._model import Attributes, Comparison, RelayOptions, Source, Step
 from .paths import join, split
 
 NEW_FILE_MODE = 0o600
+# Neither set-id nor sticky.
+_PLAIN_BITS = 0o777
 
 
 def decide(
@@ -27,10 +31,11 @@ def decide(
     ``already_exists`` when another file is there and ``if_exists`` is ``fail``.
     """
     wanted = wanted_attributes(found, source, options)
+    keeps_mode = found is not None and _stated_mode(source, options) is None and wanted.mode != NEW_FILE_MODE
     if found is None:
         return Step("create", path, comparison, None, adjust=wanted, missing_directories=missing)
     if comparison.same:
-        drift = _drift(found, wanted, options)
+        drift = _drift(found, wanted, stated=_stated_mode(source, options))
         return Step("adjust" if drift != Attributes() else "keep", path, comparison, found, adjust=drift)
     if options.if_exists == "skip":
         return Step("skip", path, comparison, found)
@@ -41,24 +46,42 @@ def decide(
             remedy="Remove it, choose another path, or let if_exists be 'replace', 'skip' or 'version'.",
             path=path,
         )
-    return Step("replace", path, comparison, found, adjust=wanted)
+    return Step("replace", path, comparison, found, adjust=wanted, keeps_mode=keeps_mode)
 
 
 def wanted_attributes(found: Attributes | None, source: Source, options: RelayOptions) -> Attributes:
-    """Return the attributes that the copy is to have: a mode always, times where they are to be preserved."""
-    mode = options.mode
-    if options.preserve_mode:
-        mode = source.mode
+    """Return the attributes that the copy is to have: a mode always, times where they are to be preserved.
+
+    The set-id and sticky bits come from a mode that is stated, and never from a file.
+    """
+    mode = _stated_mode(source, options)
     if mode is None:
-        mode = NEW_FILE_MODE if found is None or found.permissions is None else found.permissions
+        mode = NEW_FILE_MODE if found is None or found.permissions is None else found.permissions & _PLAIN_BITS
     mtime = source.mtime if options.preserve_mtime else None
     return Attributes(mode=mode, atime=mtime, mtime=mtime)
 
 
-def _drift(found: Attributes, wanted: Attributes, options: RelayOptions) -> Attributes:
+def _stated_mode(source: Source, options: RelayOptions) -> int | None:
+    if options.preserve_mode and source.mode is not None:
+        return source.mode & _PLAIN_BITS
+    return options.mode
+
+
+def owned_attributes(step: Step, uid: int | None) -> Attributes:
+    """Return what is to be set on a copy whose owner is ``uid``, None where the server tells none.
+
+    The permissions of the file that is replaced are kept only if it has the same owner: another user may have put it
+    there to have the copy readable, or set-id.
+    """
+    before = None if step.before is None else step.before.uid
+    if step.keeps_mode and (uid is None or uid != before):
+        return replace(step.adjust, mode=NEW_FILE_MODE)
+    return step.adjust
+
+
+def _drift(found: Attributes, wanted: Attributes, *, stated: int | None) -> Attributes:
     """Return what must be set on a file whose content is right already."""
-    stated = options.mode is not None or options.preserve_mode
-    mode = wanted.mode if stated and wanted.mode != found.permissions else None
+    mode = stated if stated != found.permissions else None
     mtime = wanted.mtime if wanted.mtime != found.mtime else None
     return Attributes(mode=mode, atime=mtime, mtime=mtime)
 

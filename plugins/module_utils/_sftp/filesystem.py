@@ -12,6 +12,7 @@ from .._errors import RemoteError, shown
 from .._model import USUAL_RESOURCES, Attributes, Digest, DirectoryEntry, Features, Resources, Space, Timeouts
 from .._rules.paths import require_safe
 from . import wire
+from .attributes import SftpAttributes
 from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space, require_known
 from .listing import Listings
 from .optional import REPLACE, SYNC, OptionalRequests
@@ -116,9 +117,18 @@ class SftpFileSystem:
 
     def reopen(self, path: bytes) -> SftpWriter:
         """Open an existing file for writing; the look comes first, since opening a FIFO would hold the server."""
-        if self.attributes(path, follow=False).kind not in ("file", "unknown"):
-            raise RemoteError("remote_failure", f"cannot write to {shown(path)}: it is not a regular file", path=path)
+        self._require_regular(path, "write to")
         return self._writer(self._open(path, wire.OPEN_WRITE, Attributes()), path)
+
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> SftpAttributes:
+        """Open an existing file for its attributes; for reading, since services may take all else for an upload."""
+        self._require_regular(path, "change")
+        handle = self._open(path, wire.OPEN_WRITE if for_writing else wire.OPEN_READ, Attributes())
+        return SftpAttributes(self._session, handle, path)
+
+    def _require_regular(self, path: bytes, action: str) -> None:
+        if self.attributes(path, follow=False).kind not in ("file", "unknown"):
+            raise RemoteError("remote_failure", f"cannot {action} {shown(path)}: it is not a regular file", path=path)
 
     def _writer(self, handle: bytes, path: bytes) -> SftpWriter:
         return SftpWriter(
@@ -149,10 +159,16 @@ class SftpFileSystem:
             return False
         return True
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        """Set what is not None, following links (SETSTAT)."""
-        wanted = wire.completed(wanted, lambda: self.attributes(path, follow=True))
-        self._change(path, wire.SETSTAT, _path(path), wire.attributes(wanted))
+    def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
+        """Set what is not None: SETSTAT, or lsetstat@openssh.com (OpenSSH PROTOCOL section 4.7) to follow no link."""
+        if not follow and b"lsetstat@openssh.com" not in self._session.extensions:
+            raise RemoteError("unsupported", "the server can set attributes by name only through links", path=path)
+        wanted = wire.completed(wanted, lambda: self.attributes(path, follow=follow))
+        if follow:
+            self._change(path, wire.SETSTAT, _path(path), wire.attributes(wanted))
+        else:
+            name = wire.string(b"lsetstat@openssh.com")
+            self._change(path, wire.EXTENDED, name, _path(path), wire.attributes(wanted))
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory (MKDIR)."""

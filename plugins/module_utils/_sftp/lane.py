@@ -75,37 +75,40 @@ class Lane:
 class Opening:
     """A further handle of a file that is being written, on its way.
 
-    The look goes right before the opening on the same channel: the file was made by us a moment ago, and if anybody has
-    put a link in its place, nothing is written through it.
+    One look goes right before the opening on the same channel and one right behind it: the file was made by us a moment
+    ago, and if another user has put a link in its place, nothing is written through it.
     """
 
     def __init__(self, session: Session, path: bytes) -> None:
         self.session = session
-        self._look = session.request(wire.LSTAT, wire.string(path))
+        before = session.request(wire.LSTAT, wire.string(path))
         body = (wire.string(path), wire.uint32(wire.OPEN_WRITE), wire.attributes(Attributes()))
         self._open = session.request(wire.OPEN, *body)
+        self._looks = (before, session.request(wire.LSTAT, wire.string(path)))
 
     @property
     def arrived(self) -> bool:
-        """Whether both answers are here."""
+        """Whether all answers are here."""
         self.session.poll()
-        return self._look.arrived and self._open.arrived
+        return self._open.arrived and all(look.arrived for look in self._looks)
 
     def wait(self, *, timeout_seconds: float) -> None:
-        """Wait for both; what goes wrong meanwhile is raised by ``arrived``."""
+        """Wait for all of them; what goes wrong meanwhile is raised by ``arrived``."""
         with contextlib.suppress(BackhaulError):
             self.session.wait(self._open, timeout_seconds=timeout_seconds)
+            for look in self._looks:
+                self.session.wait(look, timeout_seconds=timeout_seconds)
 
     def lane(self) -> Lane:
         """Return the lane; RemoteError when the server does not open the file again, or it is not one any more."""
         lane = Lane(self.session, self.session.expect_handle(self._open))
         try:
-            kind = self.session.expect_attributes(self._look).kind
+            kinds = {self.session.expect_attributes(look).kind for look in self._looks}
         except LinkError:
             raise
         except BackhaulError:
-            kind = "refused"
-        if kind not in ("file", "unknown"):
+            kinds = {"refused"}
+        if kinds - {"file", "unknown"}:
             lane.drop()
             raise RemoteError("remote_failure", "the file was replaced by something else while it was written")
         return lane

@@ -42,9 +42,10 @@ class Node:
     content: bytearray
     mode: int = stat.S_IFREG | 0o644
     mtime: int = 1_700_000_000
+    uid: int | None = 1
 
     def attributes(self) -> Attributes:
-        return Attributes(size=len(self.content), mode=self.mode, uid=1, gid=1, atime=self.mtime, mtime=self.mtime)
+        return Attributes(len(self.content), self.mode, uid=self.uid, gid=1, atime=self.mtime, mtime=self.mtime)
 
 
 @dataclass
@@ -52,7 +53,9 @@ class MemoryServer:
     """The files of one server, and how it behaves.
 
     ``digest`` is how it hashes: ``check-file``, ``command``, or None when it cannot. ``wrong`` are the names of calls
-    that it refuses for good. ``on_call`` sees every call, by name and path, before it is carried out.
+    that it refuses for good. ``uid`` is the account's, and the owner of every directory. ``forgets_at_close`` gives a
+    file that was written the time of its closing. ``on_call`` sees every call, by name and path, before it is carried
+    out.
     """
 
     files: dict[bytes, Node] = field(default_factory=dict)
@@ -65,6 +68,10 @@ class MemoryServer:
     wrong: dict[str, str] = field(default_factory=dict)
     damages_writes: bool = False
     forgets_attributes: bool = False
+    forgets_at_close: bool = False
+    can_set_links: bool = False
+    uid: int | None = 1
+    directory_mode: int = 0o755
     lies_about_digests: bool = False
     on_call: t.Callable[[str, bytes], None] = lambda name, path: None
     calls: list[tuple[str, bytes]] = field(default_factory=list)
@@ -75,7 +82,7 @@ class MemoryServer:
 
     def put(self, path: bytes, content: bytes, **more: t.Any) -> None:
         """Put a file there behind everybody's back."""
-        self.files[path] = Node(bytearray(content), **more)
+        self.files[path] = Node(bytearray(content), **{"uid": self.uid, **more})
 
     def content(self, path: bytes) -> bytes | None:
         """Return what is in a file; None without one."""
@@ -140,7 +147,7 @@ class MemoryFiles:
                 return Attributes(size=1, mode=stat.S_IFLNK | 0o777, mtime=1)
             path = self.server.links[path]
         if path in self.server.directories:
-            return Attributes(size=1, mode=stat.S_IFDIR | 0o755, mtime=1)
+            return Attributes(size=1, mode=stat.S_IFDIR | self.server.directory_mode, uid=self.server.uid, mtime=1)
         return self._node(path).attributes()
 
     def _node(self, path: bytes) -> Node:
@@ -170,7 +177,7 @@ class MemoryFiles:
                 raise RemoteError("already_exists", "it is there already", path=path)
             if path.rpartition(b"/")[0] not in self.server.directories:
                 raise RemoteError("not_found", "no such directory", path=path)
-            self.server.files[path] = node = Node(bytearray(), stat.S_IFREG | mode)
+            self.server.files[path] = node = Node(bytearray(), stat.S_IFREG | mode, uid=self.server.uid)
             return MemoryWriter(self, path, node)
 
         return t.cast(MemoryWriter, self._call("create", path, act))
@@ -183,9 +190,20 @@ class MemoryFiles:
 
         return t.cast(MemoryWriter, self._call("reopen", path, act))
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        wanted = Attributes() if self.server.forgets_attributes else wanted
-        self._call("set_attributes", path, lambda: apply(self._node(path), wanted))
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> MemoryAttributes:
+        def act() -> MemoryAttributes:
+            return MemoryAttributes(self, path, self._node(self.server.links.get(path, path)))
+
+        return t.cast(MemoryAttributes, self._call("open_attributes", path, act))
+
+    def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
+        def act() -> None:
+            if not follow and not self.server.can_set_links:
+                raise RemoteError("unsupported", "no lsetstat", path=path)
+            target = self.server.links.get(path, path) if follow else path
+            apply(self._node(target), Attributes() if self.server.forgets_attributes else wanted)
+
+        self._call("set_attributes", path, act)
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         def act() -> None:
@@ -285,6 +303,23 @@ class _Handle:
         self._call("close", lambda: None)
 
 
+class MemoryAttributes(_Handle):
+    """The port's ``AttributesHandle``."""
+
+    def __enter__(self) -> MemoryAttributes:
+        return self
+
+    def __exit__(self, exc_type: object, *_exc_info: object) -> None:
+        self._leave(exc_type)
+
+    def set_attributes(self, wanted: Attributes) -> None:
+        wanted = Attributes() if self._files.server.forgets_attributes else wanted
+        self._call("opened.set_attributes", lambda: apply(self._node, wanted))
+
+    def attributes(self) -> Attributes:
+        return t.cast(Attributes, self._call("opened.attributes", self._node.attributes))
+
+
 class MemoryReader(_Handle):
     """The port's ``Reader``."""
 
@@ -335,12 +370,18 @@ class MemoryWriter(_Handle):
     def set_attributes(self, wanted: Attributes) -> None:
         self._call("handle.set_attributes", lambda: apply(self._node, wanted))
 
+    def close(self) -> None:
+        super().close()
+        if self._files.server.forgets_at_close:
+            self._node.mtime += 1
+
 
 class MemoryEnds:
     """The engine's ``Ends`` over servers in memory, by host; the lanes of an endpoint share a connection."""
 
     def __init__(self, **servers: MemoryServer) -> None:
         self.servers = servers
+        self.key = b""
         self._open: dict[Endpoint, MemoryFiles] = {}
         self.forgotten: list[str] = []
 
@@ -354,6 +395,9 @@ class MemoryEnds:
         if self._open.pop(endpoint, None) is not None:
             # The server closes what the connection had open.
             self.servers[endpoint.host].open_handles = 0
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        return self.key
 
 
 SOURCE = Endpoint(role="source", host="source")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -81,3 +82,34 @@ def test_a_file_is_called_by_its_last_component(path: bytes, name: bytes) -> Non
 def test_a_step_knows_what_it_does(action: str, changes: bool, transfers: bool) -> None:
     step = Step(action, b"/a", Comparison(same=False, compared_by="size"), None)
     assert (step.changes, step.transfers) == (changes, transfers)
+
+
+ONE = Attributes(size=1, mode=0o100600, uid=7, gid=8, mtime=9)
+
+
+@pytest.mark.parametrize(
+    ("other", "same", "unchanged", "other_owner"),
+    [
+        (ONE, True, True, False),
+        (replace(ONE, mtime=10), True, False, False),
+        (replace(ONE, mode=0o100644), True, False, False),
+        (replace(ONE, gid=1), True, False, False),
+        (replace(ONE, uid=1), False, False, True),
+        (replace(ONE, size=2), False, False, False),
+        (replace(ONE, mode=0o120600), False, False, False),
+        (Attributes(), True, True, False),
+        (Attributes(mode=0o600), True, True, False),
+    ],
+)
+def test_what_both_tell_of_a_file_decides_whether_it_is_one(
+    other: Attributes, same: bool, unchanged: bool, other_owner: bool
+) -> None:
+    for first, second in ((ONE, other), (other, ONE)):
+        told = (first.is_same_file(second), first.is_unchanged_in(second), first.has_other_owner(second))
+        assert told == (same, unchanged, other_owner)
+
+
+def test_device_and_inode_say_most() -> None:
+    here = replace(ONE, identity=(1, 2))
+    assert here.is_same_file(replace(here, size=5))
+    assert not here.is_same_file(replace(here, identity=(1, 3)))

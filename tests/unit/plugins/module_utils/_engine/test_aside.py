@@ -15,6 +15,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFile
 
 FINAL = b"/out/db.tar"
 ASIDE = aside_path(FINAL)
+OTHERWISE = b"/out/.backhaul-0123456789abcdef-db.tar.part"
 
 
 def step(action: str) -> Step:
@@ -54,25 +55,48 @@ def test_it_has_a_name_of_ours_that_every_run_finds() -> None:
 )
 def test_a_killed_run_is_settled(action: str, there: dict[bytes, bytes], left: dict[bytes, bytes], again: bool) -> None:
     made = server(there)
-    assert settle(MemoryFiles(made), step(action)) is again
+    assert settle(MemoryFiles(made), step(action), aside=aside_path, is_ours=lambda path, found: True) is again
     assert found(made) == left
 
 
 def test_a_server_that_replaces_in_one_step_is_not_asked() -> None:
     made = server({ASIDE: b"old"}, can_replace=True)
-    assert settle(MemoryFiles(made), step("create")) is False
+    assert settle(MemoryFiles(made), step("create"), aside=aside_path, is_ours=lambda path, found: True) is False
     assert found(made) == {ASIDE: b"old"}
 
 
 def test_what_an_earlier_run_left_makes_room() -> None:
     made = server({ASIDE: b"older", FINAL: b"old"})
-    move_aside(MemoryFiles(made), FINAL, ASIDE)
+    assert move_aside(MemoryFiles(made), FINAL, ASIDE, uid=1, otherwise=OTHERWISE) == ASIDE
     assert found(made) == {ASIDE: b"old"}
+
+
+@pytest.mark.parametrize("uid", [1, None])
+def test_what_an_earlier_run_left_makes_room_where_no_owner_is_told(uid: int | None) -> None:
+    made = server({FINAL: b"old"})
+    made.put(ASIDE, b"older", uid=None if uid else 7)
+    assert move_aside(MemoryFiles(made), FINAL, ASIDE, uid=uid, otherwise=OTHERWISE) == ASIDE
+    assert found(made) == {ASIDE: b"old"}
+
+
+def test_what_another_user_has_put_there_is_left_alone_and_the_old_file_goes_elsewhere() -> None:
+    made = server({FINAL: b"old"})
+    made.put(ASIDE, b"planted", uid=7)
+    assert move_aside(MemoryFiles(made), FINAL, ASIDE, uid=1, otherwise=OTHERWISE) == OTHERWISE
+    assert found(made) == {ASIDE: b"planted", OTHERWISE: b"old"}
+
+
+@pytest.mark.parametrize("action", ["create", "keep", "replace"])
+def test_what_is_not_ours_is_neither_brought_back_nor_removed(action: str) -> None:
+    there = {ASIDE: b"planted", **({} if action == "create" else {FINAL: b"new"})}
+    made = server(there)
+    assert settle(MemoryFiles(made), step(action), aside=aside_path, is_ours=lambda path, found: False) is False
+    assert found(made) == there
 
 
 def test_what_another_run_has_moved_aside_is_not_taken_from_it() -> None:
     made = server({ASIDE: b"old"})
     with pytest.raises(RemoteError) as caught:
-        move_aside(MemoryFiles(made), FINAL, ASIDE)
+        move_aside(MemoryFiles(made), FINAL, ASIDE, uid=1, otherwise=OTHERWISE)
     assert caught.value.code == "not_found"
     assert found(made) == {ASIDE: b"old"}

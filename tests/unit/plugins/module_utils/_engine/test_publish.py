@@ -11,7 +11,13 @@ import stat
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.publish import Draft, Leftover, clear_away
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._engine.turn import ElsewhereError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
+    BackhaulError,
+    IntegrityError,
+    LinkError,
+    RemoteError,
+)
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     UNANSWERED,
     UNHEARD,
@@ -38,6 +44,7 @@ class Drafting:
         with self.draft() as draft:
             with draft.create() as writer:
                 writer.write(0, b"new")
+                draft.seen = writer.attributes()
             draft.publish(replacing=replacing)
         return draft
 
@@ -221,3 +228,91 @@ def test_a_replace_that_turns_out_not_to_be_there_moves_the_old_file_aside() -> 
     here.publish(replacing=True)
     assert {path: bytes(node.content) for path, node in here.server.files.items()} == {FINAL: b"new"}
     assert here.left == []
+
+
+def written(here: Drafting, draft: Draft) -> None:
+    with draft.create_to_be_found("0123456789abcdef") as writer:
+        writer.write(0, b"new")
+        draft.seen = writer.attributes()
+
+
+@pytest.mark.parametrize(
+    ("content", "uid", "error"),
+    [
+        (b"new", 1, None),
+        (b"other", 1, ElsewhereError),  # another run's of this account
+        (b"new", 7, IntegrityError),
+        (None, 0, ElsewhereError),
+    ],
+)
+def test_what_has_the_drafts_name_must_be_the_file_that_was_written(
+    content: bytes | None, uid: int, error: type[Exception] | None
+) -> None:
+    here = Drafting()
+    with here.draft() as draft:
+        written(here, draft)
+        path = draft.path
+        if content is None:
+            del here.server.files[path]
+        else:
+            here.server.put(path, content, uid=uid, mode=stat.S_IFREG | 0o600)
+        if error is None:
+            assert draft.named().size == 3
+            return
+        with pytest.raises(error):
+            draft.named()
+    assert here.server.content(path) == content, "what is not ours was removed"
+
+
+def test_a_link_in_the_drafts_place_is_not_published() -> None:
+    here = Drafting()
+    with pytest.raises(IntegrityError) as caught, here.draft() as draft:
+        written(here, draft)
+        here.server.links[draft.path] = b"/out/elsewhere"
+        draft.named()
+    assert caught.value.code == "publish_failed"
+
+
+@pytest.mark.parametrize("replacing", [True, False])
+def test_a_file_of_another_user_that_was_published_in_the_drafts_place_is_found_out(replacing: bool) -> None:
+    here = Drafting()
+    if replacing:
+        here.server.put(FINAL, b"old")
+
+    def swap(name: str, path: bytes) -> None:
+        if name in ("rename", "replace"):
+            here.server.put(path, b"new", uid=7)
+
+    here.server.on_call = swap
+    with pytest.raises(IntegrityError) as caught:
+        here.publish(replacing=replacing)
+    assert (caught.value.code, caught.value.path) == ("publish_failed", FINAL)
+
+
+def test_a_look_that_is_refused_after_the_rename_fails_nothing() -> None:
+    here = Drafting()
+
+    def refuse(name: str, path: bytes) -> None:
+        if name == "attributes" and path == FINAL:
+            raise RemoteError("permission_denied", "no")
+
+    here.server.on_call = refuse
+    assert here.publish(replacing=False).publishing is True
+
+
+def test_an_old_file_that_was_replaced_while_it_was_aside_is_not_brought_back() -> None:
+    here = Drafting(can_replace=False)
+    here.server.put(FINAL, b"old")
+    planted: list[bytes] = []
+
+    def plant(name: str, path: bytes) -> None:
+        if name == "rename" and path != FINAL:
+            planted.extend(other for other in here.server.files if other not in (path, FINAL))
+            here.server.put(planted[0], b"planted", uid=7)
+            raise RemoteError("permission_denied", "no")
+
+    here.server.on_call = plant
+    with pytest.raises(BackhaulError):
+        here.publish(replacing=True)
+    assert FINAL not in here.server.files
+    assert [left.path for left in here.left] == planted[:1]

@@ -25,6 +25,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     UNHEARD,
     MemoryEnds,
     MemoryServer,
+    Node,
     chance,
 )
 
@@ -48,11 +49,13 @@ class Place:
         self.source, self.target = MemoryServer(**(source or {})), MemoryServer(**(target or {}))
         self.source.put(PATH, CONTENT)
         self.slept: list[float] = []
+        self.key = b""
 
     def run(self, *, retries: int = 0, **options: t.Any) -> Outcome:
         """Relay, as a task of its own that knows nothing of earlier ones."""
         world = chance()
         ends = MemoryEnds(source=self.source, destination=self.target)
+        ends.key = self.key
         relay = Relay(
             ends,
             SOURCE,
@@ -426,3 +429,72 @@ def test_a_cut_at_any_call_is_made_good_by_the_next_run(
             assert outcome.bytes_sent + outcome.bytes_resumed == len(CONTENT), number
         number += 1
     assert resumed > 5
+
+
+def test_what_another_user_planted_is_left_alone_and_holds_nobody_up() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    place.target.files[partial].uid = 7
+    before = bytes(place.target.files[partial].content)
+    place.target.on_call = growing(place, partial)
+    outcome = place.run()
+    assert (outcome.bytes_resumed, place.target.content(TARGET), place.slept) == (0, CONTENT, [])
+    assert place.target.files[partial].content.startswith(before)
+    assert partial.rpartition(b"/")[2].decode() in outcome.warnings[0]
+
+
+def test_a_failure_names_what_was_left_alone_too() -> None:
+    place = Place()
+    place.is_cut()
+    place.target.files[place.partial()].uid = 7
+    error = place.is_cut()
+    assert "uid 7" in str(error.details["warnings"])
+
+
+@pytest.mark.parametrize("key", [b"", b"secret"])
+def test_where_no_owner_is_told_it_is_gone_on_with_only_if_nobody_can_compute_its_name(key: bytes) -> None:
+    place = Place(target={"uid": None})
+    place.key = key
+    place.is_cut()
+    outcome = place.run()
+    assert (outcome.bytes_resumed > 0, len(outcome.warnings)) == (bool(key), 0 if key else 1)
+    assert place.target.content(TARGET) == CONTENT
+
+
+def test_what_became_another_users_while_it_was_opened_is_not_gone_on_with() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+
+    def swap(name: str, path: bytes) -> None:
+        if name == "reopen" and path == partial:
+            place.target.files[partial] = Node(bytearray(place.target.files[partial].content), uid=7)
+
+    place.target.on_call = swap
+    with contextlib.suppress(BackhaulError):
+        place.run()
+    assert TARGET not in place.target.files or place.target.files[TARGET].uid == 1
+
+
+def test_a_small_beginning_is_gone_on_with_too() -> None:
+    place = Place()
+    place.is_cut()
+    del place.target.files[place.partial()].content[BLOCK // 2 :]
+    outcome = place.run()
+    assert (outcome.bytes_resumed, place.target.content(TARGET)) == (BLOCK // 2, CONTENT)
+
+
+def test_a_partial_file_that_cannot_be_removed_either_stays_and_the_copy_is_made_beside_it() -> None:
+    place = Place()
+    place.is_cut()
+    partial = place.partial()
+    place.target.wrong.update(reopen="permission_denied", remove="permission_denied")
+
+    def allow(name: str, _path: bytes) -> None:
+        if name == "write":
+            place.target.wrong.clear()
+
+    place.target.on_call = allow
+    assert (place.run().bytes_resumed, place.target.content(TARGET)) == (0, CONTENT)
+    assert place.target.ours() == [partial]

@@ -275,7 +275,7 @@ def test_only_the_time_differs_and_only_the_time_is_set() -> None:
 
 def test_a_time_that_the_server_refuses_is_reported_and_changes_nothing() -> None:
     here = world(old=NEW)
-    here.destination.wrong["set_attributes"] = "unsupported"
+    here.destination.wrong["opened.set_attributes"] = "unsupported"
     _step, outcome = here.carry_out()
     assert (outcome.state, outcome.changed, outcome.not_applied) == ("unchanged", False, ("mtime",))
 

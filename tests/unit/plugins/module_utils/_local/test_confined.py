@@ -37,7 +37,7 @@ def test_it_is_a_file_system_like_any_other(top: Path) -> None:
     confined.make_directory(path(top, "a/new"), mode=0o755)
     with confined.create(path(top, "a/new/x"), mode=0o600) as writer:
         writer.write(0, b"content")
-    confined.set_attributes(path(top, "a/new/x"), Attributes(mode=0o640, atime=5, mtime=5))
+    confined.set_attributes(path(top, "a/new/x"), Attributes(mode=0o640, atime=5, mtime=5), follow=True)
     confined.rename(path(top, "a/new/x"), path(top, "a/y"))
     confined.replace(path(top, "a/y"), path(top, "a/b/y"))
     found = confined.attributes(path(top, "a/b/y"), follow=True)
@@ -61,7 +61,8 @@ ACTIONS: dict[str, t.Callable[[ConfinedFileSystem, bytes], object]] = {
     "entries": lambda confined, inner: list(confined.entries(os.path.dirname(inner))),
     "open_reader": lambda confined, inner: confined.open_reader(inner),
     "create": lambda confined, inner: confined.create(inner + b"2", mode=0o600),
-    "set_attributes": lambda confined, inner: confined.set_attributes(inner, Attributes(mode=0o777)),
+    "set_attributes": lambda confined, inner: confined.set_attributes(inner, Attributes(mode=0o777), follow=True),
+    "open_attributes": lambda confined, inner: confined.open_attributes(inner),
     "make_directory": lambda confined, inner: confined.make_directory(inner + b"2", mode=0o755),
     "remove_directory": lambda confined, inner: confined.remove_directory(inner),
     "remove": lambda confined, inner: confined.remove(inner),
@@ -121,7 +122,7 @@ def test_the_root_itself_may_be_a_link_and_what_is_outside_is_the_callers_choice
     confined = files(tmp_path / "link")
     confined.make_directory(path(tmp_path, "link", "new"), mode=0o755)
     assert (top / "new").is_dir()
-    confined.set_attributes(path(tmp_path, "link"), Attributes(mode=0o700))
+    confined.set_attributes(path(tmp_path, "link"), Attributes(mode=0o700), follow=True)
     assert confined.attributes(path(tmp_path, "out/secret"), follow=True).size == 6
 
 

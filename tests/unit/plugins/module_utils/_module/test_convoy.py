@@ -47,6 +47,9 @@ class World:
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None: ...
 
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        return b""
+
 
 def _end(name: str) -> Endpoint:
     return Endpoint(role="destination", host=name)

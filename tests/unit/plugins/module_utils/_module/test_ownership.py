@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._local.handles import LocalReader
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, RelayOptions
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.ownership import Owning, read_ownership
@@ -28,23 +29,42 @@ HERE = Endpoint(role="destination", local=True)
 class Refusing(LocalFileSystem):
     """Lets nobody give a file away."""
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> LocalReader:
         raise RemoteError("permission_denied", "not yours")
 
 
+class Noted(LocalReader):
+    """A handle that notes what was to be set, which only root may."""
+
+    def __init__(self, path: bytes, noted: list[Attributes]) -> None:
+        super().__init__(os.open(path, os.O_RDONLY), path)
+        self._noted = noted
+
+    def set_attributes(self, wanted: Attributes) -> None:
+        self._noted.append(wanted)
+
+
 class Noting(LocalFileSystem):
-    """Notes what was to be set, which only root may."""
+    """Notes what was to be set."""
 
     def __init__(self) -> None:
         self.set: list[Attributes] = []
 
-    def set_attributes(self, path: bytes, wanted: Attributes) -> None:
-        self.set.append(wanted)
+    def open_attributes(self, path: bytes, *, for_writing: bool = False) -> LocalReader:
+        return Noted(path, self.set)
 
 
-def owned(path: Path, wanted: Attributes, files: LocalFileSystem, *, check: bool = False, **entry: t.Any) -> Report:
+def owned(
+    path: Path,
+    wanted: Attributes,
+    files: LocalFileSystem,
+    *,
+    check: bool = False,
+    mode: int | None = None,
+    **entry: t.Any,
+) -> Report:
     found = {**NOTHING_DONE, "host": "localhost", "path": str(path), "state": "unchanged", **entry}
-    job = FileJob(b"/in", Destination(HERE, os.fsencode(path)), RelayOptions(), name=b"/in")
+    job = FileJob(b"/in", Destination(HERE, os.fsencode(path)), RelayOptions(mode=mode), name=b"/in")
     return Owning(lambda _job: Report(found), files, wanted, check)(job)
 
 
@@ -75,10 +95,12 @@ def test_what_is_right_already_is_left_alone(file: Path, wanted: Attributes) -> 
     assert (report.entry["changed"], report.entry["not_applied"], report.diff) == (False, [], None)
 
 
-def test_what_is_wrong_is_set_right_and_keeps_its_mode(file: Path) -> None:
+@pytest.mark.parametrize("stated", [0o4750, None])
+def test_what_is_wrong_is_set_right_and_has_the_mode_that_the_task_states(file: Path, stated: int | None) -> None:
+    """A set-id bit that was found on the file is not given to its new owner."""
     files = Noting()
-    report = owned(file, Attributes(uid=os.getuid() + 1, gid=os.getgid() + 1), files)
-    assert files.set == [Attributes(uid=os.getuid() + 1, mode=0o4750), Attributes(gid=os.getgid() + 1, mode=0o4750)]
+    report = owned(file, Attributes(uid=os.getuid() + 1, gid=os.getgid() + 1), files, mode=stated)
+    assert files.set == [Attributes(uid=os.getuid() + 1, mode=stated), Attributes(gid=os.getgid() + 1, mode=stated)]
     assert (report.entry["changed"], report.entry["attributes_changed"]) == (True, ["owner", "group"])
     assert report.diff is not None
     assert report.diff["after"] == f"owner: {os.getuid() + 1}\ngroup: {os.getgid() + 1}\n"
@@ -113,3 +135,26 @@ def test_a_name_that_is_not_utf_8_is_found_again(tmp_path: Path) -> None:
     exact = base64.b64encode(path).decode()
     owned(tmp_path, Attributes(uid=12345), LocalFileSystem(), path_base64=exact)
     assert os.stat(path).st_uid == 12345
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_planted_set_id_bit_does_not_reach_the_new_owner(file: Path) -> None:
+    os.chown(file, 65534, 65534)
+    file.chmod(0o4777)
+    owned(file, Attributes(uid=0), LocalFileSystem())
+    assert (file.stat().st_uid, file.stat().st_mode & 0o7000) == (0, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_link_that_takes_the_files_place_leads_nowhere(tmp_path: Path, file: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+
+    class Swapping(LocalFileSystem):
+        def open_attributes(self, path: bytes, *, for_writing: bool = False) -> LocalReader:
+            file.unlink()
+            file.symlink_to(victim)
+            return super().open_attributes(path, for_writing=for_writing)
+
+    report = owned(file, Attributes(uid=65534), Swapping())
+    assert (report.entry["state"], victim.stat().st_uid) == ("failed", 0)

@@ -129,3 +129,37 @@ def test_nothing_but_a_regular_file_is_written_over(mode: int | None, code: str)
 )
 def test_a_version_goes_in_front_of_the_first_dot(path: bytes, versioned: bytes) -> None:
     assert plan.versioned_path(path, "S") == versioned
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFREG, 0])
+def test_special_bits_come_from_a_mode_that_is_stated_and_never_from_a_file(kind: int) -> None:
+    """A source of 6755 became a set-id program of root's, and so did a backup over a file of 4777."""
+    source = Source(b"/in/a", 10, 1000, mode=0o6755)
+    found = Attributes(size=1, mode=kind | 0o7777)
+    assert plan.wanted_attributes(None, source, RelayOptions(preserve_mode=True)).mode == 0o755
+    assert plan.wanted_attributes(found, source, RelayOptions()).mode == 0o777
+    assert plan.wanted_attributes(found, source, RelayOptions(mode=0o4711)).mode == 0o4711
+
+
+@pytest.mark.parametrize(
+    ("options", "owner", "uid", "mode"),
+    [
+        ({}, 7, 7, 0o644),
+        ({}, 7, 8, 0o600),
+        ({}, 7, None, 0o600),
+        ({}, None, None, 0o600),
+        ({}, None, 7, 0o600),
+        ({"mode": 0o666}, 7, 8, 0o666),
+        ({"preserve_mode": True}, 7, 8, 0o640),
+    ],
+)
+def test_the_mode_of_the_old_file_is_kept_only_by_its_owner(
+    options: dict[str, t.Any], owner: int | None, uid: int | None, mode: int
+) -> None:
+    found = Attributes(size=1, mode=stat.S_IFREG | 0o644, uid=owner, mtime=1000)
+    wanted = plan.owned_attributes(decided(found, OTHER, **options), uid)
+    assert (wanted.mode, wanted.mtime) == (mode, 1000)
+
+
+def test_a_private_old_file_needs_no_look_at_its_owner() -> None:
+    assert decided(Attributes(size=1, mode=stat.S_IFREG | 0o600), OTHER).keeps_mode is False

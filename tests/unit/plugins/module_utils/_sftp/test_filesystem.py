@@ -194,14 +194,15 @@ def test_replace_renames_over_a_file() -> None:
 def test_changes_are_asked_for_and_refusals_carry_the_path() -> None:
     server = FakeSftp({b"/a": b""})
     files, _duplex = opened(server)
-    files.set_attributes(b"/a", Attributes(mode=0o640, atime=5, mtime=5))
+    files.set_attributes(b"/a", Attributes(mode=0o640, atime=5, mtime=5), follow=True)
     assert files.attributes(b"/a", follow=True).mtime == 5
     files.make_directory(b"/d", mode=0o700)
     files.remove_directory(b"/d")
     files.remove(b"/a")
     for ask in (
         lambda: files.remove(b"/a"),
-        lambda: files.set_attributes(b"/a", Attributes(mode=0o600)),
+        lambda: files.set_attributes(b"/a", Attributes(mode=0o600), follow=True),
+        lambda: files.open_attributes(b"/a"),
         lambda: files.open_reader(b"/a"),
         lambda: files.attributes(b"/a", follow=False),
     ):

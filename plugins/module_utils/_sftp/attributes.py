@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""A handle that is open for a file's attributes alone."""
+
+from __future__ import annotations
+
+from .._model import Attributes
+from . import wire
+from .reader import closing_quietly
+from .session import Session, about
+
+
+class SftpAttributes:
+    """A file that is open for its attributes (the port's ``AttributesHandle``)."""
+
+    def __init__(self, session: Session, handle: bytes, path: bytes) -> None:
+        self._session = session
+        self._handle = wire.string(handle)
+        self._path = path
+
+    def __enter__(self) -> SftpAttributes:
+        return self
+
+    def __exit__(self, exc_type: object, *_exc_info: object) -> None:
+        with about(self._path):
+            closing_quietly(self._session, self._handle, failing=exc_type is not None)
+
+    def attributes(self) -> Attributes:
+        """Return the attributes of what is open (FSTAT)."""
+        with about(self._path):
+            return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
+
+    def set_attributes(self, wanted: Attributes) -> None:
+        """Set what is not None on what is open (FSETSTAT)."""
+        body = wire.attributes(wire.completed(wanted, self.attributes))
+        with about(self._path):
+            self._session.expect_ok(self._session.call(wire.FSETSTAT, self._handle, body))
