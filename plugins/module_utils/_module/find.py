@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._engine.digest import best_digest
 from .._engine.examine import at
+from .._engine.reading import hashed
 from .._engine.walk import look_again, walk
 from .._filesystem import FileSystem
 from .._model import RemoteFile
@@ -73,7 +73,11 @@ def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> No
 def _described(files: FileSystem, file: RemoteFile, algorithm: str) -> results.Json:
     fields = results.file_fields(file)
     if algorithm != "none" and file.attributes.kind == "file":
-        digest = best_digest(files, file.path, algorithm=algorithm)
+        seen = files.attributes(file.path, follow=False)
+        error = compare_looks(file, seen)
+        if error is not None:
+            raise error
+        digest = hashed(files, file.path, seen, algorithm=algorithm)
         fields.update({"checksum": digest.hexdigest, "checksum_by": digest.method})
     return fields
 

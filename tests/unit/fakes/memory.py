@@ -30,6 +30,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
 )
 
 BLOCK = 1000
+# Long after the files of the servers were written.
+NOW = 1_800_000_000.0
 # How a call fails: refused by the server; the link lost before the server hears of it; or after it did as asked.
 REFUSED, UNHEARD, UNANSWERED = "refused", "unheard", "unanswered"
 FAILURES = (REFUSED, UNHEARD, UNANSWERED)
@@ -281,6 +283,10 @@ class _Handle:
 class MemoryReader(_Handle):
     """The port's ``Reader``."""
 
+    def opened_and_named(self) -> tuple[Attributes, Attributes]:
+        named = functools.partial(self._files._attributes, self._path, False)
+        return self.attributes(), t.cast(Attributes, self._call("attributes", named))
+
     def __enter__(self) -> MemoryReader:
         return self
 
@@ -361,4 +367,6 @@ def another(host: str) -> Endpoint:
 def chance() -> Chance:
     """Return a world without waiting, in which no name comes twice."""
     numbers = iter(range(10**6))
-    return Chance(token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None)
+    return Chance(
+        token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None, clock=lambda: NOW
+    )
