@@ -10,12 +10,14 @@ import typing as t
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.find import find as find_body
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get as get_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put as put_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay as relay_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     endpoint_spec,
+    get_spec,
     put_spec,
     selection_spec,
     source_spec,
@@ -36,6 +38,7 @@ class Result(t.NamedTuple):
 
     value: Json
     error: Json
+    warnings: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -60,6 +63,13 @@ def find(end: Json, **options: t.Any) -> Result:
     return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
 
 
+def get(end: Json, dest: str, **options: t.Any) -> Result:
+    """Download what the path beside the endpoint's suboptions names, without retries unless they are asked for."""
+    endpoint = {name: value for name, value in end.items() if name != "path"}
+    given = {"src": end["path"], "dest": dest, "retries": 0, "retry_delay": "0.1s", **options}
+    return _run(get_body, parameters(get_spec(), endpoint=endpoint, **given))
+
+
 def put(source: str, end: Json, **options: t.Any) -> Result:
     """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
@@ -74,4 +84,4 @@ def _run(body: t.Callable[[Request], Answer], params: Json) -> Result:
     except BackhaulError as exc:
         answer = Answer({"changed": False}, error=exc)
     error = {} if answer.error is None else answer.error.to_dict()
-    return Result(json.loads(json.dumps(answer.result)), json.loads(json.dumps(error)))
+    return Result(json.loads(json.dumps(answer.result)), json.loads(json.dumps(error)), tuple(answer.warnings))

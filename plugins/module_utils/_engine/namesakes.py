@@ -78,11 +78,12 @@ class Namesakes:
             return []
         first, second = self.groups[0][1].paths[:2]
         count = sum(len(group.paths) for _where, group in self.groups)
-        return [
+        text = (
             f"{count} copies have names that differ from another one's only in letter case, Unicode form, or dots and"
             f" spaces at the end, as {shown(first)} and {shown(second)}: on a server that folds names only the first of"
             " them is copied, and the others fail with already_exists"
-        ]
+        )
+        return [text]
 
 
 def _where(endpoint: Endpoint) -> _Where:

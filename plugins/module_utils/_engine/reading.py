@@ -5,8 +5,8 @@
 """Reading the file that was looked at, and no other that has taken its name meanwhile.
 
 SFTP version 3 can neither open a file without following links nor hash one that is open. So what was looked at (LSTAT)
-is compared with what was opened (FSTAT) and with what has the name after that (LSTAT again). Somebody who puts a link in
-the file's place for a moment can copy its size and times, but not the owner of a file that is not theirs.
+is compared with what was opened (FSTAT) and with what has the name after that (LSTAT again). A user who puts a link in
+the file's place for a moment can copy its size and times, but not the owner of another user's file.
 """
 
 from __future__ import annotations

@@ -19,29 +19,40 @@ _ROOT = 0
 
 
 def followed(path: bytes) -> bytes:
-    """Return where ``path`` leads, without a link in it, as long as the links that have the file's name may be followed.
+    """Return where ``path`` leads, without a link in it, as far as the links that have its name may be followed.
 
     A link may be followed when it belongs to this account, to root, or to the owner of what it leads to (as Apache's
     ``SymLinksIfOwnerMatch``). Another user's link could have this account read what that user may not. One that may not
     be followed is the last component of what is returned, and so is a name without a file.
     """
+    with refusals("resolve", path):
+        found = _placed(path)
+        os.stat(os.path.dirname(found))
     for _link in range(_MOST_LINKS):
-        directory, name = split(path)
-        with refusals("resolve", path):
-            directory = os.path.realpath(directory)
-            os.stat(directory)
-        path = os.path.join(directory, name)
-        target = _target(path)
+        target = _target(found)
         if target is None:
-            return path
-        path = os.path.join(directory, target)
-    return path
+            break
+        found = target
+    return found
 
 
 def _target(path: bytes) -> bytes | None:
-    """Return what a link says; None for anything else, and for a link that may not be followed."""
+    """Return where a link leads; None for anything else, and for a link that may not be followed."""
     with contextlib.suppress(OSError):
         link = os.lstat(path)
-        if stat.S_ISLNK(link.st_mode) and link.st_uid in (_ROOT, os.geteuid(), os.stat(path).st_uid):
-            return os.readlink(path)
+        if stat.S_ISLNK(link.st_mode):
+            target = _placed(os.path.join(os.path.dirname(path), os.readlink(path)))
+            unchanged = _identity(os.lstat(path)) == _identity(link)
+            if unchanged and link.st_uid in (_ROOT, os.geteuid(), os.lstat(target).st_uid):
+                return target
     return None
+
+
+def _placed(path: bytes) -> bytes:
+    """Return a path whose directories are no links; its last component may be one."""
+    directory, name = split(path)
+    return os.path.join(os.path.realpath(directory), name)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, status.st_ctime_ns

@@ -79,10 +79,11 @@ def unreadable(label: str, entries: t.Sequence[results.Json]) -> list[str]:
     found = [entry["path"] for entry in entries if entry["compared_by"] == "unreadable"]
     if not found:
         return []
-    return [
+    text = (
         f"{label}: the server failed to read {len(found)} of the files that were there, the first is {found[0]}; they"
         " count as different from the source: look at its storage"
-    ]
+    )
+    return [text]
 
 
 def _warnings(request: Request, load: Load, reports: t.Sequence[Report]) -> t.Iterator[str]:
