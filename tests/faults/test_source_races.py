@@ -184,11 +184,11 @@ def test_a_local_file_that_is_a_link_only_while_it_is_opened(
 
     monkeypatch.setattr(LocalFileSystem, "open_reader", opened_in_a_race)
     there = store.end(b"out/" if "directory" in way else b"out")
-    path = f"{top}/" if "directory" in way else str(top / "f")
+    named = f"{top}/" if "directory" in way else str(top / "f")
     if way.startswith("put"):
-        result = task.put(path, there, create_directories=True)
+        result = task.put(named, there, create_directories=True)
     else:
-        result = task.relay({"local": True, "path": path}, there, create_directories=True)
+        result = task.relay({"local": True, "path": named}, there, create_directories=True)
     assert result.code in ("source_changed", "not_found"), result
     assert SECRET not in [copy.read_bytes() for copy in store.folder.rglob("*") if copy.is_file()]
 

@@ -43,7 +43,7 @@ def _target(path: bytes) -> bytes | None:
         if stat.S_ISLNK(link.st_mode):
             target = _placed(os.path.join(os.path.dirname(path), os.readlink(path)))
             unchanged = _identity(os.lstat(path)) == _identity(link)
-            if unchanged and link.st_uid in (_ROOT, os.geteuid(), os.lstat(target).st_uid):
+            if unchanged and (link.st_uid in (_ROOT, os.geteuid()) or link.st_uid == os.lstat(target).st_uid):
                 return target
     return None
 

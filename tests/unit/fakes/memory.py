@@ -44,9 +44,11 @@ class Node:
     content: bytearray
     mode: int = stat.S_IFREG | 0o644
     mtime: int = 1_700_000_000
+    atime: int | None = None
 
     def attributes(self) -> Attributes:
-        return Attributes(size=len(self.content), mode=self.mode, uid=1, gid=1, atime=self.mtime, mtime=self.mtime)
+        atime = self.mtime if self.atime is None else self.atime
+        return Attributes(size=len(self.content), mode=self.mode, uid=1, gid=1, atime=atime, mtime=self.mtime)
 
 
 @dataclass
