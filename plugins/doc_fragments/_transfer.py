@@ -32,7 +32,9 @@ options:
       - How to find out whether the destination has the file already. Sizes that differ settle it at once.
       - V(auto) and V(checksum) compare SHA-256 digests, which the servers compute where they can; a server that cannot
         has its file read.
-      - V(size_mtime) compares size and modification time only, which proves little and must be asked for.
+      - V(size_mtime) compares size and modification time only, which proves little and must be asked for. A source
+        that was written within two seconds before it is looked at is compared by digests all the same.
+      - A file that the destination's server fails to read is not the same as the source, and a warning tells of it.
     type: str
     choices:
       - auto
@@ -52,6 +54,22 @@ options:
       - auto
       - readback
       - server
+    default: auto
+  source_digest:
+    description:
+      - How to prove that the source did not change while it was read. Its size and modification time must be the same
+        before and after in any case.
+      - A modification time counts whole seconds, and can be set back. With V(auto), a source that was written within
+        two seconds before it is looked at, or has a time in the future, is hashed once more after it was read, by its
+        server or else by reading it again. The clock is that of the controller, and that of the source's server as far
+        as access times tell it.
+      - With V(always) every source is hashed once more, so that a change is found whatever its time says. This is one
+        more pass of reading on the source's server.
+      - A digest that differs fails with the code V(source_changed), and nothing is published.
+    type: str
+    choices:
+      - always
+      - auto
     default: auto
   preserve_mtime:
     description:

@@ -35,6 +35,12 @@ class Reader(t.Protocol):
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT), not of what the path names by now."""
 
+    def opened_and_named(self) -> tuple[Attributes, Attributes]:
+        """Return what is open (FSTAT), and what has its name (LSTAT, asked after the opening and in the same go).
+
+        Both are the same where the opening itself follows no link.
+        """
+
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[Buffer]:
         """Yield the content in order from ``offset``, to the end of the file or for ``length`` bytes.
 
@@ -108,7 +114,7 @@ class FileSystem(t.Protocol):
         """
 
     def open_reader(self, path: bytes) -> Reader:
-        """Open a file for reading."""
+        """Open a file for reading; where the system can be told so, never what a link leads to."""
 
     def create(self, path: bytes, *, mode: int) -> Writer:
         """Create a new file with exactly these permission bits or fewer, open for writing.

@@ -264,16 +264,23 @@ class RelayOptions:
     create_directories: bool = False
     resume: bool = True
     lock_timeout_seconds: float = 600.0
+    source_digest: str = "auto"
 
 
 @dataclass(frozen=True)
 class Source:
-    """The file to relay, as it was when it was looked at."""
+    """The file to relay, as it was when it was looked at.
+
+    ``seen`` is all that LSTAT said. ``racy`` says that it was written so shortly before the look that another change
+    may leave the same modification time.
+    """
 
     path: bytes
     size: int
     mtime: int
     mode: int | None = None
+    seen: Attributes = Attributes()
+    racy: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,7 +288,7 @@ class Comparison:
     """Whether two files are the same, and the weakest proof that went into the answer.
 
     ``compared_by`` is ``nothing`` (there is no file), ``size``, ``size_mtime``, ``check-file``, ``command``,
-    ``local`` or ``readback``.
+    ``local``, ``readback``, or ``unreadable`` (there is a file of the same size, and reading it fails).
     """
 
     same: bool

@@ -168,6 +168,7 @@ def transfer_spec() -> Spec:
         "if_exists": {"type": "str", "choices": ["replace", "fail", "skip", "version"], "default": "replace"},
         "compare": {"type": "str", "choices": ["auto", "checksum", "size_mtime"], "default": "auto"},
         "verify": {"type": "str", "choices": ["auto", "server", "readback", "acknowledged"], "default": "auto"},
+        "source_digest": {"type": "str", "choices": ["auto", "always"], "default": "auto"},
         "preserve_mtime": {"type": "bool", "default": True},
         "mode": {"type": "raw"},
         "create_directories": {"type": "bool", "default": False},
@@ -398,6 +399,7 @@ def read_relay_options(params: Params) -> RelayOptions:
         create_directories=params["create_directories"],
         resume=params["resume"],
         lock_timeout_seconds=units.duration(params["lock_timeout"], option="lock_timeout"),
+        source_digest=params["source_digest"],
     )
 
 

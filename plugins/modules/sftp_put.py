@@ -31,7 +31,8 @@ options:
       - A directory is copied with everything in it. With a V(/) at the end, it is its content that is copied into
         O(dest), otherwise the directory itself.
       - Symbolic links and special files in a directory are not copied, and are listed in RV(passed_over). A link that
-        is named here itself is followed.
+        is named here itself is followed when it belongs to the account that runs this, to root, or to the owner of what
+        it leads to; any other could have this account send a file that the link's owner may not read.
     type: path
   paths:
     description:
@@ -134,8 +135,9 @@ files:
     compared_by:
       description:
         - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at; otherwise SHA-256 digests, by the weaker of the two
-          sides, V(check-file) or V(command) from the servers, V(readback) by reading a file, V(local) on a local one.
+          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
+          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
+          from the servers, V(readback) by reading a file, V(local) on a local one.
       type: str
       returned: always
     verified_by:

@@ -205,8 +205,9 @@ destinations:
     compared_by:
       description:
         - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at; otherwise SHA-256 digests, by the weaker of the two
-          sides, V(check-file) or V(command) from the servers, V(readback) by reading a file, V(local) on a local one.
+          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
+          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
+          from the servers, V(readback) by reading a file, V(local) on a local one.
       type: str
       returned: always
     verified_by:

@@ -153,13 +153,30 @@ def test_a_missing_file_is_not_found_and_the_error_carries_the_path(subject: Sub
     assert caught.value.path == subject.path(b"missing")
 
 
-def test_a_link_is_followed(following_subject: Subject) -> None:
-    subject = following_subject
-    subject.put(b"file", b"content")
-    assert read(subject, subject.put_link(b"link", b"file")) == b"content"
-
-
 def test_a_directory_cannot_be_read(subject: Subject) -> None:
     path = subject.put_directory(b"directory")
     with pytest.raises(RemoteError):
         read(subject, path)
+
+
+def test_what_is_open_and_what_has_its_name_are_the_same_file(subject: Subject) -> None:
+    path = subject.put(b"file", b"content")
+    seen = subject.files.attributes(path, follow=False)
+    with subject.files.open_reader(path) as reader:
+        found = [(each.size, each.mtime, each.uid, each.gid, each.mode) for each in (seen, *reader.opened_and_named())]
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_link_is_not_opened_or_is_told_by_its_name(following_subject: Subject) -> None:
+    """SFTP has no way to open a file and not follow links, but the name tells, where the server does not hide it."""
+    subject = following_subject
+    subject.put(b"file", b"content")
+    link = subject.put_link(b"link", b"file")
+    if subject.case.name == "local":
+        with pytest.raises(RemoteError):
+            subject.files.open_reader(link)
+        return
+    with subject.files.open_reader(link) as reader:
+        opened, named = reader.opened_and_named()
+        assert b"".join(bytes(block) for block in reader.blocks()) == b"content"
+    assert (opened.kind, named.kind) == ("file", "file" if subject.case.resolves_links else "link")

@@ -69,6 +69,16 @@ ROWS: dict[str, Row] = {
         "the source is replaced by something else between the look at it and opening it",
         "what was opened is asked again and must agree: `source_changed`, nothing is published",
     ),
+    "names.becomes_link": Row(
+        "the source becomes a link between the look at it and opening it, with the same size and time",
+        "another file is never read: `source_changed`; a link that is named is refused, or with `sftp_put` followed "
+        "where its owner may read what it leads to",
+    ),
+    "names.folded": Row(
+        "a destination that folds names: letter case, Unicode normalization, dots and spaces at the end",
+        "no copy of a task replaces another copy of the same task: `already_exists` with both names; a warning names "
+        "such names before anything is sent",
+    ),
     "names.no_destination": Row(
         "the destination is a directory, a symlink, a FIFO, or its directory is missing or read-only",
         "said before a byte of the source is read",
@@ -218,6 +228,10 @@ ROWS: dict[str, Row] = {
         "the server lies about its digest",
         "found by `verify: readback`: `digest_mismatch`",
     ),
+    "writing.unreadable_copy": Row(
+        "an old copy that its server fails to read",
+        "replaced, and said: `compared_by` is `unreadable`, with a warning; one that may not be read is an error",
+    ),
     "writing.moved_away": Row(
         "the server moves the file away once it is closed",
         "an error with a clear code",
@@ -229,6 +243,11 @@ ROWS: dict[str, Row] = {
     "concurrency.same_job": Row(
         "two runs of the same job at once",
         "one does it; the other waits and finds it unchanged, or fails with `locked`",
+    ),
+    "concurrency.written_unseen": Row(
+        "the source is rewritten while it is read, with the same size and time",
+        "a source that was written just now is hashed again after it was read, and with `source_digest: always` any: "
+        "`source_changed`, nothing is published",
     ),
     "concurrency.three_outcomes": Row(
         "three destinations: one refuses, one is full, one is slow",

@@ -70,18 +70,18 @@ def answer_of_find(end: Json, **options: t.Any) -> Answer:
     return find_body(Request(params, check_mode=False, diff_mode=True))
 
 
-def put(source: str, end: Json, **options: t.Any) -> Result:
-    """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
-    endpoint = {name: value for name, value in end.items() if name != "path"}
-    given = {"src": source, "dest": end["path"], "retries": 0, "retry_delay": "0.1s", **options}
-    return _run(put_body, parameters(put_spec(), endpoint=endpoint, **given))
-
-
 def get(end: Json, dest: str, **options: t.Any) -> Result:
     """Download what the path beside the endpoint's suboptions names, without retries unless they are asked for."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     given = {"src": end["path"], "dest": dest, "retries": 0, "retry_delay": "0.1s", **options}
     return _run(get_body, parameters(get_spec(), endpoint=endpoint, **given))
+
+
+def put(source: str, end: Json, **options: t.Any) -> Result:
+    """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
+    endpoint = {name: value for name, value in end.items() if name != "path"}
+    given = {"src": source, "dest": end["path"], "retries": 0, "retry_delay": "0.1s", **options}
+    return _run(put_body, parameters(put_spec(), endpoint=endpoint, **given))
 
 
 def _run(body: t.Callable[[Request], Answer], params: Json) -> Result:

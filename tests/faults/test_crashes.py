@@ -233,6 +233,7 @@ def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
     """The same over SSH, at a few steps: what a server does with requests whose client is gone is its own affair."""
     content = random.Random(SEED).randbytes(MIB // 2)
     (source.folder / "backup").write_bytes(content)
+    os.utime(source.folder / "backup", (1_700_000_000, 1_700_000_000))  # one written just now takes further steps
     target = placed(SERVERS[kind](lab))
 
     def run(name: str, folder: str, end: End | None = None) -> Ended:

@@ -49,6 +49,8 @@ def test_choices_are_those_of_the_modules() -> None:
     options = _options()
     assert options["backup_relay_order_by"]["choices"] == selection_spec()["order_by"]["choices"]
     assert sorted(options["backup_relay_verify"]["choices"]) == sorted(transfer_spec()["verify"]["choices"])
+    digests = options["backup_relay_source_digest"]["choices"]
+    assert sorted(digests) == sorted(transfer_spec()["source_digest"]["choices"])
 
 
 def test_documented_defaults_are_the_real_ones() -> None:

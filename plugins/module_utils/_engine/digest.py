@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from .._errors import IntegrityError
+from .._errors import IntegrityError, RemoteError
 from .._filesystem import FileSystem
 from .._interruption import acquire
 from .._model import Attributes, Comparison, Digest, Endpoint, Progress
@@ -81,6 +81,15 @@ class SourceDigest:
 
     def streamed(self, hexdigest: str) -> None:
         """Take note of what a transfer read; another digest than the one known means that the source changed."""
+        self._require_same(hexdigest)
+        self.known = self.known or Digest("sha256", hexdigest, "stream")
+
+    def taken_again(self, digest: Digest) -> None:
+        """Take note of what the source is after it was read; another digest means that it changed."""
+        self._require_same(digest.hexdigest)
+        self.known = digest
+
+    def _require_same(self, hexdigest: str) -> None:
         if self.known is not None and self.known.hexdigest != hexdigest:
             raise IntegrityError(
                 "source_changed",
@@ -89,7 +98,6 @@ class SourceDigest:
                 role="source",
                 path=self._path,
             )
-        self.known = self.known or Digest("sha256", hexdigest, "stream")
 
 
 def compare(
@@ -101,25 +109,43 @@ def compare(
     mtime: int,
     source: SourceDigest,
     policy: str,
+    is_racy: bool = False,
     progress: Progress = no_progress,
 ) -> Comparison:
     """Say whether the file that was ``found`` at ``path`` is the same as the source, by the least costly proof.
 
     ``policy`` is ``compare`` of ``sftp_relay``: ``auto`` and ``checksum`` compare SHA-256, ``size_mtime`` what the
-    listing says. Sizes that differ settle it at once.
+    listing says, unless the source ``is_racy``. Sizes that differ settle it at once. A file at ``path`` that the server
+    fails to read is not the same; that it may not be read is an error.
     """
     if found is None:
         return Comparison(same=False, compared_by="nothing")
     if found.size != size:
         return Comparison(same=False, compared_by="size")
-    if policy == "size_mtime":
+    if policy == "size_mtime" and not (is_racy and found.mtime == mtime):
         return Comparison(same=found.mtime == mtime, compared_by="size_mtime")
+    unreadable = Comparison(same=False, compared_by="unreadable")
     if size < _WORTH_A_THREAD_BYTES or source.known is not None:
-        theirs, ours = best_digest(files, path, progress=progress), source.get()
+        theirs = _digest_if_readable(files, path, progress)
+        if theirs is None:
+            return unreadable
+        ours = source.get()
     else:
-        theirs, ours = at_once(lambda: best_digest(files, path, progress=progress), source.get)
+        theirs, ours = at_once(lambda: _digest_if_readable(files, path, progress), source.get)
+        if theirs is None:
+            return unreadable
     weakest = max(theirs.method, ours.method, key=lambda method: _METHOD_ORDER.index(_costed(method)))
     return Comparison(same=theirs.hexdigest == ours.hexdigest, compared_by=_costed(weakest), digest=theirs)
+
+
+def _digest_if_readable(files: FileSystem, path: bytes, progress: Progress) -> Digest | None:
+    """Return the digest of a file that is there; None when reading it fails (a bad sector, a damaged object)."""
+    try:
+        return best_digest(files, path, progress=progress)
+    except RemoteError as exc:
+        if exc.code != "remote_failure":
+            raise
+        return None
 
 
 def _costed(method: str) -> str:

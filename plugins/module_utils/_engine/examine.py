@@ -15,6 +15,7 @@ from .._filesystem import FileSystem
 from .._model import Attributes, Comparison, Endpoint, Progress, RelayOptions, Source, Step
 from .._rules import plan
 from .._rules.paths import destination_path, split
+from .._rules.racy import is_racy
 from .digest import SourceDigest, compare, no_progress
 
 
@@ -29,8 +30,8 @@ def at(endpoint: Endpoint) -> t.Iterator[None]:
         raise
 
 
-def examine_source(files: FileSystem, path: bytes) -> Source:
-    """Return the source as it is now; it must be a regular file, by LSTAT, that tells its size and mtime."""
+def examine_source(files: FileSystem, path: bytes, *, now: float) -> Source:
+    """Return the source as it is ``now``; it must be a regular file, by LSTAT, that tells its size and mtime."""
     found = files.attributes(path, follow=False)
     if found.kind != "file":
         raise InputError(
@@ -46,7 +47,8 @@ def examine_source(files: FileSystem, path: bytes) -> Source:
             remedy="Without them nobody can tell a whole file from half of one.",
             path=path,
         )
-    return Source(path=path, size=found.size, mtime=found.mtime, mode=found.permissions)
+    racy = is_racy(found.mtime, looked_at=now)
+    return Source(path=path, size=found.size, mtime=found.mtime, mode=found.permissions, seen=found, racy=racy)
 
 
 def _described(kind: str) -> str:
@@ -97,6 +99,7 @@ def _decide(
         found,
         size=source.size,
         mtime=source.mtime,
+        is_racy=source.racy,
         source=digest,
         policy=options.compare,
         progress=watched(path),

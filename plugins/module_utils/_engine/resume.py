@@ -107,6 +107,8 @@ class Resumption:
         except RemoteError as exc:
             if exc.code == "not_found" and exc.role != self.origin.endpoint.role:
                 self.turn.gone(path)  # its run has published it meanwhile
+            if exc.code == "remote_failure" and exc.role != self.origin.endpoint.role:
+                return None  # it cannot be read, and is started over
             raise
         if proven is None:
             return None

@@ -14,6 +14,7 @@ from .._model import Endpoint, Outcome, Progress, RelayOptions, Source, Step, Wa
 from .._rules.retry import RetryPolicy
 from .crew import work_together
 from .digest import SourceDigest, unwatched
+from .namesakes import Namesakes
 from .pace import Pace, unlimited
 from .shipment import Chance, Destination, Following, Shipment, Terms, insist
 from .source import Ends, Origin
@@ -31,6 +32,7 @@ class Relay:
     ``plan`` and ``carry_out`` may be called for any number of destinations, one after the other; ``carry_out_all``
     serves them side by side and reads the source once for all. Lost links are retried as ``retries`` says, each end
     connected anew on its own. ``pace`` bounds the reading of the source, that of all relays which share it together.
+    ``namesakes`` are the names of the task that a server may fold into one, shared by its relays as well.
     """
 
     def __init__(
@@ -45,10 +47,11 @@ class Relay:
         watch: Watch = unwatched,
         pace: Pace | None = None,
         lag_bytes: int = _LAG_BYTES,
+        namesakes: Namesakes | None = None,
     ) -> None:
-        pace = pace or unlimited()
-        self._origin = Origin(ends, endpoint, path, watch=watch, pace=pace)
-        self._terms = Terms(ends, self._origin, options, retries, chance, watch)
+        pace, always = pace or unlimited(), options.source_digest == "always"
+        self._origin = Origin(ends, endpoint, path, watch=watch, pace=pace, always_proven=always, clock=chance.clock)
+        self._terms = Terms(ends, self._origin, options, retries, chance, watch, namesakes or Namesakes())
         self._lag_bytes = lag_bytes
 
     @property

@@ -11,15 +11,17 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 
-from .._errors import BackhaulError, shown
+from .._errors import BackhaulError, InputError, shown
 from .._filesystem import FileSystem
 from .._model import Attributes, Endpoint, Outcome, Progress, RelayOptions, Setback, Step, Watch
+from .._rules.paths import destination_path, split
 from .._rules.retry import MOST_UNCOUNTED, RetryPolicy, may_retry
 from .account import Account
 from .aside import settle
 from .attributes import adjust
 from .digest import no_progress
 from .examine import at, examine_destination
+from .namesakes import Group, Namesakes
 from .publish import Leftover, PrefixDiffersError, clear_away
 from .resume import Resumption
 from .source import Ends, Origin
@@ -34,11 +36,12 @@ _ResultT = t.TypeVar("_ResultT")
 
 @dataclass(frozen=True)
 class Chance:
-    """What the engine takes from the world: a source of names and of jitter, and a way to wait."""
+    """What the engine takes from the world: a source of names and of jitter, a way to wait, and the time of day."""
 
     token: t.Callable[[], str]
     random: t.Callable[[], float]
     sleep: t.Callable[[float], None]
+    clock: t.Callable[[], float] = time.time
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Terms:
     retries: RetryPolicy
     chance: Chance
     watch: Watch
+    namesakes: Namesakes = field(default_factory=Namesakes)
 
 
 def insist(
@@ -163,6 +167,7 @@ class Shipment:
             key=lambda: terms.ends.job_key(destination.endpoint, terms.origin.endpoint), token=terms.chance.token
         )
         self._turn = Turn(timeout_seconds=terms.options.lock_timeout_seconds, sleep=terms.chance.sleep)
+        self._group = _group_of(terms, destination)
 
     def plan(self) -> Step:
         """Return what the destination needs; changes nothing anywhere."""
@@ -172,8 +177,24 @@ class Shipment:
     def carry_out(self, following: Following) -> tuple[Step, Outcome]:
         """Do what the destination needs; return the step and what was done.
 
-        Raises what could not be mended, after the retries; ``details`` of the error counts the attempts.
+        Raises what could not be mended, after the retries; ``details`` of the error counts the attempts. Copies whose
+        names a server may fold into one are made one after the other.
         """
+        if self._group is None:
+            return self._carry_out(following)
+        self._supply.idle()
+        with self._group.turn():
+            try:
+                step, outcome = self._carry_out(following)
+            except BackhaulError:
+                if self._work.published is not None:
+                    self._group.settled.add(self._work.published[0].path)
+                raise
+            if step.action != "skip":
+                self._group.settled.add(step.path)
+            return step, outcome
+
+    def _carry_out(self, following: Following) -> tuple[Step, Outcome]:
         started = time.monotonic()
         try:
             (step, outcome), retried = insist(self._terms, lambda: self._attempt(following), failed=self._drop_broken)
@@ -214,6 +235,9 @@ class Shipment:
             self._clear_away()
             while True:
                 step = self._settled(self._plan_once())
+                if self._group is not None and step.before is not None:
+                    with at(self._destination.endpoint):
+                        self._group.require_own(self._files(), step.path)
                 with contextlib.suppress(ElsewhereError):
                     return self._brought(step, following)
         finally:
@@ -321,6 +345,14 @@ class Shipment:
             self._supply.preparing()  # the others lost it, too: after the pause it is read for all of them again
         elif error.breaks_link:
             self._forget()
+
+
+def _group_of(terms: Terms, destination: Destination) -> Group | None:
+    try:
+        path = destination_path(destination.path, split(terms.origin.path)[1])
+    except InputError:
+        return None  # the attempt will say so
+    return terms.namesakes.group(destination.endpoint, path)
 
 
 def _outcome(step: Step, delivery: Delivery) -> Outcome:

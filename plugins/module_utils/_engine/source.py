@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import typing as t
 
 from .._errors import IntegrityError
-from .._filesystem import Buffer, FileSystem
+from .._filesystem import Buffer, FileSystem, Reader
 from .._interruption import acquire
-from .._model import Attributes, Digest, Endpoint, Source, Watch
-from .digest import SourceDigest, best_digest
+from .._model import Attributes, Digest, Endpoint, Progress, Source, Watch
+from .._rules.racy import was_racy_when_read
+from .digest import SourceDigest
 from .examine import at, examine_source
 from .hashing import Hashing
 from .pace import Pace
+from .reading import hashed, opened, read_again, require_unwritten, server_digest, source_changed
 
 
 class Ends(t.Protocol):
@@ -40,10 +43,21 @@ class Origin:
     """The file to relay, at its end.
 
     ``source`` is taken on the first look, which is to be before several threads ask. Lane 0 of the endpoint is whose
-    thread holds ``reserved``; whoever reads on another lane needs no leave.
+    thread holds ``reserved``; whoever reads on another lane needs no leave. With ``always_proven`` the source is hashed
+    once more after every reading; otherwise only where its modification time proves nothing.
     """
 
-    def __init__(self, ends: Ends, endpoint: Endpoint, path: bytes, *, watch: Watch, pace: Pace) -> None:
+    def __init__(
+        self,
+        ends: Ends,
+        endpoint: Endpoint,
+        path: bytes,
+        *,
+        watch: Watch,
+        pace: Pace,
+        always_proven: bool = False,
+        clock: t.Callable[[], float] = time.time,
+    ) -> None:
         self.endpoint = endpoint
         self.path = path
         self.digest = SourceDigest(self._hash, path)
@@ -51,6 +65,8 @@ class Origin:
         self._ends = ends
         self._watch = watch
         self._pace = pace
+        self._always_proven = always_proven
+        self._clock = clock
         self._source: Source | None = None
         self._lane_0 = threading.Lock()
         self._counting = threading.Lock()
@@ -60,7 +76,8 @@ class Origin:
         """The source as it was on the first look, which is taken now if it was not before."""
         if self._source is None:
             with at(self.endpoint):
-                self._source = examine_source(self._ends.file_system(self.endpoint), self.path)
+                files, now = self._ends.file_system(self.endpoint), self._clock()
+                self._source = examine_source(files, self.path, now=now)
         return self._source
 
     @contextlib.contextmanager
@@ -78,7 +95,7 @@ class Origin:
         with self.reserved() as files, at(self.endpoint):
             if self.digest.known is not None:  # whoever had the lane before has read it all
                 return self.digest.known
-            return best_digest(files, self.path, progress=self._watch(self.endpoint, self.path))
+            return hashed(files, self.path, self.source.seen, progress=self._watched())
 
     def prefix_digest(self, length: int) -> Digest | None:
         """Return the digest of the first ``length`` bytes, if the source's server can compute it."""
@@ -86,9 +103,8 @@ class Origin:
         if whole and self.digest.known is not None:
             return self.digest.known
         with self.reserved() as files, at(self.endpoint):
-            watch = self._watch(self.endpoint, self.path)
-            part = None if whole else length
-            found = files.digest(self.path, algorithm="sha256", length=part, waiting=lambda: watch(0))
+            part, watch = None if whole else length, self._watched()
+            found = server_digest(files, self.path, self.source.seen, length=part, progress=watch)
         if whole:
             self.digest.known = found
         return found
@@ -96,49 +112,57 @@ class Origin:
     def blocks(self, start: int, *, lane: int) -> t.Generator[Buffer, None, None]:
         """Yield the content from ``start`` to the end, read on a lane of its own or on a reserved one.
 
-        At both ends of the reading the file must be what it was on the first look (FSTAT). One that ends before its
-        size is ``short_transfer``, one that goes on beyond it ``source_changed``. Read from its beginning, it is hashed
-        on the way.
+        At both ends of the reading the file must be what it was on the first look. One that ends before its size is
+        ``short_transfer``, one that goes on beyond it ``source_changed``. Read from its beginning, it is hashed on the
+        way. What size and time do not prove is proven by one more digest before the last block counts.
         """
         source, offset = self.source, start
-        with (
-            Hashing() as hashing,
-            at(self.endpoint),
-            self._ends.file_system(self.endpoint, lane).open_reader(self.path) as reader,
-        ):
-            _require_same(source, reader.attributes())
-            for block in reader.blocks(offset=start):
-                offset += len(block)
-                if offset > source.size:
-                    raise source_changed(
-                        f"it is longer than the {source.size} bytes it had when it was opened", self.path
-                    )
+        with Hashing() as hashing, at(self.endpoint):
+            files = self._ends.file_system(self.endpoint, lane)
+            with opened(files, self.path, source.seen) as reader:
+                for block in reader.blocks(offset=start):
+                    offset += len(block)
+                    if offset > source.size:
+                        raise source_changed(f"it is longer than the {source.size} bytes it had before", self.path)
+                    if not start:
+                        hashing.update(block)
+                    with self._counting:
+                        self.bytes_read += len(block)
+                    self._pace.take(len(block))
+                    yield block
+                if offset != source.size:
+                    raise _ended_early(offset, source)
+                at_the_end = reader.attributes()
+                require_unwritten(self.path, source.seen, at_the_end)
                 if not start:
-                    hashing.update(block)
-                with self._counting:
-                    self.bytes_read += len(block)
-                self._pace.take(len(block))
-                yield block
-            if offset != source.size:
-                raise _ended_early(offset, source)
-            _require_same(source, reader.attributes())
-            if not start:
-                self.digest.streamed(hashing.hexdigest())
+                    self.digest.streamed(hashing.hexdigest())
+                if self._is_unproven(at_the_end):
+                    self._prove(files, reader)
+
+    def _is_unproven(self, at_the_end: Attributes) -> bool:
+        source = self.source
+        return self._always_proven or source.racy or was_racy_when_read(source.seen, at_the_end)
+
+    def _prove(self, files: FileSystem, reader: Reader) -> None:
+        """Have the source hashed by its server, or read it again: it must still be what was read."""
+        found = server_digest(files, self.path, self.source.seen, progress=self._watched())
+        if found is None:
+            found = read_again(reader, self.path, self.source.seen, progress=self._paced(self._watched()))
+        self.digest.taken_again(found)
+
+    def _watched(self) -> Progress:
+        return self._watch(self.endpoint, self.path)
+
+    def _paced(self, progress: Progress) -> Progress:
+        def take(byte_count: int) -> None:
+            self._pace.take(byte_count)
+            progress(byte_count)
+
+        return take
 
     def forget(self, lane: int) -> None:
         """Close the connection behind a lane."""
         self._ends.forget(self.endpoint, lane)
-
-
-def source_changed(how: str, path: bytes) -> IntegrityError:
-    """Return the error for a source that is written to while it is read."""
-    return IntegrityError(
-        "source_changed",
-        f"the source changed while it was read: {how}",
-        remedy="Nothing was published. Relay backups only after they are complete (stable_for).",
-        role="source",
-        path=path,
-    )
 
 
 def _ended_early(offset: int, source: Source) -> IntegrityError:
@@ -149,13 +173,3 @@ def _ended_early(offset: int, source: Source) -> IntegrityError:
         role="source",
         path=source.path,
     )
-
-
-def _require_same(source: Source, found: Attributes) -> None:
-    """FSTAT must agree with what LSTAT said when the file was chosen: nobody swapped it or writes to it."""
-    if found.kind not in ("file", "unknown"):
-        raise source_changed("it is not a regular file any more", source.path)
-    if (found.size, found.mtime) != (source.size, source.mtime):
-        raise source_changed(
-            f"size and mtime were {source.size}, {source.mtime} and are {found.size}, {found.mtime}", source.path
-        )

@@ -62,12 +62,10 @@ class LocalFileSystem:
         yield from listed(listing, path)
 
     def open_reader(self, path: bytes) -> LocalReader:
-        """Open a regular file for reading."""
+        """Open a regular file for reading: what has the name itself, never what a link leads to."""
         with refusals("read", path), self._held(path) as (name, directory):
             # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-            # In a directory that is held, what has the name itself is meant, and never what a link there leads to.
-            flags |= 0 if directory is None else os.O_NOFOLLOW
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
             descriptor = os.open(name, flags, dir_fd=directory)
         return _regular(LocalReader(descriptor, path), "read", path)
 

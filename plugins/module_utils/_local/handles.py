@@ -100,6 +100,11 @@ class _Handle:
 class LocalReader(_Handle):
     """A regular file that is open for reading."""
 
+    def opened_and_named(self) -> tuple[Attributes, Attributes]:
+        """Return the attributes of what is open, twice: it was opened without following a link that has its name."""
+        found = self.attributes()
+        return found, found
+
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[bytes]:
         """Yield the content in order, in blocks of at most 256 KiB."""
         end = None if length is None else offset + length

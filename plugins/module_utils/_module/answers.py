@@ -78,9 +78,23 @@ def not_accepted(label: str, entries: t.Sequence[results.Json]) -> list[str]:
     ]
 
 
+def unreadable(label: str, entries: t.Sequence[results.Json]) -> list[str]:
+    """Return the warning about files that were there, could not be read, and so count as different ones."""
+    found = [entry["path"] for entry in entries if entry["compared_by"] == "unreadable"]
+    if not found:
+        return []
+    text = (
+        f"{label}: the server failed to read {len(found)} of the files that were there, the first is {found[0]}; they"
+        " count as different from the source: look at its storage"
+    )
+    return [text]
+
+
 def _warnings(request: Request, load: Load, reports: t.Sequence[Report]) -> t.Iterator[str]:
     yield from results.connection_warnings(request.reports)
+    yield from load.namesakes.warnings()
     yield from left_out(load.passed_over)
     yield from not_accepted(load.endpoint.label, [report.entry for report in reports])
+    yield from unreadable(load.endpoint.label, [report.entry for report in reports])
     for report in reports:
         yield from report.warnings

@@ -54,7 +54,17 @@ def carry(
     if knowledge and not request.check_mode:
         knowledge.directories.update((load.endpoint, path) for path in are_there(load, directories))
     couriers = [
-        Courier(OnLane(ends, lane), source, retries, request.check_mode, request.progress, progress, pace, knowledge)
+        Courier(
+            OnLane(ends, lane),
+            source,
+            retries,
+            request.check_mode,
+            request.progress,
+            progress,
+            pace,
+            knowledge,
+            load.namesakes,
+        )
         for lane in range(lanes)
     ]
     return directories, run_jobs(load.jobs, [around(courier) for courier in couriers])

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._engine.crew import work_together
+from .._engine.namesakes import Namesakes
 from .._engine.pace import Pace
 from .._engine.run import Relay
 from .._engine.shipment import Destination, Following
@@ -89,6 +90,7 @@ class Convoy:
         lag_bytes: int,
         ration_bytes: int,
         most_lanes: int = MOST_LANES,
+        namesakes: Namesakes | None = None,
     ) -> None:
         self._ends = ends
         self._endpoint = endpoint
@@ -100,6 +102,7 @@ class Convoy:
         self._lag_bytes = lag_bytes
         self._ration = Ration(ration_bytes)
         self._most_lanes = most_lanes
+        self._namesakes = namesakes
         self._knowledge = Knowledge()
         self._may_read = all(job.options.verify != "server" for load in loads for job in load.jobs[:1])
         self._lock = threading.Lock()
@@ -178,6 +181,7 @@ class Convoy:
             watch=self._log.checked,
             pace=self._pace,
             lag_bytes=self._lag_bytes,
+            namesakes=self._namesakes,
         )
         try:
             ends.size_bytes = relay.source.size

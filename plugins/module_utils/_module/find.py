@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._engine.digest import best_digest
 from .._engine.examine import at
+from .._engine.reading import hashed
 from .._engine.walk import look_again, walk
 from .._filesystem import FileSystem
-from .._model import Endpoint, RemoteFile
+from .._model import Digest, Endpoint, RemoteFile
 from .._options import endpoint_spec, read_endpoint, read_path, read_selection, read_stable_seconds, selection_spec
 from .._rules.retry import RetryPolicy
 from .._rules.selection import Selector
@@ -86,15 +86,18 @@ def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> No
 def _described(request: Request, ends: Ends, endpoint: Endpoint, file: RemoteFile) -> results.Json:
     fields, algorithm = results.file_fields(file), request.params["checksum"]
     if algorithm != "none" and file.attributes.kind == "file":
-        progress = request.progress.checked(endpoint, file.path)
-        digest = insist(
-            ends,
-            endpoint,
-            lambda files: best_digest(files, file.path, algorithm=algorithm, progress=progress),
-            retries=_NO_RETRIES,
-        )
+        digest = insist(ends, endpoint, lambda files: _hashed(request, files, endpoint, file), retries=_NO_RETRIES)
         fields.update({"checksum": digest.hexdigest, "checksum_by": digest.method})
     return fields
+
+
+def _hashed(request: Request, files: FileSystem, endpoint: Endpoint, file: RemoteFile) -> Digest:
+    seen = files.attributes(file.path, follow=False)
+    error = compare_looks(file, seen)
+    if error is not None:
+        raise error
+    algorithm, progress = request.params["checksum"], request.progress.checked(endpoint, file.path)
+    return hashed(files, file.path, seen, algorithm=algorithm, progress=progress)
 
 
 FIND = Module("backhaul.sftp.sftp_find", find_spec(), find)

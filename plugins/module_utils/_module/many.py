@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._engine.crew import work_together
+from .._engine.namesakes import Namesakes
 from .._engine.pace import Pace, unlimited
 from .._engine.run import Relay
 from .._engine.shipment import Destination
@@ -57,6 +58,11 @@ class Load:
     passed_over: tuple[Skipped, ...] = ()
     errors: tuple[BackhaulError, ...] = ()
 
+    @functools.cached_property
+    def namesakes(self) -> Namesakes:
+        """The copies whose names the endpoint may fold into one."""
+        return Namesakes((self.endpoint, job.destination.path) for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class Courier:
@@ -74,6 +80,7 @@ class Courier:
     progress: Progress | None = None
     pace: Pace = field(default_factory=unlimited)
     knowledge: Knowledge | None = None
+    namesakes: Namesakes = field(default_factory=Namesakes)
 
     def __call__(self, job: FileJob) -> Report:
         """Plan or carry out one job; its failure harms no other."""
@@ -96,6 +103,7 @@ class Courier:
             chance=CHANCE,
             watch=self.log.checked,
             pace=self.pace,
+            namesakes=self.namesakes,
         )
         if familiar is not None:
             familiar.size_bytes = relay.source.size

@@ -11,6 +11,7 @@ from dataclasses import replace
 from .._filesystem import FileSystem
 from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
+from .._local.links import followed
 from .._model import Endpoint
 from .._options import (
     put_spec,
@@ -20,7 +21,7 @@ from .._options import (
     read_retries,
     read_sources,
 )
-from .._rules.paths import normalise
+from .._rules.paths import names_directory, normalise
 from .answers import answer
 from .boundary import serve
 from .carrying import carry
@@ -42,26 +43,35 @@ def put(request: Request) -> Answer:
         read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), endpoint, options
     )
     with Ends(request.reports) as ends:
-        files, load = _load(wish)
-        load = replace(load, jobs=tuple(_substituted(job, request.stand_ins) for job in load.jobs))
+        files, load = _load(wish, request.stand_ins)
         directories, reports = carry(request, Overlay(ends, HERE, files), HERE, load, retries=retries)
     return answer(request, HERE, load, directories=directories, reports=reports)
 
 
-def _load(wish: Wish) -> tuple[FileSystem, Load]:
-    """Return what there is to copy, and the file system to read it from: no link inside a directory leads out of it."""
-    files = LocalFileSystem()
-    if wish.is_list:
-        return files, _links_resolved(files, load_list(wish))
-    if not is_directory(files, wish.sources[0], follow=True):
-        return files, _links_resolved(files, load_file(wish))
+def _load(wish: Wish, instead: StandIns) -> tuple[FileSystem, Load]:
+    """Return what there is to copy, and the file system to read it from: no link inside a directory leads out of it.
+
+    Files that the task names are read by paths without links, so that one which is planted meanwhile is not followed.
+    """
+    if wish.is_list or not is_directory(LocalFileSystem(), _followed(wish.sources[0]), follow=False):
+        load = _replaced(load_list(wish) if wish.is_list else load_file(wish), instead)
+        return ConfinedFileSystem(b"/"), replace(load, jobs=tuple(map(_link_followed, load.jobs)))
     confined = ConfinedFileSystem(wish.sources[0])
-    return confined, load_tree(confined, wish)
+    return confined, _replaced(load_tree(confined, wish), instead)
 
 
-def _links_resolved(files: LocalFileSystem, load: Load) -> Load:
-    """Take what links lead to, where the task names links, as Ansible's ``copy`` does."""
-    return replace(load, jobs=tuple(replace(job, source=files.canonical(job.source)) for job in load.jobs))
+def _followed(path: bytes) -> bytes:
+    """Return what a task's path leads to; a slash at the end says that this is a directory."""
+    return path if names_directory(path) else followed(path)
+
+
+def _link_followed(job: FileJob) -> FileJob:
+    """Take what a link leads to, where the task names a link, as Ansible's ``copy`` does."""
+    return replace(job, source=followed(job.source))
+
+
+def _replaced(load: Load, instead: StandIns) -> Load:
+    return replace(load, jobs=tuple(_substituted(job, instead) for job in load.jobs))
 
 
 def _substituted(job: FileJob, instead: StandIns) -> FileJob:

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import typing as t
 
+from .._engine.namesakes import Namesakes
 from .._engine.pace import Pace
 from .._engine.run import Relay
 from .._engine.shipment import Destination, Following
@@ -30,6 +31,7 @@ from .._options import (
 )
 from .._rules.paths import destination_path, split
 from . import results
+from .answers import unreadable
 from .boundary import serve
 from .ends import Ends
 from .insist import insist
@@ -64,6 +66,7 @@ def relay(request: Request) -> Answer:
             wished = Wished(endpoint, sources, is_list, destinations, needed, resources)
             return relay_many(request, ends, wished)
         refuse_collisions(_places(destinations, sources[0]))
+        namesakes = Namesakes(_places(destinations, sources[0]))
         job = Relay(
             ends,
             endpoint,
@@ -74,6 +77,7 @@ def relay(request: Request) -> Answer:
             watch=request.progress.checked,
             pace=Pace(read_rate_limit(params)),
             lag_bytes=lag_bytes(resources, len(destinations)),
+            namesakes=namesakes,
         )
         source = job.source
         reports = _each(request, job, destinations)
@@ -88,7 +92,7 @@ def relay(request: Request) -> Answer:
     }
     if request.diff_mode:
         result["diff"] = [report.diff for report in reports if report.diff]
-    return _answer(result, reports, needed, results.connection_warnings(ends.reports))
+    return _answer(result, reports, needed, [*results.connection_warnings(ends.reports), *namesakes.warnings()])
 
 
 def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination]:
@@ -165,7 +169,7 @@ def _following(request: Request, job: Relay, destination: Destination) -> Follow
     return Following(sent=followed, resumed=followed.begin_at)
 
 
-def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: tuple[str, ...]) -> Answer:
+def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: t.Sequence[str]) -> Answer:
     errors = [report.error for report in reports if report.error is not None]
     warnings = [*warned, *(text for report in reports for text in report.warnings)]
     warnings += [
@@ -173,6 +177,8 @@ def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warn
         for report in reports
         if set(report.entry["not_applied"]) - {"fsync"}
     ]
+    for report in reports:
+        warnings += unreadable(report.entry["host"], [report.entry])
     return judged(result, errors, count=len(reports), needed=needed, warnings=warnings)
 
 

@@ -11,6 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._engine.namesakes import Namesakes
 from .._engine.pace import Pace
 from .._engine.shipment import Destination
 from .._engine.source import Ends as OpenedEnds
@@ -20,7 +21,7 @@ from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint, Resources
 from .._options import read_rate_limit, read_relay_options, read_retries
 from . import results
-from .answers import left_out, not_accepted, suspect
+from .answers import left_out, not_accepted, suspect, unreadable
 from .carrying import MOST_LANES
 from .convoy import Cargo, Convoy
 from .ends import Ends
@@ -57,6 +58,7 @@ def relay_many(request: Request, ends: Ends, wished: Wished) -> Answer:
     started = time.monotonic()
     source_ends, loads = _loads(request, ends, wished)
     refuse_collisions(_places(wished, loads))
+    namesakes = Namesakes(_places(wished, loads))
     convoy = Convoy(
         _confined(source_ends, loads),
         wished.endpoint,
@@ -68,9 +70,11 @@ def relay_many(request: Request, ends: Ends, wished: Wished) -> Answer:
         lag_bytes=lag_bytes(wished.resources, len(loads)),
         ration_bytes=wished.resources.read_ahead_bytes,
         most_lanes=min(wished.resources.streams or MOST_LANES, MOST_LANES),
+        namesakes=namesakes,
     )
     convoy.carry()
-    return _answer(request, wished, loads, convoy, seconds=time.monotonic() - started)
+    answer = _answer(request, wished, loads, convoy, seconds=time.monotonic() - started)
+    return replace(answer, warnings=(*namesakes.warnings(), *answer.warnings))
 
 
 def _loads(request: Request, ends: Ends, wished: Wished) -> tuple[OpenedEnds, list[Load]]:
@@ -229,6 +233,7 @@ def _common(entries: t.Iterable[results.Json], key: str) -> str | None:
 def _warnings(request: Request, loads: t.Sequence[Load], convoy: Convoy) -> list[str]:
     warnings = [*results.connection_warnings(request.reports), *left_out(loads[0].passed_over)]
     for number, load in enumerate(loads):
-        warnings += not_accepted(load.endpoint.label, [cargo.reports[number].entry for cargo in convoy.cargo])
+        entries = [cargo.reports[number].entry for cargo in convoy.cargo]
+        warnings += [*not_accepted(load.endpoint.label, entries), *unreadable(load.endpoint.label, entries)]
         warnings += [text for cargo in convoy.cargo for text in cargo.reports[number].warnings]
     return warnings

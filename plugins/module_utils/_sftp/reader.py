@@ -59,6 +59,18 @@ class SftpReader:
         self._seen_bytes = found.size
         return found
 
+    def opened_and_named(self) -> tuple[Attributes, Attributes]:
+        """Return what is open (FSTAT) and what has its name (LSTAT); both requests are sent before either is answered.
+
+        Version 3 has no way to open a file without following links, so the two are to be compared.
+        """
+        with about(self._path):
+            asked = self._session.request(wire.FSTAT, self._handle)
+            named = self._session.request(wire.LSTAT, wire.string(self._path))
+            found = self._session.expect_attributes(self._session.wait(asked))
+            self._seen_bytes = found.size
+            return found, self._session.expect_attributes(self._session.wait(named))
+
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[memoryview]:
         """Yield the content in order; see the port."""
         end = None if length is None else offset + length

@@ -30,6 +30,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
 )
 
 BLOCK = 1000
+# Long after the files of the servers were written.
+NOW = 1_800_000_000.0
 # How a call fails: refused by the server; the link lost before the server hears of it; or after it did as asked.
 REFUSED, UNHEARD, UNANSWERED = "refused", "unheard", "unanswered"
 FAILURES = (REFUSED, UNHEARD, UNANSWERED)
@@ -43,9 +45,11 @@ class Node:
     mode: int = stat.S_IFREG | 0o644
     mtime: int = 1_700_000_000
     uid: int | None = 1
+    atime: int | None = None
 
     def attributes(self) -> Attributes:
-        return Attributes(len(self.content), self.mode, uid=self.uid, gid=1, atime=self.mtime, mtime=self.mtime)
+        atime = self.mtime if self.atime is None else self.atime
+        return Attributes(len(self.content), self.mode, uid=self.uid, gid=1, atime=atime, mtime=self.mtime)
 
 
 @dataclass
@@ -323,6 +327,10 @@ class MemoryAttributes(_Handle):
 class MemoryReader(_Handle):
     """The port's ``Reader``."""
 
+    def opened_and_named(self) -> tuple[Attributes, Attributes]:
+        named = functools.partial(self._files._attributes, self._path, False)
+        return self.attributes(), t.cast(Attributes, self._call("attributes", named))
+
     def __enter__(self) -> MemoryReader:
         return self
 
@@ -412,4 +420,6 @@ def another(host: str) -> Endpoint:
 def chance() -> Chance:
     """Return a world without waiting, in which no name comes twice."""
     numbers = iter(range(10**6))
-    return Chance(token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None)
+    return Chance(
+        token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None, clock=lambda: NOW
+    )

@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest impor
     compare,
     read_digest,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import IntegrityError
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import IntegrityError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Comparison, Digest
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFiles, MemoryServer
 
@@ -82,7 +82,9 @@ def test_a_source_that_is_another_now_has_changed() -> None:
     assert (caught.value.code, caught.value.role, caught.value.path) == ("source_changed", "source", b"/in/a")
 
 
-def compared(found: Attributes | None, *, policy: str = "auto", here: MemoryFiles | None = None) -> Comparison:
+def compared(
+    found: Attributes | None, *, policy: str = "auto", here: MemoryFiles | None = None, is_racy: bool = False
+) -> Comparison:
     return compare(
         here or files(),
         b"/in/a",
@@ -91,6 +93,7 @@ def compared(found: Attributes | None, *, policy: str = "auto", here: MemoryFile
         mtime=7,
         source=SourceDigest(Counted(), b"/s"),
         policy=policy,
+        is_racy=is_racy,
     )
 
 
@@ -121,3 +124,48 @@ def test_the_digest_of_the_destination_is_kept_with_the_answer() -> None:
     found = Attributes(size=len(CONTENT), mtime=99)
     expected = Comparison(same=True, compared_by="check-file", digest=Digest("sha256", SHA256, "check-file"))
     assert compared(found) == expected
+
+
+def test_size_and_time_prove_nothing_of_a_source_that_was_written_just_now() -> None:
+    here = files(content=bytes(len(CONTENT)))
+    same_time = Attributes(size=len(CONTENT), mtime=7)
+    found = compared(same_time, policy="size_mtime", here=here, is_racy=True)
+    assert (found.same, found.compared_by) == (False, "check-file")
+    other_time = Attributes(size=len(CONTENT), mtime=8)
+    assert compared(other_time, policy="size_mtime", is_racy=True).compared_by == "size_mtime"
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), 8 * 1024 * 1024])
+def test_a_file_that_its_server_fails_to_read_is_not_the_same(size: int) -> None:
+    here = files()
+    here.server.digest = None
+    here.server.wrong["read"] = "remote_failure"
+    found = compare(
+        here,
+        b"/in/a",
+        Attributes(size=size, mtime=7),
+        size=size,
+        mtime=7,
+        source=SourceDigest(Counted(), b"/s"),
+        policy="auto",
+    )
+    assert found == Comparison(same=False, compared_by="unreadable")
+
+
+@pytest.mark.parametrize("code", ["permission_denied", "not_found", "protocol_violation"])
+def test_a_file_that_may_not_be_read_is_an_error(code: str) -> None:
+    here = files()
+    here.server.digest = None
+    here.server.wrong["open_reader"] = code
+    with pytest.raises(RemoteError) as caught:
+        compared(Attributes(size=len(CONTENT), mtime=7), here=here)
+    assert caught.value.code == code
+
+
+def test_a_source_that_is_hashed_again_after_it_was_read_says_by_whom() -> None:
+    source = SourceDigest(Counted(), b"/in/a")
+    source.streamed(SHA256)
+    source.taken_again(Digest("sha256", SHA256, "command"))
+    assert source.get().method == "command"
+    with pytest.raises(IntegrityError):
+        source.taken_again(Digest("sha256", "0" * 64, "command"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import stat
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,13 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.examine impo
 )
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Digest, RelayOptions, Source, Step
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE, MemoryFiles, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
+    DESTINATION,
+    NOW,
+    SOURCE,
+    MemoryFiles,
+    MemoryServer,
+)
 
 HERE = Source(path=b"/in/db.tar", size=2000, mtime=1_700_000_000, mode=0o640)
 
@@ -42,7 +49,8 @@ def test_errors_are_located_at_their_end_and_keep_what_they_know() -> None:
 def test_the_source_is_a_regular_file_with_size_and_time() -> None:
     server = MemoryServer()
     server.put(HERE.path, bytes(2000), mode=stat.S_IFREG | 0o640)
-    assert examine_source(MemoryFiles(server), HERE.path) == HERE
+    found = examine_source(MemoryFiles(server), HERE.path, now=NOW)
+    assert found == replace(HERE, seen=server.files[HERE.path].attributes())
 
 
 @pytest.mark.parametrize(
@@ -57,25 +65,25 @@ def test_the_source_is_a_regular_file_with_size_and_time() -> None:
 def test_anything_else_is_refused_as_a_source(mode: int, code: str) -> None:
     server = MemoryServer()
     server.put(HERE.path, b"x", mode=mode)
-    assert code_of(lambda: examine_source(MemoryFiles(server), HERE.path)) == code
+    assert code_of(lambda: examine_source(MemoryFiles(server), HERE.path, now=NOW)) == code
 
 
 @pytest.mark.parametrize("path", [b"/in", b"/in/link"])
 def test_directories_and_links_are_refused_as_a_source_even_when_the_link_leads_to_a_file(path: bytes) -> None:
     server = MemoryServer(links={b"/in/link": b"/in/file"})
     server.put(b"/in/file", b"x")
-    assert code_of(lambda: examine_source(MemoryFiles(server), path)) == "invalid_input"
+    assert code_of(lambda: examine_source(MemoryFiles(server), path, now=NOW)) == "invalid_input"
 
 
 def test_a_missing_source_is_not_found() -> None:
-    assert code_of(lambda: examine_source(MemoryFiles(MemoryServer()), b"/in/x")) == "not_found"
+    assert code_of(lambda: examine_source(MemoryFiles(MemoryServer()), b"/in/x", now=NOW)) == "not_found"
 
 
 @pytest.mark.parametrize("lacking", [Attributes(mode=stat.S_IFREG, mtime=1), Attributes(mode=stat.S_IFREG, size=1)])
 def test_a_source_without_size_or_time_is_suspicious(lacking: Attributes, monkeypatch: pytest.MonkeyPatch) -> None:
     files = MemoryFiles(MemoryServer())
     monkeypatch.setattr(files, "attributes", lambda path, follow: lacking)
-    assert code_of(lambda: examine_source(files, b"/in/x")) == "suspicious"
+    assert code_of(lambda: examine_source(files, b"/in/x", now=NOW)) == "suspicious"
 
 
 def examined(server: MemoryServer, base: bytes, **options: t.Any) -> Step:

@@ -20,6 +20,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import 
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     BLOCK,
     DESTINATION,
+    REFUSED,
     SOURCE,
     UNANSWERED,
     UNHEARD,
@@ -498,3 +499,13 @@ def test_a_partial_file_that_cannot_be_removed_either_stays_and_the_copy_is_made
     place.target.on_call = allow
     assert (place.run().bytes_resumed, place.target.content(TARGET)) == (0, CONTENT)
     assert place.target.ours() == [partial]
+
+
+def test_a_partial_file_that_its_server_fails_to_read_is_started_over() -> None:
+    place = Place(target={"digest": None})
+    place.is_cut()
+    place.target.on_call = lambda name, path: place.target.fault(0, REFUSED) if name == "read" else None
+    outcome = place.run(verify="acknowledged")
+    assert (outcome.bytes_resumed, outcome.bytes_sent) == (0, len(CONTENT))
+    assert place.target.content(TARGET) == CONTENT
+    assert place.target.ours() == []

@@ -16,7 +16,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._engine.digest impor
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.pace import Pace
 from ansible_collections.backhaul.sftp.plugins.module_utils._engine.source import Origin
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import BLOCK, SOURCE, MemoryEnds, MemoryServer
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Digest
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import BLOCK, NOW, SOURCE, MemoryEnds, MemoryServer
 
 CONTENT = bytes(range(256)) * 20
 PATH = b"/in/a"
@@ -29,9 +30,24 @@ def server() -> MemoryServer:
     return server
 
 
-def origin_on(server: MemoryServer, *, paused: list[float] | None = None, rate: float = 0) -> Origin:
+def origin_on(
+    server: MemoryServer,
+    *,
+    paused: list[float] | None = None,
+    rate: float = 0,
+    always_proven: bool = False,
+    now: float = NOW,
+) -> Origin:
     pace = Pace(rate, clock=lambda: 0, sleep=(paused if paused is not None else []).append)
-    return Origin(MemoryEnds(source=server), SOURCE, PATH, watch=unwatched, pace=pace)
+    return Origin(
+        MemoryEnds(source=server),
+        SOURCE,
+        PATH,
+        watch=unwatched,
+        pace=pace,
+        always_proven=always_proven,
+        clock=lambda: now,
+    )
 
 
 def read(origin: Origin, start: int = 0) -> bytes:
@@ -148,3 +164,65 @@ def test_the_rate_is_kept(server: MemoryServer) -> None:
     paused: list[float] = []
     read(origin_on(server, paused=paused, rate=1000))
     assert paused[-1] == pytest.approx(len(CONTENT) / 1000)
+
+
+# What makes a source be hashed once more after it was read.
+UNPROVEN: list[dict[str, t.Any]] = [{"always_proven": True}, {"now": 1_700_000_001.5}, {"now": 1_600_000_000.0}]
+
+
+@pytest.mark.parametrize("digest", ["check-file", None], ids=["hashed by its server", "read again"])
+@pytest.mark.parametrize("how", UNPROVEN, ids=["always", "written just now", "written in the future"])
+@pytest.mark.parametrize("start", [0, BLOCK])
+def test_content_that_changes_and_keeps_its_time_is_noticed(
+    server: MemoryServer, digest: str | None, how: dict[str, t.Any], start: int
+) -> None:
+    server.digest = digest
+    origin = origin_on(server, **how)
+    origin.digest.known = Digest("sha256", hashlib.sha256(CONTENT).hexdigest(), "check-file") if start else None
+    blocks = origin.blocks(start, lane=0)
+    next(blocks)
+    server.files[PATH].content[0] ^= 1
+    with pytest.raises(BackhaulError) as caught:
+        list(blocks)
+    assert (caught.value.code, caught.value.role, caught.value.path) == ("source_changed", "source", PATH)
+    assert server.open_handles == 0
+
+
+@pytest.mark.parametrize(("digest", "reads"), [("check-file", 1), (None, 2)])
+@pytest.mark.parametrize("how", UNPROVEN)
+def test_the_digest_is_taken_after_the_reading_has_ended(
+    server: MemoryServer, digest: str | None, reads: int, how: dict[str, t.Any]
+) -> None:
+    server.digest = digest
+    origin = origin_on(server, **how)
+    assert read(origin) == CONTENT
+    names = [name for name, _path in server.calls]
+    assert names.count("digest") == 1
+    assert "read" in names[: names.index("digest")]
+    assert names.count("read") == reads * (len(CONTENT) // BLOCK + 2)
+    assert origin.digest.known is not None
+    assert origin.digest.known.method == (digest or "readback")
+    assert origin.bytes_read == len(CONTENT)
+
+
+def test_the_clock_of_the_source_tells_as_well_that_it_was_written_just_now(server: MemoryServer) -> None:
+    """Its server's clock is hours behind ours, and the access time that the reading leaves says so."""
+    origin = origin_on(server)
+    blocks = origin.blocks(0, lane=0)
+    next(blocks)
+    server.files[PATH].content[0] ^= 1
+    server.files[PATH].atime = server.files[PATH].mtime + 1
+    with pytest.raises(BackhaulError) as caught:
+        list(blocks)
+    assert caught.value.code == "source_changed"
+
+
+def test_an_old_source_costs_nothing_more(server: MemoryServer) -> None:
+    read(origin_on(server))
+    assert [name for name, _path in server.calls if name not in ("read", "close")] == [
+        "attributes",
+        "open_reader",
+        "handle.attributes",
+        "attributes",
+        "handle.attributes",
+    ]

@@ -55,7 +55,7 @@ def _end(name: str) -> Endpoint:
     return Endpoint(role="destination", host=name)
 
 
-def _convoy(tmp_path: Path, world: World, *names: str, **more: int) -> Convoy:
+def _convoy(tmp_path: Path, world: World, *names: str, **more: t.Any) -> Convoy:
     loads = []
     for name in names:
         top = tmp_path / name

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined import ConfinedFileSystem
+from ansible_collections.backhaul.sftp.plugins.module_utils._module import get as get_module
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import get_spec
@@ -197,3 +199,31 @@ def test_when_the_time_is_up_every_file_has_its_entry(source: Path, target: Path
         silent = {"host": "127.0.0.1", "port": port, "host_keys": ["SHA256:" + "A" * 43]}
         answer = got(endpoint=silent, paths=["/a", "/b"], dest=str(target))
     assert [entry["error"]["code"] for entry in answer.result["files"]] == ["timed_out", "timed_out"]
+
+
+class Folding(ConfinedFileSystem):
+    """A local file system as that of macOS: letter case makes no difference, and the first name stays."""
+
+    def _names_below(self, path: bytes) -> list[bytes]:
+        directory, stored = self._root, []
+        for name in super()._names_below(path):
+            there = os.listdir(directory) if os.path.isdir(directory) else []
+            stored.append(next((entry for entry in there if entry.lower() == name.lower()), name))
+            directory = os.path.join(directory, stored[-1])
+        return stored
+
+
+def test_no_copy_of_a_task_replaces_another_one_where_letter_case_makes_no_difference(
+    target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_module, "ConfinedFileSystem", Folding)
+    top = tmp_path / "folded"
+    top.mkdir()
+    for name in ("Db.gz", "dB.gz", "other"):
+        (top / name).write_text(name)
+    answer = got(src=f"{top}/", dest=str(target))
+    assert answer.error is not None
+    assert (answer.error.code, answer.error.details["published"]) == ("already_exists", f"{target}/Db.gz")
+    assert sorted(states(answer)) == ["created", "created", "failed"]
+    assert contents(target) == {"Db.gz": b"Db.gz", "other": b"other"}
+    assert any("2 copies have names that differ" in warning for warning in answer.warnings)

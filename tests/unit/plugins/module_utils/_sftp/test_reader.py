@@ -170,3 +170,13 @@ def test_a_file_that_grew_since_its_size_was_asked_for_is_read_to_its_end() -> N
         reader.attributes()
         server.files[b"/a"].content += CONTENT[3000:]
         assert b"".join(map(bytes, reader.blocks())) == CONTENT
+
+
+def test_what_is_open_and_what_has_its_name_are_asked_for_in_one_go() -> None:
+    server = small_blocks({b"/a": CONTENT})
+    with file_system(server).open_reader(b"/a") as reader:
+        before = len(server.kinds())
+        opened, named = reader.opened_and_named()
+    assert opened == named
+    assert server.kinds()[before : before + 2] == [fake_sftp.FSTAT, fake_sftp.LSTAT]
+    assert opened.size == len(CONTENT)
