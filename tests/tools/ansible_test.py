@@ -4,7 +4,6 @@
 """Run ansible-test on a copy of the checkout, in a home of its own.
 
 python ansible_test.py sanity [ARGUMENT ...]
-python ansible_test.py integration [ARGUMENT ...]
 """
 
 from __future__ import annotations

@@ -81,9 +81,8 @@ def installer() -> pathlib.Path:
 
 def uv_environment() -> dict[str, str]:
     """Return the variables that uv needs: what it downloads stays in the checkout, from where it can link the files."""
-    told = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
-    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-    return {**told, **proxies, "UV_CACHE_DIR": str(BUILD / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
+    certificates = {name: os.environ[name] for name in ("SSL_CERT_DIR", "SSL_CERT_FILE") if name in os.environ}
+    return {**certificates, "UV_CACHE_DIR": str(BUILD / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def link(root: pathlib.Path) -> None:
