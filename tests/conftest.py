@@ -19,6 +19,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "integration: needs real servers of the lab")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let several processes share the tests of a folder."""
+    parser.addoption("--shard", metavar="NUMBER/COUNT", help="run one test of COUNT only, beginning with this NUMBER")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of this shard. Neighbours take about as long as each other, so they go to different shards."""
+    if config.option.shard is None:
+        return
+    number, count = map(int, config.option.shard.split("/"))
+    config.hook.pytest_deselected(items=[item for at, item in enumerate(items) if at % count != number - 1])
+    items[:] = items[number - 1 :: count]
+
+
 def skip_or_fail(reason: str) -> t.NoReturn:
     """Skip for a server that cannot run here; fail where everything must run: in CI, and as root."""
     if os.environ.get("CI") or os.geteuid() == 0:

@@ -18,6 +18,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined impo
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
 from ansible_collections.backhaul.sftp.tests.contract.subjects import CASES, Case, Subject, endpoint_of
+from ansible_collections.backhaul.sftp.tests.full import FULL
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
 _HERE = Path(__file__).parent
@@ -73,34 +74,46 @@ def connections() -> t.Iterator[_Connections]:
     shared.close()
 
 
-@pytest.fixture(params=CASES, ids=lambda case: str(case.name))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test the file systems that its fixture promises, of the variants those that can differ in its area."""
+    area = metafunc.module.__name__.rpartition("test_")[2]
+    for fixture, fits in _FITTING.items():
+        if fixture in metafunc.fixturenames:
+            cases = [case for case in CASES if fits(case) and (FULL or case.differs_in(area))]
+            metafunc.parametrize(fixture, cases, ids=[case.name for case in cases], indirect=True)
+
+
+_FITTING: dict[str, t.Callable[[Case], bool]] = {
+    "subject": lambda case: True,
+    "plain_subject": lambda case: case.is_plain,
+    "following_subject": lambda case: not case.is_confined,
+}
+
+
+@pytest.fixture
 def subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
     """Every file system in turn, with an empty folder for the test."""
-    with contextlib.ExitStack() as stack:
-        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
+    yield from _subject(request.param, lab, connections, tmp_path)
 
 
-@pytest.fixture(params=[case for case in CASES if case.is_plain], ids=lambda case: str(case.name))
+@pytest.fixture
 def plain_subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
     """The file systems that are different programs: for what no configuration of a server changes."""
-    with contextlib.ExitStack() as stack:
-        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
+    yield from _subject(request.param, lab, connections, tmp_path)
 
 
-@pytest.fixture(params=[case for case in CASES if not case.is_confined], ids=lambda case: str(case.name))
+@pytest.fixture
 def following_subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
     """The file systems that follow links when asked to."""
-    with contextlib.ExitStack() as stack:
-        yield stack.enter_context(_subject(request.param, lab, connections, tmp_path))
+    yield from _subject(request.param, lab, connections, tmp_path)
 
 
-@contextlib.contextmanager
 def _subject(case: Case, lab: SharedLab, connections: _Connections, tmp_path: Path) -> t.Iterator[Subject]:
     server = case.start(lab) if case.start else None
     root = server.root if server else tmp_path

@@ -14,6 +14,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import F
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
+_AREAS = ("changing", "naming", "offering", "reading", "writing")
 _DENIABLE = ("posix-rename", "fsync", "setstat", "fsetstat", "limits", "statvfs")
 
 
@@ -24,7 +25,8 @@ class Case:
     ``start`` is None for the local file system. ``digest_method`` is how its other side hashes, None when it cannot.
     ``is_plain`` marks one case of each program. ``resolves_links``: mod_sftp follows links in every path before it
     acts, LSTAT and RENAME included (seen with ProFTPD 1.3.8); only its listings and a link to nothing show a link.
-    ``is_confined`` follows no link at all below the folder of the test.
+    ``is_confined`` follows no link at all below the folder of the test. ``areas`` are the files of tests, such as
+    "naming" for test_naming.py, in which a variant of a server may differ from the plain one; None stands for all.
     """
 
     name: str
@@ -34,6 +36,11 @@ class Case:
     is_plain: bool = False
     resolves_links: bool = False
     is_confined: bool = False
+    areas: tuple[str, ...] | None = None
+
+    def differs_in(self, area: str) -> bool:
+        """Return whether the tests of an area may end otherwise here than with the plain case of the program."""
+        return self.areas is None or area in self.areas or area not in _AREAS
 
 
 @dataclass(frozen=True)
@@ -100,29 +107,38 @@ def _openssh(**knobs: t.Any) -> t.Callable[[SharedLab], Server]:
     return lambda lab: lab.openssh(**knobs)
 
 
-def _denying(*denied: str) -> Case:
+def _denying(*denied: str, areas: tuple[str, ...]) -> Case:
     name = "openssh-without-" + ("any" if denied == _DENIABLE else "-".join(denied))
-    return Case(name, _openssh(denied=denied), "command", denied=denied)
+    return Case(name, _openssh(denied=denied), "command", denied=denied, areas=areas)
 
 
+_MOVES = ("naming", "reading", "writing")  # the areas in which more than a megabyte goes over the wire
+_TREE = ("changing", "naming", "offering")  # the areas in which paths, and the account that asks, matter
 CASES = (
     Case("local", None, "local", is_plain=True),
     Case("local-confined", None, "local", is_plain=True, is_confined=True),
     # Without a umask of its own, so that modes are what was asked for and nothing less.
     Case("openssh", _openssh(sftp_options=("-u", "000")), "command", is_plain=True),
-    Case("openssh-internal", _openssh(variant="internal"), None),
-    Case("openssh-chroot", _openssh(variant="chroot"), None),
-    Case("openssh-other-account", _openssh(variant="internal", account="nobody"), None),
-    _denying("posix-rename"),
-    _denying("fsync"),
-    _denying("setstat", "fsetstat"),
-    _denying("limits"),
-    _denying("statvfs"),
-    _denying(*_DENIABLE),
-    Case("openssh-rekeying", _openssh(extra=("RekeyLimit 1M",)), "command"),
-    Case("openssh-one-session", _openssh(extra=("MaxSessions 1",)), None),
+    # The umask of most servers, and no shell.
+    Case("openssh-internal", _openssh(variant="internal"), None, areas=("changing", "offering", "writing")),
+    Case("openssh-chroot", _openssh(variant="chroot"), None, areas=_TREE),
+    Case(
+        "openssh-other-account",
+        _openssh(variant="internal", account="nobody"),
+        None,
+        areas=("changing", "offering", "writing"),
+    ),
+    _denying("posix-rename", areas=("changing", "offering")),
+    _denying("fsync", areas=("offering", "writing")),
+    _denying("setstat", "fsetstat", areas=("changing", "offering", "writing")),
+    _denying("limits", areas=("offering", "reading", "writing")),
+    _denying("statvfs", areas=("offering",)),
+    _denying(*_DENIABLE, areas=("changing", "offering", "reading", "writing")),
+    Case("openssh-rekeying", _openssh(extra=("RekeyLimit 1M",)), "command", areas=_MOVES),
+    # One session has room for neither a command nor a second channel.
+    Case("openssh-one-session", _openssh(extra=("MaxSessions 1",)), None, areas=("offering", "writing")),
     Case("proftpd", lambda lab: lab.proftpd(extra=("Umask 000",)), "check-file", is_plain=True, resolves_links=True),
-    Case("proftpd-chroot", lambda lab: lab.proftpd(chroot=True), "check-file", resolves_links=True),
+    Case("proftpd-chroot", lambda lab: lab.proftpd(chroot=True), "check-file", resolves_links=True, areas=_TREE),
     Case("asyncssh", lambda lab: lab.asyncssh(shell=True), "command", is_plain=True),
-    Case("asyncssh-chroot", lambda lab: lab.asyncssh(chroot=True), None),
+    Case("asyncssh-chroot", lambda lab: lab.asyncssh(chroot=True), None, areas=_TREE),
 )

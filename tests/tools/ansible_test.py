@@ -4,7 +4,6 @@
 """Run ansible-test on a copy of the checkout, in a home of its own.
 
 python ansible_test.py sanity [ARGUMENT ...]
-python ansible_test.py integration [ARGUMENT ...]
 """
 
 from __future__ import annotations
@@ -15,19 +14,31 @@ import shutil
 import subprocess
 import sys
 
+import bootstrap
 import checkout
 import pythons
 
-# ansible-test downloads pip from a place that closed networks do not reach, though every Python carries one.
+# ansible-test downloads pip from a place that closed networks do not reach, and runs it dozens of times. This stands in
+# for the script that it would download: it lets uv be the pip of an environment, which has everything in its cache.
 PIP_SCRIPT = """\
-import glob, os, runpy, sys
-import ensurepip
+import os, sysconfig
 
-wheels = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
-wheels += glob.glob("/usr/share/python-wheels/pip-*.whl")  # where Debian keeps it
-sys.path.insert(0, wheels[0])
-sys.argv[1:] = ["install"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-runpy.run_module("pip", run_name="__main__", alter_sys=True)
+folder = os.path.join(sysconfig.get_path("purelib"), "pip")
+os.makedirs(folder)
+with open(os.path.join(folder, "__init__.py"), "w"):
+    pass
+with open(os.path.join(folder, "__main__.py"), "w") as file:
+    file.write({pip!r})
+"""
+PIP = """\
+import os, shutil, subprocess, sys
+
+command, *words = [word for word in sys.argv[1:] if word != "--disable-pip-version-check"]
+if command == "uninstall":  # of pip, when all is installed
+    shutil.rmtree(os.path.dirname(__file__))
+else:
+    uv = [{uv!r}, "pip", command, "--quiet", "--python", sys.executable]
+    subprocess.check_call(uv + words, env={{**os.environ, **{environment!r}}})
 """
 PIP_SCRIPT_NAMES = ("get_pip_24_2.py", "get_pip_25_2.py")  # of ansible-core 2.19; 2.20 and 2.21
 
@@ -51,8 +62,9 @@ def main() -> None:
 def _environment(home: pathlib.Path) -> dict[str, str]:
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
+    pip = PIP.format(uv=str(bootstrap.installer()), environment=bootstrap.uv_environment())
     for name in PIP_SCRIPT_NAMES:
-        (cache / name).write_text(PIP_SCRIPT, encoding="utf-8")
+        (cache / name).write_text(PIP_SCRIPT.format(pip=pip), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
     tools = str(pathlib.Path(sys.executable).parent)
     return {**kept, "HOME": str(home), "PATH": os.pathsep.join([tools, pythons.clean_path()])}

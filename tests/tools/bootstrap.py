@@ -5,6 +5,7 @@
 
     python bootstrap.py {run,check,test}
 
+uv installs: it downloads each package once for all environments, and links the files instead of copying them.
 A stamp remembers what was installed: a second run with the same requirements does nothing.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -20,8 +22,8 @@ import time
 import typing as t
 
 import pythons
+from checkout import BUILD, CHECKOUT
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 TIERS = ("run", "check", "test")
 CONTROLLERS = ("3.11", "3.12", "3.13")
@@ -47,10 +49,10 @@ def prepare(
 ) -> pathlib.Path:
     """Make or update the environment in ``folder`` and return its Python.
 
-    ``requirements`` are arguments of ``pip install``; ``stamp_texts`` are the contents of the files they name.
+    ``requirements`` are arguments of ``uv pip install``; ``stamp_texts`` are the contents of the files they name.
     """
     python = folder / "bin" / "python"
-    digest = hashlib.sha256("\0".join([*requirements, *stamp_texts]).encode()).hexdigest()
+    digest = _digest(requirements, stamp_texts)
     with _locked(folder):
         if not _is_ours(folder, python):
             _create(folder, pythons.require(versions))
@@ -59,6 +61,28 @@ def prepare(
             _install(python, requirements)
             stamp.write_text(digest, encoding="utf-8")
     return python
+
+
+def installer() -> pathlib.Path:
+    """Return the program uv in an environment of its own, which is made if need be."""
+    folder = BUILD / "uv"
+    requirements = REQUIREMENTS / "uv.txt"
+    digest = _digest([], [requirements.read_text(encoding="utf-8")])
+    with _locked(folder):
+        python = folder / "bin" / "python"
+        if not _is_ours(folder, python) or _read(folder / "installed") != digest:
+            subprocess.run([pythons.require(pythons.SUPPORTED), "-m", "venv", "--clear", str(folder)], check=True)
+            pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+            subprocess.run([*pip, "-r", str(requirements)], check=True)
+            (folder / "made-at").write_text(str(folder), encoding="utf-8")
+            (folder / "installed").write_text(digest, encoding="utf-8")
+    return folder / "bin" / "uv"
+
+
+def uv_environment() -> dict[str, str]:
+    """Return the variables that uv needs: what it downloads stays in the checkout, from where it can link the files."""
+    certificates = {name: os.environ[name] for name in ("SSL_CERT_DIR", "SSL_CERT_FILE") if name in os.environ}
+    return {**certificates, "UV_CACHE_DIR": str(BUILD / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def link(root: pathlib.Path) -> None:
@@ -77,7 +101,7 @@ def _is_ours(folder: pathlib.Path, python: pathlib.Path) -> bool:
 
 def _create(folder: pathlib.Path, interpreter: str) -> None:
     _say(f"Making {folder.relative_to(CHECKOUT)} with {interpreter}")
-    subprocess.run([interpreter, "-m", "venv", "--clear", str(folder)], check=True)
+    _uv("venv", "--clear", "--python", interpreter, str(folder))
     for packages in folder.glob("lib/python*/site-packages"):
         link(packages)
     (folder / "made-at").write_text(str(folder), encoding="utf-8")
@@ -86,9 +110,12 @@ def _create(folder: pathlib.Path, interpreter: str) -> None:
 def _install(python: pathlib.Path, requirements: t.Sequence[str]) -> None:
     _say(f"Installing into {python.parents[1].relative_to(CHECKOUT)}: {' '.join(requirements)}")
     started = time.monotonic()
-    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*pip, *requirements], check=True)
+    _uv("pip", "install", "--python", str(python), *requirements)
     _say(f"Installed in {time.monotonic() - started:.0f} s")
+
+
+def _uv(*words: str) -> None:
+    subprocess.run([str(installer()), "--quiet", *words], env={**os.environ, **uv_environment()}, check=True)
 
 
 @contextlib.contextmanager
@@ -98,6 +125,10 @@ def _locked(folder: pathlib.Path) -> t.Iterator[None]:
     with lock.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _digest(*texts: t.Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(text for group in texts for text in group).encode()).hexdigest()
 
 
 def _read(path: pathlib.Path) -> str:

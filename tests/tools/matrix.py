@@ -4,10 +4,14 @@
 """Run the unit and contract tests with one combination of Python, ansible-core and paramiko.
 
 python matrix.py CELL [PYTEST_ARGUMENT ...]
+
+Tests that see neither library run on the oldest and the newest Python only, and the file system of this machine does
+not count as a server; BACKHAUL_FULL brings them back everywhere.
 """
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,15 +19,20 @@ import typing as t
 
 import bootstrap
 import checkout
+import imports
 import pythons
 
 
 class Cell(t.NamedTuple):
-    """One corner of what is supported; ``tests`` are folders and files below tests/."""
+    """One corner of what is supported; ``tests`` are folders and files below tests/.
+
+    ``is_for_python`` runs those that see neither ansible-core nor paramiko, too.
+    """
 
     python: str
     requirements: tuple[str, ...]
     tests: tuple[str, ...] = ("unit",)
+    is_for_python: bool = False
 
 
 # Where nothing may show a secret, since each ansible-core logs and reports in ways of its own.
@@ -34,9 +43,9 @@ CELLS = {
     # What is between the corners differs from them in the SSH library alone.
     "middle": Cell("3.11", ("ansible-core~=2.19.0", "paramiko==4.0.0"), ("unit/plugins/module_utils/_ssh", "ssh")),
     # The main environment runs contract and ssh with this paramiko, on another Python.
-    "newest": Cell("3.13", ("ansible-core~=2.21.0", "paramiko==5.1.0"), ("unit", *SECRECY)),
+    "newest": Cell("3.13", ("ansible-core~=2.21.0", "paramiko==5.1.0"), ("unit", *SECRECY), True),
     # Modules run on Python 3.9 too, where no supported ansible-core runs itself: 2.15 is the last one that does.
-    "module": Cell("3.9", ("ansible-core~=2.15.0", "paramiko==3.5.1"), ("unit/plugins/module_utils",)),
+    "module": Cell("3.9", ("ansible-core~=2.15.0", "paramiko==3.5.1"), ("unit/plugins/module_utils",), True),
 }
 
 
@@ -54,9 +63,21 @@ def main() -> None:
 
 
 def _pytest(python: pathlib.Path, cell: Cell, arguments: list[str]) -> int:
-    folders = [str(path) for path in (checkout.CHECKOUT / "tests" / name for name in cell.tests) if path.exists()]
-    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *folders, *arguments]
+    paths = [path for path in (checkout.CHECKOUT / "tests" / name for name in cell.tests) if path.exists()]
+    narrow: list[str] = []
+    if not os.environ.get("BACKHAUL_FULL"):
+        narrow = ["-m", "integration or not contract"]
+        if not cell.is_for_python:
+            paths = [file for path in paths for file in _that_see_libraries(path)]
+            print(f"{len(paths)} files of tests see one of the libraries", flush=True)
+    durations = ["--durations=15", "--durations-min=1"]
+    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *durations, *narrow, *map(str, paths), *arguments]
     return subprocess.run(command, cwd=checkout.CHECKOUT, check=False).returncode
+
+
+def _that_see_libraries(path: pathlib.Path) -> list[pathlib.Path]:
+    files = [path] if path.is_file() else sorted(path.rglob("test_*.py"))
+    return [file for file in files if imports.sees_libraries(file)]
 
 
 if __name__ == "__main__":

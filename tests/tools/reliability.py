@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import pathlib
 import typing as t
 
@@ -25,6 +26,7 @@ END = "<!-- Here the tables end. -->"
 Tests = t.Mapping[str, t.Sequence[str]]
 
 
+@functools.cache
 def tests(folder: pathlib.Path = FAULTS) -> dict[str, list[str]]:
     """Return each test of the folder, as ``file::test``, with the keys of its ``fault`` markers; nothing is run."""
     found: dict[str, list[str]] = {}
