@@ -216,10 +216,15 @@ class Draft:
         found = look(self._files, self.path)
         if found is not None and (self.seen is None or self.seen.is_same_file(found)):
             return found
-        path, other_owner = self.path, found is not None and self.seen is not None and found.has_other_owner(self.seen)
+        path, planted = self.path, found is not None and self._is_planted(found)
         self.let_go()
         error = _moved_away(path) if found is None else _taken(path)
-        raise error if other_owner or not self._can_be_found else ElsewhereError(error)
+        raise error if planted or not self._can_be_found else ElsewhereError(error)
+
+    def _is_planted(self, found: Attributes) -> bool:
+        """Say whether no run of this account made what was found: it is no regular file, or another account's."""
+        other_owner = self.seen is not None and found.has_other_owner(self.seen)
+        return other_owner or found.kind not in ("file", "unknown")
 
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
         """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
