@@ -20,7 +20,6 @@ SECTIONS = {
     "concurrency": "Several at once, and crashes",
     "secrets": "Secrets and output",
     "odd": "Neighbours, habits and odd servers",
-    "neighbours": "Other users of a directory",
 }
 # The sections whose rows must have their tests.
 COMPLETE = tuple(SECTIONS)
@@ -303,11 +302,11 @@ ROWS: dict[str, Row] = {
         "a digest that never comes",
         "given up after `operation_timeout` and a second for every 10 MB, once in a task; then the file is read back",
     ),
-    "neighbours.planted": Row(
+    "odd.planted": Row(
         "another user of a shared directory creates our hidden file first, or links it to a file of ours",
         "left alone and named in a warning; only what belongs to our account is gone on with and published",
     ),
-    "neighbours.modes": Row(
+    "odd.modes": Row(
         "a file is planted under the final name with 0666 or set-id bits; the source has set-id bits; a link takes a "
         "file's place before its attributes are set",
         "the copy's mode is ours; special bits only when the task states them; attributes go to the file that was "
