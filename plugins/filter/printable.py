@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from ..module_utils._errors import shown
+from ..module_utils._errors import shown as escaped
 
 DOCUMENTATION = r"""
 name: printable
@@ -52,4 +52,4 @@ class FilterModule:
 
 def printable(text: object) -> str:
     """Return text with everything escaped that must not be shown."""
-    return shown(str(text), limit=sys.maxsize)
+    return escaped(str(text), limit=sys.maxsize)
