@@ -84,7 +84,7 @@ def unreadable(label: str, entries: t.Sequence[results.Json]) -> list[str]:
     if not found:
         return []
     text = (
-        f"{label}: the server failed to read {len(found)} of the files that were there, the first is {found[0]}; they"
+        f"{label}: the server failed to read {len(found)} of the files that were there, the first is {shown(found[0])}; they"
         " count as different from the source: look at its storage"
     )
     return [text]
