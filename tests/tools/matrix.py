@@ -5,8 +5,8 @@
 
 python matrix.py CELL [PYTEST_ARGUMENT ...]
 
-Tests that see neither library run on the oldest and the newest Python only, and the file system of this machine does
-not count as a server; BACKHAUL_FULL brings them back everywhere.
+Tests that see neither library run on the oldest and the newest Python only. The contract is kept with servers only, and
+the benchmark is left out. BACKHAUL_FULL brings all of them back.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Cell(t.NamedTuple):
 
 # Where nothing may show a secret, since each ansible-core logs and reports in ways of its own.
 SECRECY = ("faults/test_secrets.py", "integration/test_secrecy.py")
+# The benchmark runs in the environment of the checkout and nowhere else.
+OF_THE_CHECKOUT = "tests/unit/test_bench.py"
 TOOLS = ("asyncssh", "hypothesis", "pytest", "PyYAML")
 CELLS = {
     "oldest": Cell("3.10", ("ansible-core~=2.16.0", "paramiko==3.5.1"), ("unit", "ssh", "contract", *SECRECY)),
@@ -66,7 +68,7 @@ def _pytest(python: pathlib.Path, cell: Cell, arguments: list[str]) -> int:
     paths = [path for path in (checkout.CHECKOUT / "tests" / name for name in cell.tests) if path.exists()]
     narrow: list[str] = []
     if not os.environ.get("BACKHAUL_FULL"):
-        narrow = ["-m", "integration or not contract"]
+        narrow = ["-m", "integration or not contract", f"--deselect={OF_THE_CHECKOUT}"]
         if not cell.is_for_python:
             paths = [file for path in paths for file in _that_see_libraries(path)]
             print(f"{len(paths)} files of tests see one of the libraries", flush=True)
