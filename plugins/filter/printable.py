@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from ..module_utils._errors import shown as escaped
+from ..module_utils._errors import printable as escaped
 
 DOCUMENTATION = r"""
 name: printable

@@ -59,8 +59,8 @@ class BackhaulError(Exception):
             raise ValueError(f"{type(self).__name__} has no code {code!r}")
         super().__init__(cause)
         self.code = code
-        self.cause = shown(cause, limit=sys.maxsize)
-        self.remedy = "\n".join(shown(line, limit=sys.maxsize) for line in remedy.split("\n"))
+        self.cause = printable(cause, limit=sys.maxsize)
+        self.remedy = "\n".join(printable(line, limit=sys.maxsize) for line in remedy.split("\n"))
         self.role = role
         self.host = host
         self.path = path
@@ -76,14 +76,14 @@ class BackhaulError(Exception):
         """Whether the work may begin again at once, and no retry is used up: the cause will not be there again."""
         return "not_asked_again" in self.details
 
-    def located(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
+    def with_location(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
         """Add where it happened, as far as an inner layer has not said so already; return the error itself."""
         self.role = self.role or role
         self.host = self.host or host
         self.path = path if self.path is None else self.path
         return self
 
-    def again(self: ErrorT) -> ErrorT:
+    def copy(self: ErrorT) -> ErrorT:
         """Return the same failure for another request that met it: a new error, without the first one's path."""
         return type(self)(
             self.code, self.cause, remedy=self.remedy, role=self.role, host=self.host, details=dict(self.details)
@@ -109,10 +109,10 @@ class BackhaulError(Exception):
             "retryable": self.retryable,
             "role": self.role or None,
             "host": self.host or None,
-            "path": None if self.path is None else shown(self.path),
+            "path": None if self.path is None else printable(self.path),
             "details": _printable(self.details),
         }
-        if self.path is not None and shown(self.path).encode("utf-8") != self.path:
+        if self.path is not None and printable(self.path).encode("utf-8") != self.path:
             result["path_base64"] = base64.b64encode(self.path).decode("ascii")
         return result
 
@@ -184,7 +184,7 @@ _INVISIBLE = re.compile(
 )
 
 
-def shown(remote: bytes | str, *, limit: int = 4096) -> str:
+def printable(remote: bytes | str, *, limit: int = 4096) -> str:
     """Show what came from a server: printable text as it is, all else as backslash escapes, cut at ``limit``.
 
     What is escaped: control characters (C0, DEL, C1), the separators of lines and paragraphs, every blank but the
@@ -216,7 +216,7 @@ def _escaped(character: str) -> str:
 
 def _printable(detail: Detail) -> Detail:
     if isinstance(detail, str):
-        return shown(detail, limit=sys.maxsize)
+        return printable(detail, limit=sys.maxsize)
     if isinstance(detail, dict):
-        return {shown(str(key)): _printable(value) for key, value in detail.items()}
+        return {printable(str(key)): _printable(value) for key, value in detail.items()}
     return [_printable(value) for value in detail] if isinstance(detail, (list, tuple)) else detail

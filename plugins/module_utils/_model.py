@@ -325,7 +325,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Setback:
+class FailedAttempt:
     """Why an attempt ended that was followed by another one: the error's code, whose end it was, and its cause."""
 
     code: str
@@ -349,7 +349,7 @@ class Outcome:
     bytes_sent: int = 0
     bytes_resumed: int = 0
     seconds: float = 0.0
-    retried: tuple[Setback, ...] = ()
+    retried: tuple[FailedAttempt, ...] = ()
     attributes_changed: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -12,12 +12,12 @@ import typing as t
 import zoneinfo
 from dataclasses import replace
 
+from . import _paths, _units
 from ._errors import InputError
 from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Resources, Timeouts, Trust
-from ._rules import paths, units
-from ._rules.name_time import WallClock, fixed_wall_clock, in_zone
-from ._rules.retry import RetryPolicy
-from ._rules.selection_model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selection
+from ._retry import RetryPolicy
+from ._selection.model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selection
+from ._selection.name_time import WallClock, fixed_wall_clock, in_zone
 
 Spec = t.Dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
@@ -306,7 +306,7 @@ def _invalid(option: str, value: object, expected: str, role: str = "") -> Input
 
 def read_path(value: str, *, option: str) -> bytes:
     """Return a path option in bytes; ``unsafe_path`` when it is empty or has a NUL."""
-    return paths.require_safe(paths.encode(str(value), option=option), what=option)
+    return _paths.require_safe(_paths.encode(str(value), option=option), what=option)
 
 
 def read_sources(params: Params, *, single: str = "src", within: str = "") -> tuple[bytes, ...]:
@@ -343,34 +343,34 @@ def read_selection(params: Params) -> Selection:
         limit=params["limit"],
         min_age_seconds=_duration(params, "min_age"),
         max_age_seconds=_duration(params, "max_age"),
-        min_size_bytes=units.size(params["min_size"], option="min_size"),
+        min_size_bytes=_units.size(params["min_size"], option="min_size"),
         max_size_bytes=_size(params, "max_size"),
         shrink_limit=_share(params, "shrink_limit"),
         future=params["future"],
-        future_tolerance_seconds=units.duration(params["future_tolerance"], option="future_tolerance"),
+        future_tolerance_seconds=_units.duration(params["future_tolerance"], option="future_tolerance"),
         fresh_within_seconds=_duration(params, "fresh_within"),
         when_none=params["when_none"],
     )
 
 
-def read_stable_seconds(params: Params) -> units.Number | None:
+def read_stable_seconds(params: Params) -> _units.Number | None:
     """Return how long a selected file must stay as it is, or None."""
     return _duration(params, "stable_for")
 
 
-def _duration(params: Params, option: str) -> units.Number | None:
+def _duration(params: Params, option: str) -> _units.Number | None:
     value = _given(params[option])
-    return None if value is None else units.duration(value, option=option)
+    return None if value is None else _units.duration(value, option=option)
 
 
 def _size(params: Params, option: str) -> int | None:
     value = _given(params[option])
-    return None if value is None else units.size(value, option=option)
+    return None if value is None else _units.size(value, option=option)
 
 
 def _share(params: Params, option: str) -> float | None:
     value = _given(params[option])
-    return None if value is None else units.share(value, option=option)
+    return None if value is None else _units.share(value, option=option)
 
 
 def _wall_clock(zone: str) -> WallClock:
@@ -398,7 +398,7 @@ def read_relay_options(params: Params) -> RelayOptions:
         preserve_mode=mode == "preserve",
         create_directories=params["create_directories"],
         resume=params["resume"],
-        lock_timeout_seconds=units.duration(params["lock_timeout"], option="lock_timeout"),
+        lock_timeout_seconds=_units.duration(params["lock_timeout"], option="lock_timeout"),
         source_digest=params["source_digest"],
     )
 
@@ -419,7 +419,7 @@ def _mode(value: object) -> int | None:
 def read_rate_limit(params: Params) -> float:
     """Return the bytes per second that a transfer may take at most; 0 for no limit."""
     value = _given(params["rate_limit"])
-    return 0 if value is None else units.size(value, option="rate_limit")
+    return 0 if value is None else _units.size(value, option="rate_limit")
 
 
 def read_resources(params: Params, *, destinations: int = 1) -> Resources:
@@ -427,7 +427,7 @@ def read_resources(params: Params, *, destinations: int = 1) -> Resources:
 
     Under a limit of the rate little is asked for in advance, so that the limit is one of the network, too.
     """
-    streams, memory = params["streams"], units.size(params["max_memory"], option="max_memory")
+    streams, memory = params["streams"], _units.size(params["max_memory"], option="max_memory")
     if streams is not None and not 1 <= streams <= _MOST_STREAMS:
         raise _invalid("streams", streams, f"from 1 to {_MOST_STREAMS}")
     if memory < _LEAST_MEMORY_BYTES:
@@ -442,7 +442,7 @@ def read_retries(params: Params) -> RetryPolicy:
     if params["retries"] < 0:
         raise _invalid("retries", params["retries"], "0 or more")
     return RetryPolicy(
-        retries=params["retries"], base_seconds=units.duration(params["retry_delay"], option="retry_delay")
+        retries=params["retries"], base_seconds=_units.duration(params["retry_delay"], option="retry_delay")
     )
 
 

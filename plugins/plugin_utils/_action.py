@@ -15,11 +15,11 @@ import uuid
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
+from ..module_utils import _units
 from ..module_utils._errors import BackhaulError
-from ..module_utils._module import withheld
-from ..module_utils._module.request import Module, StandIns
+from ..module_utils._module import handover
+from ..module_utils._module.request import Module, SubstituteFiles
 from ..module_utils._module.secret_options import checked_secrets
-from ..module_utils._rules import units
 from ._endpoints import EndpointResolver
 from ._heartbeat import Heartbeat
 from ._worker import cancellable, run_body
@@ -81,7 +81,7 @@ class EndpointAction(ActionBase):
 
     def _heartbeat_seconds(self) -> float:
         given = self._task.args.get("heartbeat")
-        seconds = float(units.duration("10s" if given in (None, "") else given, option="heartbeat"))
+        seconds = float(_units.duration("10s" if given in (None, "") else given, option="heartbeat"))
         return 0.0 if self._task.no_log else seconds
 
     def _run_here(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
@@ -104,12 +104,12 @@ class EndpointAction(ActionBase):
                 diff_mode=bool(self._task.diff),
                 limit_seconds=self._take_limit_seconds(),
                 sink=Heartbeat(heartbeat_seconds) if heartbeat_seconds else None,
-                stand_ins=self._stand_ins(),
+                substitutes=self._substitutes(),
             )
 
-    def _stand_ins(self) -> StandIns:
+    def _substitutes(self) -> SubstituteFiles:
         """Return the files that the body reads in the place of others."""
-        return StandIns()
+        return SubstituteFiles()
 
     def _is_for_the_background(self) -> bool:
         return bool(self._task.async_val and not self._task.poll)
@@ -117,14 +117,14 @@ class EndpointAction(ActionBase):
     def _detach(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
         """Start the module file in the background, with its secrets in its environment and in no file."""
         secrets: dict[str, str] = {}
-        arguments = withheld.withhold(arguments, secrets, token=uuid.uuid4().hex)
+        arguments = handover.extract_secrets(arguments, secrets, token=uuid.uuid4().hex)
         original = self._connection, self._play_context
         self._play_context = self._play_context.copy()
         # And not what runs commands on the play's host.
         self._play_context.shell, self._play_context.executable = "sh", "/bin/sh"
         self._connection = self._local_connection()
         try:
-            with _environment(withheld.as_environment(secrets)):
+            with _environment(handover.as_environment(secrets)):
                 return t.cast(
                     Vars,
                     self._execute_module(

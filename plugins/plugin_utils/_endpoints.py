@@ -233,10 +233,14 @@ class EndpointResolver:
 
     def task_keys(self) -> Params:
         """Return what the task's keywords and the command line say about reaching any host."""
-        keys = {**self.task.dump_attrs(), "timeout": self.play_context.timeout, "password": self.typed("password")}
+        keys = {
+            **self.task.dump_attrs(),
+            "timeout": self.play_context.timeout,
+            "password": self.from_command_line("password"),
+        }
         return {name: value for name, value in keys.items() if name != "retries" and (name != "password" or value)}
 
-    def typed(self, name: str) -> str:
+    def from_command_line(self, name: str) -> str:
         """Return the ``password`` or ``become_pass`` of the command line.
 
         It comes in the play context, where a variable of the play's host replaces it: that one is for its host alone.

@@ -94,7 +94,10 @@ def _connection_to(name: str, task: t.Any, own: Vars, templar: t.Any, resolver: 
         kind = "ansible.builtin.ssh"
     context = resolver.play_context.copy()
     context.connection, context.remote_addr, context.remote_user, context.port = kind, name, task.remote_user, None
-    context.password, context.become_pass = resolver.typed("password"), resolver.typed("become_pass")
+    context.password, context.become_pass = (
+        resolver.from_command_line("password"),
+        resolver.from_command_line("become_pass"),
+    )
     context.shell, context.executable = told("ansible_shell_type"), told("ansible_shell_executable") or "/bin/sh"
     connection = _found(connection_loader.get(kind, context, os.devnull), "connection", kind, name)
     become = _become(task, told, name)

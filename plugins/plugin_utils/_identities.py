@@ -12,7 +12,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ..module_utils._rules.ssh_wire import WireError, WireReader
+from ..module_utils._trust.ssh_wire import WireError, WireReader
 
 # A key of 16384 bits has 13 KiB.
 _MAX_KEY_BYTES = 1024 * 1024

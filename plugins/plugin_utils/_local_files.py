@@ -14,10 +14,10 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import InputError
-from ..module_utils._module.request import StandIns
+from ..module_utils._module.request import SubstituteFiles
 from ._action import EndpointAction, Vars
+from ._decrypted import PlainText
 from ._endpoints import EndpointResolver
-from ._plain_text import PlainText
 
 
 class DownloadAction(EndpointAction):
@@ -43,8 +43,8 @@ class UploadAction(EndpointAction):
         with PlainText(self._loader, detached=self._is_for_the_background()) as self._plain_text:
             return super()._answer(arguments, resolver)
 
-    def _stand_ins(self) -> StandIns:
-        return self._plain_text.stand_ins
+    def _substitutes(self) -> SubstituteFiles:
+        return self._plain_text.substitutes
 
     def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         resolved = super()._resolved(arguments, resolver)

@@ -12,14 +12,14 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ..module_utils._errors import BackhaulError, InputError
-from ..module_utils._module.boundary import TIME_LIMIT_NAME
-from ..module_utils._module.request import too_long
+from ..module_utils._module.entry import TIME_LIMIT_NAME
+from ..module_utils._module.request import timeout_error
 from ._action import EndpointAction, Vars, as_result
-from ._children import ending_children
+from ._child_processes import ending_children
 from ._endpoints import EndpointResolver
 from ._hosts import action_on
-from ._merged import merge, needed_of
-from ._remote import explained, reaching
+from ._merge import merge, needed_of
+from ._remote_run import explained, reaching
 from ._routes import Leg, is_routed, plan_legs
 
 
@@ -72,7 +72,7 @@ class RoutedAction(EndpointAction):
             return self._run_here(leg.arguments, resolver.variables)
         left = seconds()
         if left is not None and left <= 0:
-            raise too_long()
+            raise timeout_error()
         role = str(leg.arguments["route"])
         with reaching(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as there:
             if left is not None:

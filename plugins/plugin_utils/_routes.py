@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ..module_utils._errors import InputError
-from ._carried import carried
 from ._endpoints import EndpointResolver, is_local
+from ._portable import carried
 
 Params = t.Dict[str, t.Any]
 ROUTES = ("source", "destination")

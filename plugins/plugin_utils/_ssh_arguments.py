@@ -74,13 +74,13 @@ def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
 
 def _with(found: SshSettings, name: str, value: str) -> SshSettings:
     if name in _UNFOLLOWED:
-        return replace(found, detour=f"{_UNFOLLOWED[name]} {value}")
+        return replace(found, unsupported_route=f"{_UNFOLLOWED[name]} {value}")
     if name in _JUMP_READERS and value.lower() != "none" and not found.jumps:
         spelling, read = _JUMP_READERS[name]
         hops = read(value)
         # What the arguments of a jump's own ssh mean, only ssh can tell.
         is_plain = hops is not None and not any(hop.arguments for hop in hops)
-        return replace(found, jumps=hops or ()) if is_plain else replace(found, detour=f"{spelling} {value}")
+        return replace(found, jumps=hops or ()) if is_plain else replace(found, unsupported_route=f"{spelling} {value}")
     if (name, value.lower()) in _NO_AGENT:
         return replace(found, no_agent=True)
     if name == "port":

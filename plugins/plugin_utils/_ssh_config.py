@@ -18,7 +18,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ..module_utils._errors import InputError, shown
+from ..module_utils._errors import InputError, printable
 from ._jumps import Hop, read_proxy_command, read_proxy_jump, taken_apart
 
 # ``Match exec`` runs a command, and CanonicalizeHostname asks the DNS.
@@ -33,7 +33,7 @@ Settings = t.Dict[str, t.List[str]]
 class SshSettings:
     """The settings of ssh for one host that matter here; empty or None where nothing was said.
 
-    ``jumps`` are the servers to go through, nearest first. ``detour`` names a setting that leads elsewhere, or
+    ``jumps`` are the servers to go through, nearest first. ``unsupported_route`` is a setting that leads elsewhere, or
     ``foreign_trust`` one that decides about host keys, in a way that cannot be followed. ``no_agent`` says that no key
     but those of files is to be offered. ``known_hosts_files`` is None for the files that ssh reads by default.
 
@@ -50,7 +50,7 @@ class SshSettings:
     revoked_host_keys: str = ""
     no_agent: bool = False
     jumps: tuple[Hop, ...] = ()
-    detour: str = ""
+    unsupported_route: str = ""
     foreign_trust: str = ""
 
 
@@ -81,7 +81,7 @@ def ask_ssh(executable: str, arguments: t.Sequence[str], host: str) -> SshSettin
     command = [executable, "-G", "-T", *arguments, "-o", "IdentityFile=none", "--", host]
     status, output, errors = _run(command, host)
     if status != 0:
-        said = "; ".join(shown(line) for line in errors[-2000:].splitlines() if line.strip())
+        said = "; ".join(printable(line) for line in errors[-2000:].splitlines() if line.strip())
         raise _unusable(host, f"ssh refuses the settings for it: {said or f'status {status}'}")
     settings: Settings = {}
     for line in output.decode("utf-8", "surrogateescape").splitlines():
@@ -109,7 +109,7 @@ def _read(settings: Settings, host: str, *, config_file: str) -> SshSettings:
         return tuple(_filled_in(value, tokens) for value in settings.get(name, ()) if value.lower() != "none")
 
     known = [*_file_names(single("userknownhostsfile")), *_file_names(single("globalknownhostsfile"))]
-    jumps, detour = _route(settings, config_file)
+    jumps, unsupported_route = _route(settings, config_file)
     port = single("port")
     return SshSettings(
         host=single("hostname"),
@@ -122,7 +122,7 @@ def _read(settings: Settings, host: str, *, config_file: str) -> SshSettings:
         revoked_host_keys=_filled_in(single("revokedhostkeys"), tokens),
         no_agent=single("identitiesonly") == "yes" or not _is_our_agent(settings),
         jumps=jumps,
-        detour=detour,
+        unsupported_route=unsupported_route,
         foreign_trust="KnownHostsCommand" if single("knownhostscommand") else "",
     )
 

@@ -39,7 +39,7 @@ class SshQuestions:
             try:
                 self.answers[question] = ask_ssh(ssh, arguments, host)
             except InputError as exc:
-                exc.located(role=role, host=label or host)
+                exc.with_location(role=role, host=label or host)
                 raise
         return self.answers[question]
 
@@ -52,7 +52,7 @@ class SshQuestions:
         settings come from arguments alone. InputError for a way that cannot be followed.
         """
         label = text(target.get("inventory_host")) or text(target["host"])
-        _refuse_detour(settings, label, role)
+        _refuse_unsupported_route(settings, label, role)
         hops = self._route(list(settings.jumps), ssh, label, role) if ssh else list(settings.jumps)
         found: list[Params] = []
         for place, hop in enumerate(hops):
@@ -74,7 +74,7 @@ class SshQuestions:
         """Return all the hops: to the first one, ssh may be configured to jump in its turn."""
         while hops:
             first = self.ask(ssh, _words_of(hops[0]), hops[0].host, role=role)
-            _refuse_detour(first, hops[0].host, role)
+            _refuse_unsupported_route(first, hops[0].host, role)
             if not first.jumps:
                 break
             hops = [*first.jumps, *hops]
@@ -118,11 +118,12 @@ def _jump(settings: SshSettings, target: Params, stated: Params, name: str, role
     return _stating(made)
 
 
-def _refuse_detour(settings: SshSettings, host: str, role: str) -> None:
-    if settings.detour:
+def _refuse_unsupported_route(settings: SshSettings, host: str, role: str) -> None:
+    if settings.unsupported_route:
         raise InputError(
             "invalid_input",
-            f"ssh's settings for {host} reach it through {settings.detour}, which this version cannot follow",
+            f"ssh's settings for {host} reach it through {settings.unsupported_route}, which this version cannot"
+            " follow",
             remedy="Give the endpoint a direct address, or run the task where the server can be reached directly.",
             role=role,
             host=host,

@@ -21,10 +21,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.utils.display import Display
 
-from ..module_utils._errors import InputError, shown
-from ..module_utils._interruption import interrupt
+from ..module_utils._cancellation import cancel
+from ..module_utils._errors import InputError, printable
 from ..module_utils._module.progress import ProgressLog, Sink
-from ..module_utils._module.request import Module, Request, StandIns, perform, result_fields
+from ..module_utils._module.request import Module, Request, SubstituteFiles, perform, result_fields
 from ..module_utils._module.secret_options import checked_arguments
 from ..module_utils._options import log_spec
 
@@ -40,7 +40,7 @@ def run_body(
     diff_mode: bool,
     limit_seconds: float,
     sink: Sink | None,
-    stand_ins: StandIns,
+    substitutes: SubstituteFiles,
 ) -> Result:
     """Return the result that the module file would return for these arguments."""
     spec = {**module.argument_spec, **log_spec()}
@@ -55,7 +55,7 @@ def run_body(
         message = _refusal(validation, module.name)
         return _without(secrets, {"failed": True, "msg": message, "invocation": {"module_args": params}})
     _tell_of_options(validation)
-    request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), stand_ins=stand_ins)
+    request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), substitutes=substitutes)
     try:
         answer = perform(module.body, request, limit_seconds=limit_seconds)
     except Exception as exc:  # noqa: BLE001 - a mistake of ours: its traceback is shown without secrets
@@ -65,7 +65,7 @@ def run_body(
     if answer.error is not None:
         result["failed"] = True
     if answer.warnings:
-        result["warnings"] = [shown(warning) for warning in answer.warnings]
+        result["warnings"] = [printable(warning) for warning in answer.warnings]
     return _without(secrets, result)
 
 
@@ -130,7 +130,7 @@ def cancellable() -> t.Iterator[None]:
     def on_signal(number: int, _frame: object) -> None:
         if not received:
             received.append(number)
-            interrupt(SystemExit(128 + number))
+            cancel(SystemExit(128 + number))
 
     def on_timeout(number: int, frame: t.Any) -> None:  # noqa: ANN401 - as Python gives it
         handler = before[signal.SIGALRM]
@@ -138,7 +138,7 @@ def cancellable() -> t.Iterator[None]:
             try:
                 handler(number, frame)
             except BaseException as exc:  # noqa: BLE001 - raised where no packet is cut in two
-                interrupt(exc)
+                cancel(exc)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

@@ -13,8 +13,8 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.backhaul.sftp.plugins.module_utils import _units
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules import units
 from ansible_collections.backhaul.sftp.tests.lab import UnavailableError
 
 from . import report, rounds
@@ -87,7 +87,7 @@ def _sizes(options: argparse.Namespace) -> Sizes:
 
 def _number(text: str) -> int:
     try:
-        return int(units.size(text, option="a size"))
+        return int(_units.size(text, option="a size"))
     except BackhaulError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 

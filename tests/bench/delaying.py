@@ -96,9 +96,9 @@ class _Proxy:
                 if key.data is None:
                     return
                 key.data()
-            due = self._deliver()
+            due = self._write_and_publish()
 
-    def _deliver(self) -> float | None:
+    def _write_and_publish(self) -> float | None:
         now = time.monotonic()
         moments = [half.write(now) for pair in self._pairs for half in pair[:2]]
         for pair in [pair for pair in self._pairs if pair[0].finished and pair[1].finished]:

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined import ConfinedFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import open_file_system
 from ansible_collections.backhaul.sftp.tests.contract.subjects import CASES, Case, Subject, endpoint_of
 from ansible_collections.backhaul.sftp.tests.full import FULL
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab

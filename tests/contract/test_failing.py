@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem, Writer
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, Timeouts
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import open_file_system
 from ansible_collections.backhaul.sftp.tests.contract.subjects import endpoint_of
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Chance, Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
@@ -22,9 +20,11 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     RelayOptions,
     Timeouts,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination, Runtime
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay import Relay
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, packet, text, u32, u64
 
@@ -188,7 +188,7 @@ def endpoint(role: str, port: int, timeouts: Timeouts) -> Endpoint:
 def relay(source: FakeSftp, target: FakeSftp, *, timeouts: Timeouts, retries: int = 0) -> Outcome | BackhaulError:
     """Relay ``/backup`` to ``/copy`` and return what came of it."""
     counter = itertools.count(1)
-    chance = Chance(token=lambda: f"{next(counter):016x}", random=lambda: 0.0, sleep=lambda _seconds: None)
+    runtime = Runtime(token=lambda: f"{next(counter):016x}", random=lambda: 0.0, sleep=lambda _seconds: None)
     policy = RetryPolicy(retries=retries, base_seconds=0, cap_seconds=0)
     job = Relay(
         MemoryEnds(source, target),
@@ -196,10 +196,10 @@ def relay(source: FakeSftp, target: FakeSftp, *, timeouts: Timeouts, retries: in
         b"/backup",
         options=RelayOptions(),
         retries=policy,
-        chance=chance,
+        runtime=runtime,
     )
     try:
-        _step, outcome = job.carry_out(
+        _step, outcome = job.copy_to(
             Destination(endpoint("destination", 1, timeouts), b"/copy"), progress=lambda _count: None
         )
     except BackhaulError as exc:

@@ -12,12 +12,12 @@ import os
 import pickle
 import sys
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import ConnectionPool
 
 
 def main() -> None:
     """Connect, and leave."""
-    ends = Ends()
+    ends = ConnectionPool()
     files = ends.file_system(pickle.load(sys.stdin.buffer))
     files.canonical(b".")
     if sys.argv[1] == "fork":

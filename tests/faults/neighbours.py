@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.aside import aside_path
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.job_key import derive_job_key
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.names import job_token, temporary_name
+from ansible_collections.backhaul.sftp.plugins.module_utils._names import job_token, temporary_name
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.backup_file import backup_path
 from ansible_collections.backhaul.sftp.tests.lab import Server
 
 NEIGHBOUR = 65534
@@ -46,7 +46,7 @@ def key_of(*servers: Server) -> bytes:
 
 def moved_aside_path(final: Path, *, key: bytes) -> Path:
     """Return where the old file waits on a server that replaces none in one step."""
-    return Path(os.fsdecode(aside_path(os.fsencode(final), key=key)))
+    return Path(os.fsdecode(backup_path(os.fsencode(final), key=key)))
 
 
 def plant(path: Path, content: bytes, *, mode: int = 0o600, uid: int = NEIGHBOUR) -> Path:

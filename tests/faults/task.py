@@ -13,7 +13,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.find import 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get as get_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put as put_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay as relay_body
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     endpoint_spec,
@@ -63,7 +63,7 @@ def find(end: Json, **options: t.Any) -> Result:
     return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
 
 
-def answer_of_find(end: Json, **options: t.Any) -> Answer:
+def answer_of_find(end: Json, **options: t.Any) -> ModuleResult:
     """Find, and return the whole answer, with its warnings."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     params = parameters(_FIND, endpoint=endpoint, path=end["path"], **options)
@@ -84,11 +84,11 @@ def put(source: str, end: Json, **options: t.Any) -> Result:
     return _run(put_body, parameters(put_spec(), endpoint=endpoint, **given))
 
 
-def _run(body: t.Callable[[Request], Answer], params: Json) -> Result:
+def _run(body: t.Callable[[Request], ModuleResult], params: Json) -> Result:
     """Return what the module would; anything but an error of the collection is the test's failure."""
     try:
         answer = body(Request(params, check_mode=False, diff_mode=True))
     except BackhaulError as exc:
-        answer = Answer({"changed": False}, error=exc)
+        answer = ModuleResult({"changed": False}, error=exc)
     error = {} if answer.error is None else answer.error.to_dict()
     return Result(json.loads(json.dumps(answer.result)), json.loads(json.dumps(error)), tuple(answer.warnings))

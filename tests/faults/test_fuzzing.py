@@ -15,10 +15,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.walk import walk
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection import Selection, Selector
+from ansible_collections.backhaul.sftp.plugins.module_utils._selection.selector import Selection, Selector
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.walk import walk
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import File
 from ansible_collections.backhaul.sftp.tests.faults.fuzzing import (

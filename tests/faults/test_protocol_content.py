@@ -32,13 +32,13 @@ def claim(place: FakePlace, size: int) -> None:
 
 def crumbs(seed: int) -> Answer:
     """Return less than was asked for, down to a single byte."""
-    chance = random.Random(seed)
+    runtime = random.Random(seed)
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
         (whole,) = honest()
         if whole[4] != sftp.DATA:
             return [whole]
-        return [sftp.data(request.id, whole[13 : 13 + chance.randint(1, len(whole) - 13)])]
+        return [sftp.data(request.id, whole[13 : 13 + runtime.randint(1, len(whole) - 13)])]
 
     return answer
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine import walk
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Timeouts
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection import Selection, Selector
+from ansible_collections.backhaul.sftp.plugins.module_utils._selection.selector import Selection, Selector
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import walk
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (

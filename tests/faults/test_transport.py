@@ -90,10 +90,10 @@ def test_a_stall_is_retried_over_a_new_connection(journey: Journey) -> None:
 @pytest.mark.parametrize("number", range(4))
 def test_a_connection_that_is_reset_at_any_byte_is_made_again(journey: Journey, number: int) -> None:
     """Each end is cut once, somewhere between its first byte and its last."""
-    chance = random.Random(SEED + number)
-    journey.source.proxy.downstream.cut_at(chance.randrange(journey.size))
-    journey.target.proxy.upstream.cut_at(chance.randrange(journey.size))
-    journey.target.proxy.downstream.cut_at(chance.randrange(20_000))
+    runtime = random.Random(SEED + number)
+    journey.source.proxy.downstream.cut_at(runtime.randrange(journey.size))
+    journey.target.proxy.upstream.cut_at(runtime.randrange(journey.size))
+    journey.target.proxy.downstream.cut_at(runtime.randrange(20_000))
     outcome = journey.arrives(retries=4)
     assert 2 <= outcome.attempts <= 5
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.transport import VerifiedTransport
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
 from ansible_collections.backhaul.sftp.tests.faults.journey import LONGEST_SECONDS, Journey
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, start_openssh
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, fields
 from ansible.module_utils import basic
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import ConnectionReport, Endpoint
-from ansible_collections.backhaul.sftp.plugins.module_utils._module import ends
+from ansible_collections.backhaul.sftp.plugins.module_utils._module import connection_pool
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import channels
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import Connection
 
@@ -180,7 +180,7 @@ def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
     replaced: t.Any = channels
     replaced.open_sftp = replaced.open_further_sftp = lambda direct, **knobs: direct.open(**knobs)
     replaced.run_command = run_command
-    setattr(ends, "connect", connect)  # noqa: B010 - imported there, and not exported
+    setattr(connection_pool, "connect", connect)  # noqa: B010 - imported there, and not exported
 
 
 def _report(endpoint: Endpoint) -> ConnectionReport:

@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import G
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.info import INFO
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import PUT
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import RELAY
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Module, StandIns
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Module, SubstituteFiles
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import run_body
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
@@ -79,7 +79,7 @@ def _in_worker(case: Case, arguments: Vars) -> Vars:
         diff_mode=True,
         limit_seconds=0,
         sink=None,
-        stand_ins=StandIns(),
+        substitutes=SubstituteFiles(),
     )
 
 

@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
+import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -18,6 +22,9 @@ _GUARDIAN = Path(__file__).with_name("guardian.py")
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _PORT_ATTEMPTS = 5
+# A lock on a file of this folder keeps its port for one process.
+_PORTS = Path(tempfile.gettempdir(), f"backhaul-lab-ports-{os.getuid()}")
+_held: list[t.IO[str]] = []
 
 
 class Guarded:
@@ -48,10 +55,23 @@ class Guarded:
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no process listens on, and that no other process of the tests is given while this one runs.
+
+    The ports are below those that the system gives to outgoing connections (ip_local_port_range).
+    """
+    _PORTS.mkdir(mode=0o700, exist_ok=True)
+    while True:
+        port = random.randrange(20_000, 32_000)
+        lock = open(_PORTS / str(port), "w", encoding="ascii")  # noqa: SIM115 - held until this process ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind((HOST, port))
+        except OSError:
+            lock.close()
+            continue
+        _held.append(lock)
+        return port
 
 
 def start_on_port(command: t.Sequence[str], log: Path, port: int, *, folders: t.Sequence[Path] = ()) -> Guarded:

@@ -274,9 +274,9 @@ class _Pump:
             if not chunk:
                 self._link.finish(self._target)
                 return
-            self._deliver(chunk)
+            self._write_and_publish(chunk)
 
-    def _deliver(self, chunk: bytes) -> None:
+    def _write_and_publish(self, chunk: bytes) -> None:
         while chunk and not self._link.closed.is_set():
             fault = self._direction.take_fault(self._position, self._position + len(chunk))
             if fault is None:

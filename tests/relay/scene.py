@@ -16,8 +16,6 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination, Following
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     USUAL_RESOURCES,
@@ -26,9 +24,11 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Resources,
     Timeouts,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import CHANCE
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import ConnectionPool
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import RUNTIME
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination, ProgressSink
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay import Relay
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
 
 MIB = 1024 * 1024
@@ -95,9 +95,9 @@ def run(
     found: dict[int, Result] = {}
     finished: list[int] = []
     policy = RetryPolicy(retries=retries, base_seconds=0.1)
-    with Ends(resources=resources) as ends:
+    with ConnectionPool(resources=resources) as ends:
         path = source.server.remote_bytes(source.folder / name)
-        relay = Relay(ends, endpoint, path, options=RelayOptions(**options), retries=policy, chance=CHANCE)
+        relay = Relay(ends, endpoint, path, options=RelayOptions(**options), retries=policy, runtime=RUNTIME)
 
         def done(number: int, result: t.Any) -> None:
             finished.append(number)
@@ -105,11 +105,11 @@ def run(
 
         if len(places) == 1:
             try:
-                done(0, relay.carry_out(places[0].destination(), progress=lambda _count: None))
+                done(0, relay.copy_to(places[0].destination(), progress=lambda _count: None))
             except BackhaulError as exc:
                 done(0, exc)
         else:
-            relay.carry_out_all([place.destination() for place in places], lambda _destination: Following(), done)
+            relay.copy_to_all([place.destination() for place in places], lambda _destination: ProgressSink(), done)
         return Report([found[n] for n in range(len(places))], relay.bytes_read, len(ends.reports), finished)
 
 

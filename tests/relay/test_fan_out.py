@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import shared_read
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_openssh
 
 from .conftest import Placed
@@ -37,8 +37,8 @@ def content(source: Place) -> bytes:
 @pytest.fixture
 def nobody_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for each other however busy this machine is."""
-    monkeypatch.setattr(supply, "_HELD_UP_SECONDS", 600)
-    monkeypatch.setattr(supply, "PATIENCE_SECONDS", 600)
+    monkeypatch.setattr(shared_read, "_HELD_UP_SECONDS", 600)
+    monkeypatch.setattr(shared_read, "PATIENCE_SECONDS", 600)
 
 
 @pytest.mark.usefixtures("nobody_is_slow")

@@ -8,19 +8,19 @@ from __future__ import annotations
 import pickle
 import sys
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.run import Relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import CHANCE
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import ConnectionPool
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import RUNTIME
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay import Relay
 
 
 def main() -> None:
     """Relay once."""
     endpoint, path, destination = pickle.load(sys.stdin.buffer)
-    with Ends() as ends:
-        relay = Relay(ends, endpoint, path, options=RelayOptions(), retries=RetryPolicy(retries=0), chance=CHANCE)
-        relay.carry_out(destination, progress=lambda _count: None)
+    with ConnectionPool() as ends:
+        relay = Relay(ends, endpoint, path, options=RelayOptions(), retries=RetryPolicy(retries=0), runtime=RUNTIME)
+        relay.copy_to(destination, progress=lambda _count: None)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ _LONGEST_PAUSE_SECONDS = 1.5
 class Troubles:
     """Befalls ``places`` again and again in a thread of its own; a context manager. ``counts`` says what happened."""
 
-    def __init__(self, places: t.Sequence[Place], chance: random.Random) -> None:
+    def __init__(self, places: t.Sequence[Place], runtime: random.Random) -> None:
         self._places = places
-        self._chance = chance
+        self._chance = runtime
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._go_on, daemon=True)
         self.mistakes: list[BaseException] = []

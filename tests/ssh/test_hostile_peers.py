@@ -21,7 +21,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.feed import Feed
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.receive_buffer import ReceiveBuffer
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 
 from .meeting import refusal, report_of
@@ -229,7 +229,7 @@ def test_a_channel_that_ignores_its_window(key: Key, kind: int) -> None:
 
 
 def test_pieces_of_one_byte_take_their_size_and_not_fifty_times_as_much() -> None:
-    feed = Feed(None, None, window_bytes=16 * MIB)
+    feed = ReceiveBuffer(None, None, window_bytes=16 * MIB)
     tracemalloc.start()
     try:
         for number in range(40_000):

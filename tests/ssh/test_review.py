@@ -21,8 +21,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import audit, trust
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.boundary import closing_after
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.errors import watchdog
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.scan import scan_host_keys
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
@@ -239,7 +239,7 @@ def test_a_record_that_finds_no_room_is_lost_without_a_word(tmp_path: Path) -> N
 
 
 def test_times_beyond_all_timers_are_taken(workshop: Workshop) -> None:
-    with closing_after(1e300, lambda: None, phase="waiting"):
+    with watchdog(1e300, lambda: None, phase="waiting"):
         pass
     with sshd(workshop) as server, connect(server.endpoint()) as connection:
         status, output = connection.run_command("echo here", stdin=b"", timeout_seconds=1e300, limit_bytes=100)

@@ -21,8 +21,8 @@ import yaml
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_suboptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.pins import read_pins
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.pins import read_pins
 from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.trust import differences
 from ansible_collections.backhaul.sftp.tests.trust.material import Certificate, Key, Workshop

@@ -24,7 +24,7 @@ import demo_screen as screen
 from demo_ansible import Run, play
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import open_file_system
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import open_file_system
 from ansible_collections.backhaul.sftp.tests.lab import Server, UnavailableError, start_asyncssh, start_openssh
 
 MIB = 1024 * 1024

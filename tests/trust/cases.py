@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import TrustError
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.known_hosts import KnownHosts
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.revoked_host_keys import RevokedHostKeys
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import TrustStore, Verdict
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.algorithms import HOST_KEYS
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import numeric_host
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.known_hosts import KnownHosts
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.revoked_host_keys import RevokedHostKeys
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustStore, Verdict
 
 from . import oracle
 from .generator import Target

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
 
 from . import oracle
 from .cases import Difference, meet_by_ssh, offer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
 
 from .cases import Case, algorithm, meet_by_ssh, meet_by_us
 from .generator import SPELLINGS, Target

@@ -10,8 +10,8 @@ import random
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.host_certificate import is_forged, read_certificate
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.ssh_wire import WireError
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.host_certificate import is_forged, read_certificate
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.ssh_wire import WireError
 
 from .material import Certificate, Workshop
 

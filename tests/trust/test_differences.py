@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
 
 from .cases import Case, Difference, algorithm, described, meet_by_ssh, meet_by_us
 from .differences import STRICTER, WIDER, explanations, is_of_the_past

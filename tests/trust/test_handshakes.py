@@ -15,7 +15,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
 from ansible_collections.backhaul.sftp.tests.full import FULL
 
 from . import oracle

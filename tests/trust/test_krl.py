@@ -10,9 +10,9 @@ import random
 import typing as t
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.host_certificate import read_certificate
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.krl import RevocationList, read_krl
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.public_key import read_public_key
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.host_certificate import read_certificate
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.krl import RevocationList, read_krl
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.public_key import read_public_key
 
 from . import oracle
 from .material import Certificate, Key, Workshop

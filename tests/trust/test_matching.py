@@ -11,7 +11,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.known_hosts import KnownHosts, Marker, look_up
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.known_hosts import KnownHosts, Marker, look_up
 
 from . import oracle
 from .generator import Lines, Target, a_target

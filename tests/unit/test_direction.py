@@ -14,22 +14,27 @@ import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "plugins"
 
-BELOW = {"_errors", "_interruption", "_model", "_rules"}
-PORT = BELOW | {"_filesystem"}
-MODULE_UTILS = PORT | {"_sftp", "_ssh", "_local", "_engine", "_options", "_module"}
+GROUND = {"_errors", "_cancellation", "_model", "_names", "_paths", "_retry", "_units"}
+PORT = GROUND | {"_filesystem"}
+MODULE_UTILS = PORT | {"_trust", "_selection", "_sftp", "_ssh", "_local", "_transfer", "_options", "_module"}
 
 # Each room, and the rooms that it may import. A room that is not listed here does not exist.
 DIRECTION: dict[str, set[str]] = {
     "_errors": set(),
-    "_interruption": set(),
+    "_cancellation": set(),
     "_model": set(),
-    "_rules": BELOW - {"_interruption"},
-    "_filesystem": BELOW,
+    "_names": {"_errors"},
+    "_paths": {"_errors", "_names"},
+    "_units": {"_errors"},
+    "_retry": {"_errors", "_model"},
+    "_filesystem": {"_errors", "_model"},
+    "_trust": GROUND - {"_cancellation"} | {"_trust"},
+    "_selection": GROUND - {"_cancellation"} | {"_selection"},
     "_sftp": PORT | {"_sftp"},
     "_local": PORT | {"_local"},
-    "_ssh": PORT | {"_sftp", "_ssh"},
-    "_engine": PORT | {"_engine"},
-    "_options": BELOW | {"_options"},
+    "_ssh": PORT | {"_trust", "_sftp", "_ssh"},
+    "_transfer": PORT | {"_selection", "_transfer"},
+    "_options": GROUND | {"_trust", "_selection", "_options"},
     "_module": MODULE_UTILS,
     "modules": {"_module"},
     "doc_fragments": set(),
@@ -45,10 +50,12 @@ OUTSIDE: dict[str, set[str]] = {
     "plugin_utils": {"ansible"},
     "action": {"ansible"},
 }
-# The only one of the rules that names a library: it reads public keys and verifies signatures, which is pure.
-LIBRARY_OF_THE_RULES = {"module_utils/_rules/public_key.py": {"cryptography"}}
+# The only pure file that names a library: it reads public keys and verifies signatures.
+LIBRARY_OF_A_FILE = {"module_utils/_trust/public_key.py": {"cryptography"}}
 
 # Pure decisions: no input or output, no clock, no randomness. Times and random numbers are passed in.
+PURE = {"_names", "_paths", "_units", "_retry", "_trust", "_selection"}
+PURE_FILES = {f"module_utils/_transfer/{name}.py" for name in ("plan", "layout", "folding", "racy")}
 IMPURE = {
     "asyncio", "concurrent", "glob", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "secrets",
     "select", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",
@@ -73,9 +80,10 @@ def wrong_arrows(path: str, source: str) -> list[str]:
     if room not in DIRECTION:
         return [f"{path}: {room!r} is not a room of ARCHITECTURE.md"]
     tree = ast.parse(source)
-    outside = OUTSIDE.get(room, set()) | LIBRARY_OF_THE_RULES.get(path, set())
-    complaints = [(found.line, complaint(room, found, outside)) for found in imports(place, tree)]
-    complaints += [(line, f"calls {name}()") for line, name in impure_calls(room, tree)]
+    pure = room in PURE or path in PURE_FILES
+    outside = OUTSIDE.get(room, set()) | LIBRARY_OF_A_FILE.get(path, set())
+    complaints = [(found.line, complaint(room, found, outside, pure=pure)) for found in imports(place, tree)]
+    complaints += [(line, f"calls {name}()") for line, name in impure_calls(tree, pure=pure)]
     return [f"{path}:{line}: {room} {text}" for line, text in complaints if text]
 
 
@@ -97,14 +105,14 @@ def imports(place: tuple[str, ...], tree: ast.Module) -> t.Iterator[Import]:
                 yield Import(node.lineno, bool(node.level), (*base, *module, alias.name))
 
 
-def complaint(room: str, found: Import, outside: set[str]) -> str:
+def complaint(room: str, found: Import, outside: set[str], *, pure: bool) -> str:
     """Return what is wrong with an import, or nothing; ``outside`` are the libraries that the file may import."""
     name = ".".join(found.parts)
     if found.inside:
         return "" if room_of(found.parts) in DIRECTION[room] else f"must not import {name}"
     if found.parts[0] == "ansible_collections":
         return f"must import {name} relatively"
-    if found.parts[0] in HIDDEN_IMPORTS or (room == "_rules" and found.parts[0] in IMPURE):
+    if found.parts[0] in HIDDEN_IMPORTS or (pure and found.parts[0] in IMPURE):
         return f"must not import {name}"
     if found.parts[0] in sys.stdlib_module_names:
         return ""
@@ -113,9 +121,9 @@ def complaint(room: str, found: Import, outside: set[str]) -> str:
     )
 
 
-def impure_calls(room: str, tree: ast.Module) -> t.Iterator[tuple[int, str]]:
-    """Yield calls that hide an import, and in the rules those that read a clock or a file."""
-    forbidden = {"__import__"} | (CLOCKS_AND_FILES if room == "_rules" else set())
+def impure_calls(tree: ast.Module, *, pure: bool) -> t.Iterator[tuple[int, str]]:
+    """Yield calls that hide an import, and in pure files those that read a clock or a file."""
+    forbidden = {"__import__"} | (CLOCKS_AND_FILES if pure else set())
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -137,11 +145,15 @@ def test_there_are_files_to_look_at() -> None:
     assert "module_utils/_errors.py" in plugin_files()
 
 
-def test_rules_import_each_other_downward_only() -> None:
+@pytest.mark.parametrize("room", sorted({path.rpartition("/")[0] for path in plugin_files()}))
+def test_the_files_of_a_room_import_each_other_in_no_circle(room: str) -> None:
+    place = tuple(room.split("/"))
     arrows: dict[str, set[str]] = {}
-    for path in (PLUGINS / "module_utils" / "_rules").glob("*.py"):
-        found = imports(("module_utils", "_rules", path.stem), ast.parse(path.read_text(encoding="utf-8")))
-        arrows[path.stem] = {one.parts[2] for one in found if one.inside and one.parts[1] == "_rules"}
+    for path in (PLUGINS / room).glob("*.py"):
+        found = imports((*place, path.stem), ast.parse(path.read_text(encoding="utf-8")))
+        # `from . import x` names a file by its last part, `from .x import y` by the one before it.
+        inside = [one.parts[len(place)] for one in found if one.inside and one.parts[: len(place)] == place]
+        arrows[path.stem] = set(inside)
     assert circle(arrows) == []
 
 
@@ -160,26 +172,28 @@ def circle(arrows: t.Mapping[str, t.Collection[str]]) -> list[str]:
     [
         ("module_utils/_errors.py", "from ._model import Endpoint"),
         ("module_utils/_errors.py", "from . import _model"),
-        ("module_utils/_rules/plan.py", "from .._filesystem import FileSystem"),
-        ("module_utils/_rules/plan.py", "import time"),
-        ("module_utils/_rules/plan.py", "import os.path"),
-        ("module_utils/_rules/plan.py", "from random import random"),
-        ("module_utils/_rules/plan.py", "import datetime\ndef now():\n    return datetime.datetime.now()"),
-        ("module_utils/_rules/plan.py", "text = open('x').read()"),
-        ("module_utils/_rules/plan.py", "from cryptography.exceptions import InvalidSignature"),
-        ("module_utils/_rules/public_key.py", "import paramiko"),
+        ("module_utils/_trust/pins.py", "from .._filesystem import FileSystem"),
+        ("module_utils/_selection/selector.py", "from .._transfer.walk import walk"),
+        ("module_utils/_paths.py", "import os.path"),
+        ("module_utils/_transfer/plan.py", "import time"),
+        ("module_utils/_transfer/plan.py", "import os.path"),
+        ("module_utils/_transfer/plan.py", "from random import random"),
+        ("module_utils/_transfer/plan.py", "import datetime\ndef now():\n    return datetime.datetime.now()"),
+        ("module_utils/_transfer/plan.py", "text = open('x').read()"),
+        ("module_utils/_transfer/plan.py", "from cryptography.exceptions import InvalidSignature"),
+        ("module_utils/_trust/public_key.py", "import paramiko"),
         ("module_utils/_filesystem.py", "from ._sftp.session import Session"),
         ("module_utils/_sftp/session.py", "from .._ssh import connect"),
         ("module_utils/_sftp/session.py", "import paramiko"),
         ("module_utils/_sftp/session.py", "import typing as t\nif t.TYPE_CHECKING:\n    from paramiko import Channel"),
-        ("module_utils/_engine/copy.py", "from .._sftp.reader import Reader"),
-        ("module_utils/_engine/copy.py", "def late():\n    from .. import _ssh"),
-        ("module_utils/_engine/copy.py", "from ansible.module_utils.basic import AnsibleModule"),
-        ("module_utils/_engine/copy.py", "__import__('paramiko')"),
-        ("module_utils/_engine/copy.py", "import importlib"),
-        ("module_utils/_local/filesystem.py", "from .._engine.copy import copy"),
+        ("module_utils/_transfer/copy.py", "from .._sftp.reader import Reader"),
+        ("module_utils/_transfer/copy.py", "def late():\n    from .. import _ssh"),
+        ("module_utils/_transfer/copy.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("module_utils/_transfer/copy.py", "__import__('paramiko')"),
+        ("module_utils/_transfer/copy.py", "import importlib"),
+        ("module_utils/_local/filesystem.py", "from .._transfer.copy import copy"),
         ("module_utils/_ssh/connect.py", "from ansible.module_utils.basic import env_fallback"),
-        ("module_utils/_ssh/connect.py", "from .._engine.copy import copy"),
+        ("module_utils/_ssh/connect.py", "from .._transfer.copy import copy"),
         ("module_utils/_options.py", "from ansible.module_utils.basic import env_fallback"),
         ("module_utils/_module/sftp_find.py", "from ansible.errors import AnsibleError"),
         ("module_utils/_module/sftp_find.py", "import ansible"),
@@ -188,7 +202,7 @@ def circle(arrows: t.Mapping[str, t.Collection[str]]) -> list[str]:
         ("module_utils/_module/sftp_find.py", "from ...plugin_utils._action import run"),
         ("module_utils/_errors.py", "import ansible_collections.backhaul.sftp.plugins.module_utils._model"),
         ("module_utils/_helpers.py", "import stat"),
-        ("modules/sftp_find.py", "from ..module_utils._engine.copy import copy"),
+        ("modules/sftp_find.py", "from ..module_utils._transfer.copy import copy"),
         ("modules/sftp_find.py", "from ..plugin_utils._action import run"),
         ("doc_fragments/_endpoint.py", "from ..module_utils import _errors"),
         ("plugin_utils/_action.py", "from ..action.sftp_find import ActionModule"),
@@ -204,12 +218,12 @@ def test_a_wrong_arrow_is_caught(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("module_utils/_rules/plan.py", "from .._errors import InputError\nfrom . import names\nimport datetime"),
-        ("module_utils/_rules/public_key.py", "from cryptography.hazmat.primitives import hashes"),
+        ("module_utils/_trust/public_key.py", "from cryptography.hazmat.primitives import hashes"),
+        ("module_utils/_transfer/plan.py", "from .._errors import InputError\nfrom . import names\nimport datetime"),
         ("module_utils/_sftp/session.py", "from . import wire\nfrom .._filesystem import Buffer\nimport time"),
         ("module_utils/_ssh/dependency.py", "try:\n    import paramiko.message\nexcept Exception:\n    pass"),
         ("module_utils/_ssh/connect.py", "from .._sftp.session import Session\nfrom cryptography import x509"),
-        ("module_utils/_module/boundary.py", "import ansible.module_utils.basic\nfrom .._ssh import connect"),
+        ("module_utils/_module/entry.py", "import ansible.module_utils.basic\nfrom .._ssh import connect"),
         ("modules/sftp_find.py", "from ..module_utils._module.sftp_find import main"),
         ("modules/sftp_find.py", "from ..module_utils._module import sftp_find"),
         ("action/sftp_find.py", "from ..plugin_utils._action import Base\nimport ansible.utils.display"),

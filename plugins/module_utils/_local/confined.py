@@ -12,11 +12,11 @@ import os
 import stat
 import typing as t
 
-from .._errors import InputError, shown
+from .._errors import InputError, printable
 from .._model import Attributes, DirectoryEntry, Space
-from .._rules.paths import SEPARATOR, join, normalise
+from .._paths import SEPARATOR, join, normalise
 from .filesystem import Held, LocalFileSystem, listed
-from .refusals import refusals
+from .os_errors import translated
 
 # O_PATH (Linux) needs no permission to read the directory, only the one to pass through it.
 _PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -88,7 +88,7 @@ class ConfinedFileSystem(LocalFileSystem):
             yield from listed(os.scandir(self._opened_to_list(opened, path, names)), path)
 
     def _opened_to_list(self, opened: contextlib.ExitStack, path: bytes, names: t.Sequence[bytes]) -> int:
-        with refusals("list", path), self._held(path) as held, self._links_refused(names, t.cast(int, held[1])):
+        with translated("list", path), self._held(path) as held, self._links_refused(names, t.cast(int, held[1])):
             return _opened(opened, held[0], _LISTING, held[1])
 
     def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
@@ -100,7 +100,7 @@ class ConfinedFileSystem(LocalFileSystem):
         names = self._names_below(path)
         if not names:
             return super().space(path)
-        with contextlib.ExitStack() as opened, refusals("ask for the space at", path):
+        with contextlib.ExitStack() as opened, translated("ask for the space at", path):
             name, directory = opened.enter_context(self._held(path))
             with self._links_refused(names, t.cast(int, directory)):
                 status = os.statvfs(_opened(opened, name, _PASSING | os.O_NOFOLLOW, directory))
@@ -122,7 +122,7 @@ def _is_link(name: bytes, directory: int) -> bool:
 def _leads_out(path: bytes, why: str) -> InputError:
     return InputError(
         "unsafe_path",
-        f"{shown(path)} {why}, which could lead out of the directory that is copied",
+        f"{printable(path)} {why}, which could lead out of the directory that is copied",
         remedy="Nothing is followed in there. Remove the link, or name the directory that it leads to.",
         path=path,
     )

@@ -12,10 +12,10 @@ import hashlib
 import os
 import typing as t
 
-from .._errors import InputError, RemoteError, shown
+from .._errors import InputError, RemoteError, printable
 from .._model import Attributes, Digest, DirectoryEntry, Features, Limits, Space
 from .handles import BLOCK_BYTES, LocalReader, LocalWriter, apply_attributes, attributes_of
-from .refusals import refusals
+from .os_errors import translated
 
 _HandleT = t.TypeVar("_HandleT", LocalReader, LocalWriter)
 # What the calls of the system take: a path, and the descriptor of the directory that it starts from or None.
@@ -45,25 +45,25 @@ class LocalFileSystem:
 
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path, without links; its directory must exist."""
-        with refusals("resolve", path):
+        with translated("resolve", path):
             resolved = os.path.realpath(path)
             os.stat(os.path.dirname(resolved))
             return resolved
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path``."""
-        with refusals("look at", path), self._held(path) as (name, directory):
+        with translated("look at", path), self._held(path) as (name, directory):
             return attributes_of(os.stat(name, dir_fd=directory, follow_symlinks=follow))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries in the system's order."""
-        with refusals("list", path):
+        with translated("list", path):
             listing = os.scandir(path)
         yield from listed(listing, path)
 
     def open_reader(self, path: bytes) -> LocalReader:
         """Open a regular file for reading: what has the name itself, never what a link leads to."""
-        with refusals("read", path), self._held(path) as (name, directory):
+        with translated("read", path), self._held(path) as (name, directory):
             # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
             descriptor = os.open(name, flags, dir_fd=directory)
@@ -71,13 +71,13 @@ class LocalFileSystem:
 
     def create(self, path: bytes, *, mode: int) -> LocalWriter:
         """Create a new file with these permission bits or fewer (the umask takes away), open for writing."""
-        with refusals("create", path), self._held(path) as (name, directory):
+        with translated("create", path), self._held(path) as (name, directory):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return LocalWriter(os.open(name, flags, mode, dir_fd=directory), path)
 
     def reopen(self, path: bytes) -> LocalWriter:
         """Open an existing regular file for writing; neither truncated nor created."""
-        with refusals("write to", path), self._held(path) as (name, directory):
+        with translated("write to", path), self._held(path) as (name, directory):
             # O_NONBLOCK, as for reading: a FIFO without a reader is refused instead of waited for.
             flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
             writer = LocalWriter(os.open(name, flags, dir_fd=directory), path)
@@ -87,7 +87,7 @@ class LocalFileSystem:
         """Open a regular file to set its attributes."""
         access = os.O_WRONLY if for_writing else os.O_RDONLY
         flags = access | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-        with refusals("change", path), self._held(path) as (name, directory):
+        with translated("change", path), self._held(path) as (name, directory):
             descriptor = os.open(name, flags, dir_fd=directory)
         return _regular(LocalReader(descriptor, path), "change", path)
 
@@ -97,22 +97,22 @@ class LocalFileSystem:
             with self.open_attributes(path) as handle:
                 handle.set_attributes(wanted)
             return
-        with refusals("change", path):
+        with translated("change", path):
             apply_attributes(path, wanted)
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
         """Create one directory."""
-        with refusals("create", path), self._held(path) as (name, directory):
+        with translated("create", path), self._held(path) as (name, directory):
             os.mkdir(name, mode, dir_fd=directory)
 
     def remove_directory(self, path: bytes) -> None:
         """Remove an empty directory."""
-        with refusals("remove", path), self._held(path) as (name, directory):
+        with translated("remove", path), self._held(path) as (name, directory):
             os.rmdir(name, dir_fd=directory)
 
     def remove(self, path: bytes) -> None:
         """Remove a file or a symlink."""
-        with refusals("remove", path), self._held(path) as (name, directory):
+        with translated("remove", path), self._held(path) as (name, directory):
             os.unlink(name, dir_fd=directory)
 
     def rename(self, source: bytes, target: bytes) -> None:
@@ -122,7 +122,7 @@ class LocalFileSystem:
         name is linked and the old one removed, as OpenSSH's sftp-server does it. A crash in between leaves the file
         under both names. What cannot be linked is renamed after a look, with that race.
         """
-        with refusals("rename", source, target=target), self._held(source) as old, self._held(target) as new:
+        with translated("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             try:
                 os.link(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1], follow_symlinks=False)
             except OSError as exc:
@@ -134,7 +134,7 @@ class LocalFileSystem:
 
     def replace(self, source: bytes, target: bytes) -> None:
         """Rename over whatever file is at ``target`` in one step."""
-        with refusals("rename", source, target=target), self._held(source) as old, self._held(target) as new:
+        with translated("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             os.replace(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
 
     def digest(
@@ -158,7 +158,7 @@ class LocalFileSystem:
 
     def space(self, path: bytes) -> Space:
         """Return the space of the file system that holds ``path``."""
-        with refusals("ask for the space at", path):
+        with translated("ask for the space at", path):
             status = os.statvfs(path)
         return Space(free_bytes=status.f_bavail * status.f_frsize, total_bytes=status.f_blocks * status.f_frsize)
 
@@ -168,14 +168,14 @@ def _regular(handle: _HandleT, action: str, path: bytes) -> _HandleT:
     if handle.attributes().kind == "file":
         return handle
     handle.close()
-    raise RemoteError("remote_failure", f"cannot {action} {shown(path)}: it is not a regular file", path=path)
+    raise RemoteError("remote_failure", f"cannot {action} {printable(path)}: it is not a regular file", path=path)
 
 
 def listed(listing: t.Any, path: bytes) -> t.Iterator[DirectoryEntry]:  # noqa: ANN401 - scandir's own type is private
     """Yield what ``os.scandir`` finds, and close it; ``path`` is for messages."""
     with listing:
         while True:
-            with refusals("list", path):
+            with translated("list", path):
                 entry = next(listing, None)
             if entry is None:
                 return

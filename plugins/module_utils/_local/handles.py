@@ -10,9 +10,9 @@ import os
 import stat
 import typing as t
 
-from .._errors import RemoteError, shown
+from .._errors import RemoteError, printable
 from .._model import Attributes
-from .refusals import refusals
+from .os_errors import translated
 
 if t.TYPE_CHECKING:
     from .._filesystem import Buffer
@@ -74,17 +74,17 @@ class _Handle:
     @property
     def _descriptor(self) -> int:
         if self._open_descriptor is None:
-            raise RemoteError("remote_failure", f"{shown(self._path)} is closed already", path=self._path)
+            raise RemoteError("remote_failure", f"{printable(self._path)} is closed already", path=self._path)
         return self._open_descriptor
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open."""
-        with refusals("look at", self._path):
+        with translated("look at", self._path):
             return attributes_of(os.fstat(self._descriptor))
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set the mode, owner, times or size that are not None."""
-        with refusals("change", self._path):
+        with translated("change", self._path):
             apply_attributes(self._descriptor, wanted)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class _Handle:
             return
         # close(2): whatever it returns, the descriptor is gone, so it must not be closed again.
         descriptor, self._open_descriptor = self._open_descriptor, None
-        with refusals("close", self._path):
+        with translated("close", self._path):
             os.close(descriptor)
 
 
@@ -110,7 +110,7 @@ class LocalReader(_Handle):
         end = None if length is None else offset + length
         while end is None or offset < end:
             wanted_bytes = BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - offset)
-            with refusals("read", self._path):
+            with translated("read", self._path):
                 block = os.pread(self._descriptor, wanted_bytes, offset)
             if not block:
                 return
@@ -124,7 +124,7 @@ class LocalWriter(_Handle):
     def write(self, offset: int, block: Buffer) -> None:
         """Write all of ``block`` at ``offset``."""
         rest = memoryview(block)
-        with refusals("write", self._path):
+        with translated("write", self._path):
             while rest:
                 written_bytes = os.pwrite(self._descriptor, rest, offset)
                 offset += written_bytes
@@ -135,6 +135,6 @@ class LocalWriter(_Handle):
 
     def sync(self) -> bool:
         """Bring the content to stable storage."""
-        with refusals("sync", self._path):
+        with translated("sync", self._path):
             os.fsync(self._descriptor)
         return True

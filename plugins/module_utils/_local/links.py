@@ -10,8 +10,8 @@ import contextlib
 import os
 import stat
 
-from .._rules.paths import split
-from .refusals import refusals
+from .._paths import split
+from .os_errors import translated
 
 # As many as Linux follows (path_resolution(7)).
 _MOST_LINKS = 40
@@ -25,7 +25,7 @@ def followed(path: bytes) -> bytes:
     ``SymLinksIfOwnerMatch``). Another user's link could have this account read what that user may not. One that may not
     be followed is the last component of what is returned, and so is a name without a file.
     """
-    with refusals("resolve", path):
+    with translated("resolve", path):
         found = _placed(path)
         os.stat(os.path.dirname(found))
     for _link in range(_MOST_LINKS):

@@ -9,22 +9,22 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._engine.examine import at
-from .._engine.reading import hashed
-from .._engine.walk import look_again, walk
 from .._filesystem import FileSystem
 from .._model import Digest, Endpoint, RemoteFile
 from .._options import endpoint_spec, read_endpoint, read_path, read_selection, read_stable_seconds, selection_spec
-from .._rules.retry import RetryPolicy
-from .._rules.selection import Selector
-from .._rules.selection_model import Selected
-from .._rules.selection_verdict import compare_looks
+from .._retry import RetryPolicy
+from .._selection.checks import compare_looks
+from .._selection.model import Selected
+from .._selection.selector import Selector
+from .._transfer.inspect import blame
+from .._transfer.reading import hashed
+from .._transfer.walk import look_again, walk
 from . import results
-from .boundary import serve
-from .ends import Ends
-from .insist import insist
+from .connection_pool import ConnectionPool
+from .entry import run_module
 from .pattern_time import BoundedSelector
-from .request import Answer, Module, Request, Spec
+from .request import Module, ModuleResult, Request, Spec
+from .retrying import retry_at
 
 # Nothing is tried again after a lost connection, but without a request at which a server ends the session.
 _NO_RETRIES = RetryPolicy(retries=0)
@@ -35,23 +35,23 @@ def find_spec() -> Spec:
     return {**endpoint_spec(), "path": {"type": "str", "required": True}, **selection_spec()}
 
 
-def find(request: Request) -> Answer:
+def find(request: Request) -> ModuleResult:
     """List, select, look twice where asked, and hash where asked."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="endpoint")
     top = read_path(params["path"], option="path")
     selector = Selector(read_selection(params), now=time.time())
     stable_seconds = read_stable_seconds(params)
-    with Ends(request.reports) as ends, at(endpoint):
-        files = insist(ends, endpoint, lambda opened: opened, retries=_NO_RETRIES)
+    with ConnectionPool(request.reports) as pool, blame(endpoint):
+        files = retry_at(pool, endpoint, lambda opened: opened, retries=_NO_RETRIES)
         with BoundedSelector(selector) as bounded:
             walk(files, top, bounded, depth=_depth(params))
         selected = selector.result()
         if stable_seconds:
             _require_stable(files, selected, float(stable_seconds))
-        chosen = [_described(request, ends, endpoint, file) for file in selected.files]
-        connections = [results.connection_fields(report) for report in ends.reports]
-    return Answer(
+        chosen = [_described(request, pool, endpoint, file) for file in selected.files]
+        connections = [results.connection_fields(report) for report in pool.reports]
+    return ModuleResult(
         {
             "changed": False,
             "files": chosen,
@@ -59,7 +59,7 @@ def find(request: Request) -> Answer:
             "connection": connections[0] if connections else None,
             **results.selected_fields(selected),
         },
-        warnings=(*results.connection_warnings(ends.reports), *_cut(selected)),
+        warnings=(*results.connection_warnings(pool.reports), *_cut(selected)),
     )
 
 
@@ -83,10 +83,10 @@ def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> No
             raise error
 
 
-def _described(request: Request, ends: Ends, endpoint: Endpoint, file: RemoteFile) -> results.Json:
+def _described(request: Request, pool: ConnectionPool, endpoint: Endpoint, file: RemoteFile) -> results.Json:
     fields, algorithm = results.file_fields(file), request.params["checksum"]
     if algorithm != "none" and file.attributes.kind == "file":
-        digest = insist(ends, endpoint, lambda files: _hashed(request, files, endpoint, file), retries=_NO_RETRIES)
+        digest = retry_at(pool, endpoint, lambda files: _hashed(request, files, endpoint, file), retries=_NO_RETRIES)
         fields.update({"checksum": digest.hexdigest, "checksum_by": digest.method})
     return fields
 
@@ -105,4 +105,4 @@ FIND = Module("backhaul.sftp.sftp_find", find_spec(), find)
 
 def main() -> None:
     """Run the module file."""
-    serve(FIND)
+    run_module(FIND)

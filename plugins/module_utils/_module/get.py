@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from .._engine.source import Ends as OpenedEnds
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
 from .._options import (
@@ -18,50 +17,53 @@ from .._options import (
     read_retries,
     read_sources,
 )
-from .._rules.retry import RetryPolicy
-from .answers import answer
-from .boundary import serve
-from .carrying import carry
-from .ends import Ends
-from .insist import insist
-from .loads import Wish, is_directory, load_file, load_list, load_tree
-from .many import Load
-from .overlay import Overlay
+from .._retry import RetryPolicy
+from .._transfer.source import ConnectionPool as OpenedEnds
+from .connection_pool import ConnectionPool
+from .directories import copy_files
+from .entry import run_module
+from .file_jobs import FileSet
+from .file_results import files_result
+from .file_set import CopyRequest, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
 from .ownership import Owning, read_ownership
-from .request import Answer, Module, Request
+from .pool_views import SubstitutePool
+from .request import Module, ModuleResult, Request
+from .retrying import retry_at
 
 HERE = Endpoint(role="destination", local=True, name="localhost")
 
 
-def get(request: Request) -> Answer:
+def get(request: Request) -> ModuleResult:
     """Find out what there is to copy, then bring each file to where it should be."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="source")
     retries, options = read_retries(params), read_relay_options(params)
     owner = read_ownership(params["owner"], params["group"])
-    wish = Wish(read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), HERE, options)
-    with Ends(request.reports, read_resources(params)) as ends:
-        load = _load(ends, endpoint, wish, retries)
+    copy_request = CopyRequest(
+        read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), HERE, options
+    )
+    with ConnectionPool(request.reports, read_resources(params)) as pool:
+        file_set = _load(pool, endpoint, copy_request, retries)
         # From here on nothing that is at the destination can lead out of it.
-        files = ConfinedFileSystem(load.top)
-        directories, reports = carry(
+        files = ConfinedFileSystem(file_set.top)
+        directories, reports = copy_files(
             request,
-            Overlay(ends, HERE, files),
+            SubstitutePool(pool, HERE, files),
             endpoint,
-            load,
+            file_set,
             retries=retries,
             around=lambda work: Owning(work, files, owner, request.check_mode),
         )
-    return answer(request, endpoint, load, directories=directories, reports=reports)
+    return files_result(request, endpoint, file_set, directories=directories, reports=reports)
 
 
-def _load(ends: OpenedEnds, endpoint: Endpoint, wish: Wish, retries: RetryPolicy) -> Load:
-    if wish.is_list:
-        return load_list(wish)
-    (source,) = wish.sources
-    if insist(ends, endpoint, lambda files: is_directory(files, source, follow=False), retries=retries):
-        return insist(ends, endpoint, lambda files: load_tree(files, wish), retries=retries)
-    return load_file(wish)
+def _load(pool: OpenedEnds, endpoint: Endpoint, copy_request: CopyRequest, retries: RetryPolicy) -> FileSet:
+    if copy_request.is_list:
+        return file_set_of_list(copy_request)
+    (source,) = copy_request.sources
+    if retry_at(pool, endpoint, lambda files: is_directory(files, source, follow=False), retries=retries):
+        return retry_at(pool, endpoint, lambda files: file_set_of_tree(files, copy_request), retries=retries)
+    return file_set_of_file(copy_request)
 
 
 GET = Module("backhaul.sftp.sftp_get", get_spec(), get)
@@ -69,4 +71,4 @@ GET = Module("backhaul.sftp.sftp_get", get_spec(), get)
 
 def main() -> None:
     """Run the module file."""
-    serve(GET)
+    run_module(GET)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from .._engine.examine import at
 from .._errors import BackhaulError, InputError
 from .._filesystem import FileSystem
 from .._model import Endpoint
+from .._names import suspicion
 from .._options import endpoint_spec, read_endpoint, read_path
-from .._rules.names import suspicion
-from .._rules.paths import join
-from .._rules.retry import RetryPolicy
+from .._paths import join
+from .._retry import RetryPolicy
 from .._ssh.scan import ScannedKey, scan_host_keys
+from .._transfer.inspect import blame
 from . import results
-from .boundary import serve
-from .ends import Ends
-from .insist import insist
-from .request import Answer, Module, Request, Spec
+from .connection_pool import ConnectionPool
+from .entry import run_module
+from .request import Module, ModuleResult, Request, Spec
+from .retrying import retry_at
 
 # How many entries of the directory are looked at for a file that can be hashed as a test.
 ENTRIES_LOOKED_AT = 1000
@@ -35,7 +35,7 @@ def info_spec() -> Spec:
     return {**endpoint_spec(), "path": {"type": "str", "default": "."}, "login": {"type": "bool", "default": True}}
 
 
-def info(request: Request) -> Answer:
+def info(request: Request) -> ModuleResult:
     """Collect the host keys without logging in, then the rest with a verified connection."""
     endpoint = read_endpoint(request.params["endpoint"], role="endpoint")
     path = read_path(request.params["path"], option="path")
@@ -44,8 +44,8 @@ def info(request: Request) -> Answer:
     result: results.Json = {"changed": False, "host_keys": [_key_fields(key) for key in scan_host_keys(endpoint)]}
     if request.params["login"]:
         inside, warnings = _inside(request, endpoint, path)
-        return Answer({**result, **inside}, warnings=warnings)
-    return Answer(result)
+        return ModuleResult({**result, **inside}, warnings=warnings)
+    return ModuleResult(result)
 
 
 def _key_fields(scanned: ScannedKey) -> results.Json:
@@ -62,17 +62,17 @@ def _key_fields(scanned: ScannedKey) -> results.Json:
 
 
 def _inside(request: Request, endpoint: Endpoint, path: bytes) -> tuple[results.Json, tuple[str, ...]]:
-    with Ends(request.reports) as ends, at(endpoint):
-        fields = insist(ends, endpoint, lambda files: _found(files, ends, path), retries=_NO_RETRIES)
-        return fields, results.connection_warnings(ends.reports)
+    with ConnectionPool(request.reports) as pool, blame(endpoint):
+        fields = retry_at(pool, endpoint, lambda files: _found(files, pool, path), retries=_NO_RETRIES)
+        return fields, results.connection_warnings(pool.reports)
 
 
-def _found(files: FileSystem, ends: Ends, path: bytes) -> results.Json:
+def _found(files: FileSystem, pool: ConnectionPool, path: bytes) -> results.Json:
     space = _asked(lambda: files.space(path))
     method, tested_on = _hash_method(files, path)
     features = files.features()
     return {
-        "connection": results.connection_fields(ends.reports[0]),
+        "connection": results.connection_fields(pool.reports[0]),
         **results.path_fields(files.canonical(path), key="canonical_path"),
         "extensions": dict(features.extensions),
         "limits": {
@@ -125,4 +125,4 @@ INFO = Module("backhaul.sftp.sftp_info", info_spec(), info)
 
 def main() -> None:
     """Run the module file."""
-    serve(INFO)
+    run_module(INFO)

@@ -12,13 +12,13 @@ import pwd
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._engine.attributes import opened_as_seen
 from .._errors import BackhaulError, InputError, RemoteError
 from .._filesystem import AttributesHandle, FileSystem
 from .._model import Attributes
+from .._transfer.attributes import opened_as_seen
 from . import results
-from .many import FileJob, failure
-from .reports import Report
+from .file_jobs import FileJob, failure
+from .file_reports import Report
 
 
 def read_ownership(owner: str | None, group: str | None) -> Attributes:
@@ -60,7 +60,7 @@ class Owning:
             return self._owned(report, job.options.mode) if is_there else report
         except BackhaulError as exc:
             here = job.destination.endpoint
-            return failure(job, exc.located(role=here.role, host=here.label))
+            return failure(job, exc.with_location(role=here.role, host=here.label))
 
     def _owned(self, report: Report, mode: int | None) -> Report:
         path = _path(report.entry)

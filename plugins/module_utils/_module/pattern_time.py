@@ -11,7 +11,7 @@ import threading
 import time
 import typing as t
 
-from .._errors import InputError, shown
+from .._errors import InputError, printable
 from .._model import RemoteFile
 
 # The CPU time for one name, of which a usual pattern takes a few microseconds.
@@ -96,7 +96,7 @@ def _expired(_number: int, _frame: object) -> None:
 def _too_slow(file: RemoteFile) -> InputError:
     return InputError(
         "invalid_input",
-        f"the patterns take too long on the name {shown(file.name, limit=300)}",
+        f"the patterns take too long on the name {printable(file.name, limit=300)}",
         remedy="A regular expression that repeats what is repeated already, such as (a+)+, takes time that doubles with"
         " every character. Write it without, or use globs, which need no use_regex.",
         path=file.path,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._errors import shown
+from .._errors import printable
 from .._model import Endpoint
 
 Record = t.Dict[str, t.Any]
@@ -30,7 +30,7 @@ class ProgressLog:
 
     def follow(self, host: str, path: bytes, *, total_bytes: t.Callable[[], int], doing: str = "sent") -> Followed:
         """Return the counter of one transfer's bytes."""
-        return Followed(self.sink, {"host": host, "path": shown(path), "doing": doing}, total_bytes)
+        return Followed(self.sink, {"host": host, "path": printable(path), "doing": doing}, total_bytes)
 
     def checked(self, endpoint: Endpoint, path: bytes) -> Followed:
         """Return the counter of bytes that are read only to be hashed; their number is not known before."""

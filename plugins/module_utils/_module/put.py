@@ -13,51 +13,46 @@ from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
 from .._local.links import followed
 from .._model import Endpoint
-from .._options import (
-    put_spec,
-    read_endpoint,
-    read_path,
-    read_relay_options,
-    read_retries,
-    read_sources,
-)
-from .._rules.paths import names_directory, normalise
-from .answers import answer
-from .boundary import serve
-from .carrying import carry
-from .ends import Ends
-from .loads import Wish, is_directory, load_file, load_list, load_tree
-from .many import FileJob, Load
-from .overlay import Overlay
-from .request import Answer, Module, Request, StandIns
+from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .._paths import names_directory, normalise
+from .connection_pool import ConnectionPool
+from .directories import copy_files
+from .entry import run_module
+from .file_jobs import FileJob, FileSet
+from .file_results import files_result
+from .file_set import CopyRequest, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
+from .pool_views import SubstitutePool
+from .request import Module, ModuleResult, Request, SubstituteFiles
 
 HERE = Endpoint(role="source", local=True, name="localhost")
 
 
-def put(request: Request) -> Answer:
+def put(request: Request) -> ModuleResult:
     """Find out what there is to copy, then bring each file to where it should be."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="destination")
     retries, options = read_retries(params), read_relay_options(params)
-    wish = Wish(
+    copy_request = CopyRequest(
         read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), endpoint, options
     )
-    with Ends(request.reports) as ends:
-        files, load = _load(wish, request.stand_ins)
-        directories, reports = carry(request, Overlay(ends, HERE, files), HERE, load, retries=retries)
-    return answer(request, HERE, load, directories=directories, reports=reports)
+    with ConnectionPool(request.reports) as pool:
+        files, file_set = _load(copy_request, request.substitutes)
+        directories, reports = copy_files(request, SubstitutePool(pool, HERE, files), HERE, file_set, retries=retries)
+    return files_result(request, HERE, file_set, directories=directories, reports=reports)
 
 
-def _load(wish: Wish, instead: StandIns) -> tuple[FileSystem, Load]:
+def _load(copy_request: CopyRequest, instead: SubstituteFiles) -> tuple[FileSystem, FileSet]:
     """Return what there is to copy, and the file system to read it from: no link inside a directory leads out of it.
 
     Files that the task names are read by paths without links, so that one which is planted meanwhile is not followed.
     """
-    if wish.is_list or not is_directory(LocalFileSystem(), _followed(wish.sources[0]), follow=False):
-        load = _replaced(load_list(wish) if wish.is_list else load_file(wish), instead)
-        return ConfinedFileSystem(b"/"), replace(load, jobs=tuple(map(_link_followed, load.jobs)))
-    confined = ConfinedFileSystem(wish.sources[0])
-    return confined, _replaced(load_tree(confined, wish), instead)
+    if copy_request.is_list or not is_directory(LocalFileSystem(), _followed(copy_request.sources[0]), follow=False):
+        file_set = _replaced(
+            file_set_of_list(copy_request) if copy_request.is_list else file_set_of_file(copy_request), instead
+        )
+        return ConfinedFileSystem(b"/"), replace(file_set, jobs=tuple(map(_link_followed, file_set.jobs)))
+    confined = ConfinedFileSystem(copy_request.sources[0])
+    return confined, _replaced(file_set_of_tree(confined, copy_request), instead)
 
 
 def _followed(path: bytes) -> bytes:
@@ -70,11 +65,11 @@ def _link_followed(job: FileJob) -> FileJob:
     return replace(job, source=followed(job.source))
 
 
-def _replaced(load: Load, instead: StandIns) -> Load:
-    return replace(load, jobs=tuple(_substituted(job, instead) for job in load.jobs))
+def _replaced(file_set: FileSet, instead: SubstituteFiles) -> FileSet:
+    return replace(file_set, jobs=tuple(_substituted(job, instead) for job in file_set.jobs))
 
 
-def _substituted(job: FileJob, instead: StandIns) -> FileJob:
+def _substituted(job: FileJob, instead: SubstituteFiles) -> FileJob:
     """Take the file that stands in for a job's, with the mode that the real one has."""
     if instead.content and job.name == instead.content:
         return replace(job, name=None)
@@ -93,4 +88,4 @@ PUT = Module("backhaul.sftp.sftp_put", put_spec(), put)
 
 def main() -> None:
     """Run the module file."""
-    serve(PUT)
+    run_module(PUT)

@@ -10,10 +10,6 @@ import contextlib
 import functools
 import typing as t
 
-from .._engine.namesakes import Namesakes
-from .._engine.pace import Pace
-from .._engine.run import Relay
-from .._engine.shipment import Destination, Following
 from .._errors import BackhaulError, InputError
 from .._model import Endpoint, Outcome, Step
 from .._options import (
@@ -29,17 +25,21 @@ from .._options import (
     source_spec,
     transfer_spec,
 )
-from .._rules.paths import destination_path, split
+from .._paths import destination_path, split
+from .._transfer.destination import Destination, ProgressSink
+from .._transfer.namesakes import Namesakes
+from .._transfer.rate_limit import RateLimiter
+from .._transfer.relay import Relay
 from . import results
-from .answers import unreadable
-from .boundary import serve
-from .ends import Ends
-from .insist import insist
-from .loads import is_directory
-from .relay_many import Wished, lag_bytes, refuse_collisions, relay_many
-from .reports import CHANCE, Report, done, failed, planned
-from .request import Answer, Module, Request, Spec, TimeIsUp, too_long
-from .verdict import judged, read_needed
+from .connection_pool import ConnectionPool
+from .entry import run_module
+from .file_reports import RUNTIME, Report, done, failed, planned
+from .file_results import unreadable
+from .file_set import is_directory
+from .relay_files import RelayRequest, buffer_bytes, refuse_collisions, relay_files
+from .relay_result import read_needed, relay_result
+from .request import Module, ModuleResult, Request, Spec, TaskTimeout, timeout_error
+from .retrying import retry_at
 
 
 def relay_spec() -> Spec:
@@ -48,7 +48,7 @@ def relay_spec() -> Spec:
     return {**options, "min_success": {"type": "int"}}
 
 
-def relay(request: Request) -> Answer:
+def relay(request: Request) -> ModuleResult:
     """Plan or carry out each destination, and fail when too few of them succeeded."""
     params = request.params
     endpoint = read_endpoint(params["source"], role="source")
@@ -58,30 +58,30 @@ def relay(request: Request) -> Answer:
     resources, retries = read_resources(params, destinations=len(destinations)), read_retries(params)
     is_list = params["source"]["path"] is None
     others = [destination.endpoint for destination in destinations]
-    with Ends(request.reports, resources) as ends:
-        ends.prepare(others)
-        if is_list or insist(
-            ends, endpoint, lambda files: is_directory(files, sources[0], follow=False), retries=retries
+    with ConnectionPool(request.reports, resources) as pool:
+        pool.prepare(others)
+        if is_list or retry_at(
+            pool, endpoint, lambda files: is_directory(files, sources[0], follow=False), retries=retries
         ):
-            wished = Wished(endpoint, sources, is_list, destinations, needed, resources)
-            return relay_many(request, ends, wished)
+            relay_request = RelayRequest(endpoint, sources, is_list, destinations, needed, resources)
+            return relay_files(request, pool, relay_request)
         refuse_collisions(_places(destinations, sources[0]))
         namesakes = Namesakes(_places(destinations, sources[0]))
         job = Relay(
-            ends,
+            pool,
             endpoint,
             sources[0],
             options=read_relay_options(params),
             retries=retries,
-            chance=CHANCE,
+            runtime=RUNTIME,
             watch=request.progress.checked,
-            pace=Pace(read_rate_limit(params)),
-            lag_bytes=lag_bytes(resources, len(destinations)),
+            rate_limiter=RateLimiter(read_rate_limit(params)),
+            buffer_bytes=buffer_bytes(resources, len(destinations)),
             namesakes=namesakes,
         )
         source = job.source
         reports = _each(request, job, destinations)
-        made = results.in_order(ends.reports, [endpoint, *others])
+        made = results.in_order(pool.reports, [endpoint, *others])
         connections = [results.connection_fields(report) for report in made]
     result = {
         "changed": any(report.entry["changed"] for report in reports),
@@ -92,7 +92,7 @@ def relay(request: Request) -> Answer:
     }
     if request.diff_mode:
         result["diff"] = [report.diff for report in reports if report.diff]
-    return _answer(result, reports, needed, [*results.connection_warnings(ends.reports), *namesakes.warnings()])
+    return _answer(result, reports, needed, [*results.connection_warnings(pool.reports), *namesakes.warnings()])
 
 
 def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination]:
@@ -121,12 +121,14 @@ def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -
             for number, destination in enumerate(destinations):
                 reports[number] = _reported(functools.partial(_planned, job, destination), destination)
         elif len(destinations) == 1:
-            reports[0] = _reported(lambda: _carried_out(request, job, destinations[0]), destinations[0])
+            reports[0] = _reported(lambda: _copied(request, job, destinations[0]), destinations[0])
         else:
             _side_by_side(request, job, destinations, reports)
-    except TimeIsUp:
+    except TaskTimeout:
         pass
-    return [reports.get(number) or failed(destination, too_long()) for number, destination in enumerate(destinations)]
+    return [
+        reports.get(number) or failed(destination, timeout_error()) for number, destination in enumerate(destinations)
+    ]
 
 
 def _side_by_side(
@@ -139,7 +141,7 @@ def _side_by_side(
         else:
             reports[number] = done(destination, *result, job.source)
 
-    job.carry_out_all(destinations, lambda destination: _following(request, job, destination), finished)
+    job.copy_to_all(destinations, lambda destination: _following(request, job, destination), finished)
 
 
 def _reported(one: t.Callable[[], Report], destination: Destination) -> Report:
@@ -154,22 +156,22 @@ def _planned(job: Relay, destination: Destination) -> Report:
     return planned(destination, job.plan(destination), job.source)
 
 
-def _carried_out(request: Request, job: Relay, destination: Destination) -> Report:
+def _copied(request: Request, job: Relay, destination: Destination) -> Report:
     following = _following(request, job, destination)
-    step, outcome = job.carry_out(destination, progress=following.sent, resumed=following.resumed)
+    step, outcome = job.copy_to(destination, progress=following.sent, resumed=following.resumed)
     return done(destination, step, outcome, job.source)
 
 
-def _following(request: Request, job: Relay, destination: Destination) -> Following:
+def _following(request: Request, job: Relay, destination: Destination) -> ProgressSink:
     try:
         path = destination_path(destination.path, split(job.source.path)[1])
     except InputError:
-        return Following()  # the attempt itself will say so, and of this destination alone
+        return ProgressSink()  # the attempt itself will say so, and of this destination alone
     followed = request.progress.follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
-    return Following(sent=followed, resumed=followed.begin_at)
+    return ProgressSink(sent=followed, resumed=followed.begin_at)
 
 
-def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: t.Sequence[str]) -> Answer:
+def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: t.Sequence[str]) -> ModuleResult:
     errors = [report.error for report in reports if report.error is not None]
     warnings = [*warned, *(text for report in reports for text in report.warnings)]
     warnings += [
@@ -179,7 +181,7 @@ def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warn
     ]
     for report in reports:
         warnings += unreadable(report.entry["host"], [report.entry])
-    return judged(result, errors, count=len(reports), needed=needed, warnings=warnings)
+    return relay_result(result, errors, count=len(reports), needed=needed, warnings=warnings)
 
 
 RELAY = Module("backhaul.sftp.sftp_relay", relay_spec(), relay)
@@ -187,4 +189,4 @@ RELAY = Module("backhaul.sftp.sftp_relay", relay_spec(), relay)
 
 def main() -> None:
     """Run the module file."""
-    serve(RELAY)
+    run_module(RELAY)

@@ -12,8 +12,8 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from .._cancellation import cancel
 from .._errors import BackhaulError, LinkError
-from .._interruption import interrupt
 from .._model import ConnectionReport
 from .._ssh.audit import recording
 from .progress import ProgressLog
@@ -24,7 +24,7 @@ Spec = t.Dict[str, t.Any]
 
 
 @dataclass(frozen=True)
-class StandIns:
+class SubstituteFiles:
     """Files to read in the place of others, by their paths; ``content`` is a file that stands for no other one."""
 
     files: t.Mapping[bytes, bytes] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Request:
     diff_mode: bool
     reports: list[ConnectionReport] = field(default_factory=list)
     progress: ProgressLog = field(default_factory=ProgressLog)
-    stand_ins: StandIns = field(default_factory=StandIns)
+    substitutes: SubstituteFiles = field(default_factory=SubstituteFiles)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModuleResult:
     """What a module found or did; with an ``error`` it fails, and still returns the ``result``.
 
     ``result`` has no ``path`` or ``dest`` at its top: Ansible would add what the controller's file system says of it.
@@ -59,7 +59,7 @@ class Answer:
     warnings: tuple[str, ...] = field(default=())
 
 
-Body = t.Callable[[Request], Answer]
+Body = t.Callable[[Request], ModuleResult]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Module:
     body: Body
 
 
-def perform(body: Body, request: Request, *, limit_seconds: float) -> Answer:
+def perform(body: Body, request: Request, *, limit_seconds: float) -> ModuleResult:
     """Run a body with its audit log and within ``limit_seconds`` (0: no limit); return its errors as an answer.
 
     Exceptions other than BackhaulError are raised.
@@ -82,19 +82,19 @@ def perform(body: Body, request: Request, *, limit_seconds: float) -> Answer:
             return body(request)
     except BackhaulError as exc:
         return _failed(request, exc)
-    except TimeIsUp:
-        return _failed(request, too_long())
+    except TaskTimeout:
+        return _failed(request, timeout_error())
 
 
-def result_fields(answer: Answer, params: t.Mapping[str, t.Any]) -> Result:
+def result_fields(answer: ModuleResult, params: t.Mapping[str, t.Any]) -> Result:
     """Return the keys of a task's result; ``failed`` and ``warnings`` are left to the caller."""
     error = {} if answer.error is None else answer.error.to_fail_json()
     return {**answer.result, **error, "invocation": {"module_args": _as_valid_text(dict(params))}}
 
 
-def _failed(request: Request, error: BackhaulError) -> Answer:
+def _failed(request: Request, error: BackhaulError) -> ModuleResult:
     connections = [connection_fields(report) for report in request.reports]
-    return Answer({"changed": False, "connections": connections}, error=error)
+    return ModuleResult({"changed": False, "connections": connections}, error=error)
 
 
 def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any type
@@ -109,7 +109,7 @@ def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any t
     return [_as_valid_text(inner) for inner in value] if isinstance(value, list) else value
 
 
-class TimeIsUp(BaseException):
+class TaskTimeout(BaseException):
     """The seconds of the task's ``async`` are over: leaves a body through everything that retries or cleans up."""
 
 
@@ -126,7 +126,7 @@ def limited(seconds: float) -> t.Iterator[None]:
         return
 
     def expire(_number: int, _frame: object) -> None:
-        interrupt(TimeIsUp())
+        cancel(TaskTimeout())
 
     started = time.monotonic()
     handler = signal.signal(signal.SIGALRM, expire)
@@ -141,7 +141,7 @@ def limited(seconds: float) -> t.Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
 
 
-def too_long() -> LinkError:
+def timeout_error() -> LinkError:
     """Return the error of a task that has used up the seconds of its ``async``."""
     return LinkError(
         "timed_out",

@@ -11,10 +11,10 @@ import re
 import typing as t
 from dataclasses import asdict
 
-from .._errors import shown
+from .._errors import printable
 from .._model import Attributes, ConnectionReport, Digest, Endpoint, Outcome, RemoteFile, Source
 from .._options import utc_text
-from .._rules.selection_model import Selected, Skipped
+from .._selection.model import Selected, Skipped
 
 Json = t.Dict[str, t.Any]
 
@@ -33,7 +33,7 @@ def path_fields(path: bytes, *, key: str = "path") -> Json:
     text = path.decode("utf-8", "surrogateescape")
     if not _FORGING.search(text):
         return {key: text}
-    return {key: shown(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
+    return {key: printable(path), f"{key}_base64": base64.b64encode(path).decode("ascii")}
 
 
 def source_fields(path: bytes, source: Source | None = None, digest: Digest | None = None) -> Json:
@@ -69,7 +69,7 @@ def file_fields(file: RemoteFile) -> Json:
 
 def skipped_fields(skipped: Skipped) -> Json:
     """Return a file that was not selected, and why."""
-    fields = {**path_fields(skipped.path), "reason": skipped.reason, "message": shown(skipped.text)}
+    fields = {**path_fields(skipped.path), "reason": skipped.reason, "message": printable(skipped.text)}
     return fields if skipped.count == 1 else {**fields, "count": skipped.count}
 
 
@@ -162,7 +162,7 @@ def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
 
 def diff_entry(label: str, path: bytes, *, before: t.Mapping[str, t.Any] | None, after: t.Mapping[str, t.Any]) -> Json:
     """Return an entry of Ansible's ``diff`` from what a file was and is to be; None means that there is no file."""
-    header = f"{label}:{shown(path)}"
+    header = f"{label}:{printable(path)}"
     return {
         "before_header": header,
         "after_header": header,

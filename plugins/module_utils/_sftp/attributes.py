@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from .._model import Attributes
 from . import wire
-from .reader import closing_quietly
-from .session import Session, about
+from .reader import close_handle
+from .session import Session, blame_path
 
 
 class SftpAttributes:
@@ -24,16 +24,16 @@ class SftpAttributes:
         return self
 
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
-        with about(self._path):
-            closing_quietly(self._session, self._handle, failing=exc_type is not None)
+        with blame_path(self._path):
+            close_handle(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
-        with about(self._path):
+        with blame_path(self._path):
             return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set what is not None on what is open (FSETSTAT)."""
         body = wire.attributes(wire.completed(wanted, self.attributes))
-        with about(self._path):
+        with blame_path(self._path):
             self._session.expect_ok(self._session.call(wire.FSETSTAT, self._handle, body))

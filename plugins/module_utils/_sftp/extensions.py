@@ -14,8 +14,7 @@ from .._errors import BackhaulError, InputError, LinkError, RemoteError
 from .._model import Digest, Limits, Space
 from . import wire
 from .optional import CHECK_FILE, COMMAND, LIMITS, SPACE, OptionalRequests
-from .session import Session
-from .writer import SLOWEST_BYTES_PER_SECOND
+from .session import SLOWEST_BYTES_PER_SECOND, Session
 
 # What every server must take (draft section 3: 34,000 bytes a packet, 32,768 of data).
 BASE_LIMITS = Limits(packet_bytes=34_000, read_bytes=32_768, write_bytes=32_768)
@@ -93,16 +92,16 @@ def ask_space(session: Session, optional: OptionalRequests, path: bytes) -> Spac
     return Space(free_bytes=available * fragment, total_bytes=blocks * fragment)
 
 
-MAX_PATIENCE_SECONDS = 24 * 60 * 60.0
+MAX_DIGEST_SECONDS = 24 * 60 * 60.0
 
 
-def patience_seconds(base_seconds: float, size_bytes: int) -> float:
+def digest_timeout(base_seconds: float, size_bytes: int) -> float:
     """Return how long a request may take that has to read ``size_bytes`` on the server, a day at most.
 
     That is the base, and a second for every 10 MB. The size is what the server says, and no timer takes the seconds
     that its largest number comes to.
     """
-    return min(base_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND, MAX_PATIENCE_SECONDS)
+    return min(base_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND, MAX_DIGEST_SECONDS)
 
 
 class RemoteDigests:
@@ -158,7 +157,7 @@ class RemoteDigests:
 
         ``waiting`` is called about twice a second meanwhile.
         """
-        seconds = patience_seconds(self._operation_seconds, size_bytes)
+        seconds = digest_timeout(self._operation_seconds, size_bytes)
         waiting = waiting or _nothing
         if self._can_extend and _may_check(length, size_bytes):
             hexdigest = self._check_file(path, algorithm, length, seconds, waiting)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import RemoteError, shown
+from .._errors import RemoteError, printable
 from .._model import USUAL_RESOURCES, Attributes, Digest, DirectoryEntry, Features, Resources, Space, Timeouts
-from .._rules.paths import require_safe
+from .._paths import require_safe
 from . import wire
 from .attributes import SftpAttributes
 from .extensions import CommandRunner, RemoteDigests, ask_limits, ask_space, require_known
 from .listing import Listings
 from .optional import REPLACE, SYNC, OptionalRequests
 from .reader import SftpReader
-from .session import Session, about
-from .streams import Streams
-from .writer import SLOWEST_BYTES_PER_SECOND, SftpWriter
+from .session import SLOWEST_BYTES_PER_SECOND, Session, blame_path
+from .session_pool import SessionPool
+from .writer import SftpWriter
 
 # From this size on, the last byte of a file is read before its server is given the time to hash it.
 _WORTH_A_LOOK_BYTES = 60 * SLOWEST_BYTES_PER_SECOND
@@ -44,12 +44,12 @@ class SftpFileSystem:
         self._optional = OptionalRequests() if optional is None else optional
         self._listings = Listings(session, operation_seconds=timeouts.operation_seconds)
         self._resources = resources
-        self._streams = Streams(session, open_another, fixed=resources.streams)
+        self._streams = SessionPool(session, open_another, fixed=resources.streams)
         self._timeouts = timeouts
         self._limits = ask_limits(session, self._optional)
         self._digests = RemoteDigests(
             session,
-            None if run_command is None else self._streams.giving_way(run_command),
+            None if run_command is None else self._streams.yielding(run_command),
             policy=remote_checksum,
             operation_seconds=timeouts.operation_seconds,
             optional=self._optional,
@@ -72,7 +72,7 @@ class SftpFileSystem:
             limits=self._limits,
             can_sync=self._optional.offers(self._session, SYNC),
             can_replace=self._optional.offers(self._session, REPLACE),
-            extensions=tuple((shown(name), shown(data)) for name, data in sorted(announced.items())),
+            extensions=tuple((printable(name), printable(data)) for name, data in sorted(announced.items())),
         )
 
     def digest_methods(self) -> tuple[str, ...]:
@@ -81,12 +81,12 @@ class SftpFileSystem:
 
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH)."""
-        with about(path):
+        with blame_path(path):
             return self._session.expect_path(self._session.call(wire.REALPATH, _path(path)))
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
         """Return what is at ``path`` (STAT or LSTAT)."""
-        with about(path):
+        with blame_path(path):
             kind = wire.STAT if follow else wire.LSTAT
             return self._session.expect_attributes(self._session.call(kind, _path(path)))
 
@@ -128,7 +128,9 @@ class SftpFileSystem:
 
     def _require_regular(self, path: bytes, action: str) -> None:
         if self.attributes(path, follow=False).kind not in ("file", "unknown"):
-            raise RemoteError("remote_failure", f"cannot {action} {shown(path)}: it is not a regular file", path=path)
+            raise RemoteError(
+                "remote_failure", f"cannot {action} {printable(path)}: it is not a regular file", path=path
+            )
 
     def _writer(self, handle: bytes, path: bytes) -> SftpWriter:
         return SftpWriter(
@@ -142,7 +144,7 @@ class SftpFileSystem:
         )
 
     def _open(self, path: bytes, flags: int, wanted: Attributes) -> bytes:
-        with about(path):
+        with blame_path(path):
             body = (_path(path), wire.uint32(flags), wire.attributes(wanted))
             return self._session.expect_handle(self._session.call(wire.OPEN, *body))
 
@@ -202,7 +204,7 @@ class SftpFileSystem:
             self._change(source, wire.EXTENDED, wire.string(REPLACE), _path(source), _path(target))
 
     def _change(self, path: bytes, kind: int, *parts: bytes) -> None:
-        with about(path):
+        with blame_path(path):
             self._session.expect_ok(self._session.call(kind, *parts))
 
     def digest(
@@ -217,7 +219,7 @@ class SftpFileSystem:
         require_known(algorithm)
         if not self._digests.methods():
             return None
-        with about(path):
+        with blame_path(path):
             absolute = path if path.startswith(b"/") else self.canonical(path)
             found = self.attributes(absolute, follow=True)
             size = found.size or 0
@@ -233,7 +235,7 @@ class SftpFileSystem:
 
     def space(self, path: bytes) -> Space | None:
         """Return the space under ``path`` (statvfs@openssh.com)."""
-        with about(path):
+        with blame_path(path):
             return ask_space(self._session, self._optional, path)
 
 

@@ -11,8 +11,8 @@ import typing as t
 from .._errors import LinkError
 from .._model import DirectoryEntry
 from . import wire
-from .reader import closing_quietly
-from .session import Reply, Session, about
+from .reader import close_handle
+from .session import Reply, Session, blame_path
 
 READDIRS_IN_FLIGHT = 4
 # Far beyond any directory of backups, and an end to a listing that has none.
@@ -40,15 +40,15 @@ class Listings:
     def entries(self, path: bytes, encoded_path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries, asking for the next packets while the last one is looked at."""
         since = self._session.waited_seconds
-        with about(path):
+        with blame_path(path):
             handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, encoded_path)))
             self._allowed_seconds += SECONDS_PER_DIRECTORY
             try:
                 yield from self._listing(handle, since)
             except BaseException:
-                closing_quietly(self._session, handle, failing=True)
+                close_handle(self._session, handle, failing=True)
                 raise
-            closing_quietly(self._session, handle, failing=False)
+            close_handle(self._session, handle, failing=False)
 
     def _listing(self, handle: bytes, since: float) -> t.Iterator[DirectoryEntry]:
         asked = [self._session.request(wire.READDIR, handle)]

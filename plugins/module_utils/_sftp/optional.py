@@ -10,7 +10,7 @@ import collections
 import contextlib
 import typing as t
 
-from .._errors import LinkError, RemoteError, shown
+from .._errors import LinkError, RemoteError, printable
 from .session import Session
 
 LIMITS = b"limits@openssh.com"
@@ -74,9 +74,9 @@ class OptionalRequests:
         return self._lost[name] > 1
 
     def _blame(self, name: bytes, error: LinkError) -> None:
-        error.details["not_asked_again"] = shown(name)
+        error.details["not_asked_again"] = printable(name)
         if not self.may_ask(name):
             return  # another session has met the same
         self.refuse(name)
         how = "did not answer in time" if error.code == "timed_out" else "ended the session"
-        self.notes.append(f"the server {how} when it was asked for {shown(name)}; it is not asked for it again")
+        self.notes.append(f"the server {how} when it was asked for {printable(name)}; it is not asked for it again")

@@ -12,7 +12,7 @@ import typing as t
 from .._errors import BackhaulError
 from .._model import Attributes
 from . import wire
-from .session import Reply, Session, about
+from .session import Reply, Session, blame_path
 
 # How many READs are under way on a link without a round trip worth mentioning. More do harm: what OpenSSH's sshd 9.2
 # holds ready beyond 4 MiB costs it several times the CPU of the whole transfer.
@@ -49,12 +49,12 @@ class SftpReader:
     def __exit__(self, exc_type: object, *_exc_info: object) -> None:
         if not self._closed:
             self._closed = True
-            with about(self._path):
-                closing_quietly(self._session, self._handle, failing=exc_type is not None)
+            with blame_path(self._path):
+                close_handle(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
-        with about(self._path):
+        with blame_path(self._path):
             found = self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
         self._seen_bytes = found.size
         return found
@@ -64,7 +64,7 @@ class SftpReader:
 
         Version 3 has no way to open a file without following links, so the two are to be compared.
         """
-        with about(self._path):
+        with blame_path(self._path):
             asked = self._session.request(wire.FSTAT, self._handle)
             named = self._session.request(wire.LSTAT, wire.string(self._path))
             found = self._session.expect_attributes(self._session.wait(asked))
@@ -77,7 +77,7 @@ class SftpReader:
         if end is None and self._seen_bytes is None:
             self.attributes()
         likely_end = (self._seen_bytes or 0) if end is None else end
-        with about(self._path):
+        with blame_path(self._path):
             yield from self._read_ahead(offset, end=end, likely_end=likely_end)
 
     def _read_ahead(self, offset: int, *, end: int | None, likely_end: int) -> t.Iterator[memoryview]:
@@ -114,7 +114,7 @@ class SftpReader:
         return offset, wanted, request
 
 
-def closing_quietly(session: Session, handle: bytes, *, failing: bool) -> None:
+def close_handle(session: Session, handle: bytes, *, failing: bool) -> None:
     """Close a handle; while an error is on its way already, one more from the closing is not raised over it."""
     try:
         session.expect_ok(session.call(wire.CLOSE, handle))

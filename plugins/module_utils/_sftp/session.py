@@ -11,14 +11,16 @@ import contextlib
 import time
 import typing as t
 
+from .._cancellation import shielded
 from .._errors import BackhaulError, LinkError
 from .._filesystem import Buffer
-from .._interruption import undivided
 from .._model import Attributes, Timeouts
 from . import wire
 
 # Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
 MAX_REPLY_BYTES = 256 * 1024 + 1024
+# The slowest storage worth waiting for, where a request's duration depends on the file's size.
+SLOWEST_BYTES_PER_SECOND = 10_000_000
 # Servers announce about 20 extensions. Those beyond this number are not kept.
 MAX_EXTENSIONS = 256
 # How long an interruption may have to wait for a pause between two pieces of what arrives.
@@ -113,7 +115,7 @@ class Session:
     def request(self, kind: int, *parts: Buffer) -> Reply:
         """Send a request and return the place where its reply will be; raise LinkError when it cannot be sent."""
         if self._ended is not None:
-            raise self._ended.again()
+            raise self._ended.copy()
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         reply = self._waiting[self._next_id] = Reply()
         head = wire.request_head(kind, self._next_id, sum(map(len, parts)))
@@ -139,7 +141,7 @@ class Session:
     def _dispatch_until(self, reply: Reply, deadline: float, waiting: t.Callable[[], None]) -> None:
         while not reply.arrived:
             if self._ended is not None:
-                raise self._ended.again()
+                raise self._ended.copy()
             with self._ending_on_error():
                 self._dispatch(self._next_packet(deadline, "answer an SFTP request", waiting))
 
@@ -159,7 +161,7 @@ class Session:
     def poll(self) -> None:
         """Take the replies that have arrived, without waiting for any."""
         if self._ended is not None:
-            raise self._ended.again()
+            raise self._ended.copy()
         with self._ending_on_error():
             self._take_piece(0)
             while self._ready:
@@ -171,7 +173,7 @@ class Session:
         return self._duplex.room_bytes
 
     def _send(self, packet: bytes) -> None:
-        with undivided(), self._ending_on_error():
+        with shielded(), self._ending_on_error():
             self._duplex.send(packet, timeout_seconds=self._timeouts.stall_seconds)
 
     def _next_packet(self, deadline: float, what: str, waiting: t.Callable[[], None] = _nothing) -> memoryview:
@@ -190,7 +192,7 @@ class Session:
 
     def _take_piece(self, seconds: float) -> None:
         """Wait for a piece and sort it into packets; an interruption must not lose what was taken already."""
-        with undivided():
+        with shielded():
             piece = self._duplex.receive(timeout_seconds=seconds, wanted_bytes=self._framer.missing_bytes)
             if piece:
                 self._ready.extend(self._framer.feed(piece))
@@ -296,12 +298,12 @@ class Session:
 
 
 @contextlib.contextmanager
-def about(path: bytes) -> t.Iterator[None]:
+def blame_path(path: bytes) -> t.Iterator[None]:
     """Say of every error which path it is about, unless it says so already."""
     try:
         yield
     except BackhaulError as exc:
-        exc.located(path=path)
+        exc.with_location(path=path)
         raise
 
 

@@ -10,7 +10,7 @@ import struct
 import typing as t
 from dataclasses import replace
 
-from .._errors import RemoteError, shown
+from .._errors import RemoteError, printable
 from .._model import Attributes
 
 VERSION = 3
@@ -276,7 +276,7 @@ def status_error(code: int, message: bytes) -> RemoteError:
     The server's own words are appended, made inert; ``details.status`` is its code.
     """
     known = STATUS_CODES.get(code, "remote_failure")
-    said = shown(message, limit=300).strip()
+    said = printable(message, limit=300).strip()
     cause = _STATUS_TEXT.get(known, f"the server refused (SFTP status {code})")
     return RemoteError(known, f"{cause}: {said}" if said else cause, details={"status": code, "server_said": said})
 
@@ -345,7 +345,7 @@ def _bad_length(length: int, head: bytes) -> RemoteError:
     if head[0] in b"\t\r\n\x1b" or 32 <= head[0] < 127 or 0xC2 <= head[0] < 0xF5:  # the last: text in UTF-8
         return RemoteError(
             "protocol_violation",
-            f"the server sent text where SFTP packets were expected; it begins with {shown(head)!r}",
+            f"the server sent text where SFTP packets were expected; it begins with {printable(head)!r}",
             remedy="A shell start-up file on the server (such as .bashrc) prints something for sessions that are not"
             " interactive. Make it silent, or use the internal SFTP server of OpenSSH.",
         )

@@ -13,13 +13,10 @@ from .._errors import BackhaulError, RemoteError
 from .._filesystem import Buffer
 from .._model import Attributes
 from . import wire
-from .lane import Lane, Opening
 from .optional import SYNC, OptionalRequests
-from .session import Session, about
-from .streams import Streams
-
-# What the slowest storage worth waiting for brings to disk, when a request's duration depends on the file's size.
-SLOWEST_BYTES_PER_SECOND = 10_000_000
+from .session import SLOWEST_BYTES_PER_SECOND, Session, blame_path
+from .session_pool import SessionPool
+from .write_handle import PendingOpen, WriteHandle
 
 
 class SftpWriter:
@@ -35,7 +32,7 @@ class SftpWriter:
         handle: bytes,
         path: bytes,
         *,
-        streams: Streams,
+        streams: SessionPool,
         block_bytes: int,
         stall_seconds: float,
         optional: OptionalRequests,
@@ -46,9 +43,9 @@ class SftpWriter:
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
         self._optional = optional
-        self._first = Lane(session, handle)
+        self._first = WriteHandle(session, handle)
         self._lanes = collections.deque([self._first])
-        self._openings: list[Opening] = []
+        self._openings: list[PendingOpen] = []
         self._number = itertools.count()
         self._written_bytes = 0
         self._closed = False
@@ -70,13 +67,13 @@ class SftpWriter:
     def write(self, offset: int, block: Buffer) -> None:
         """Write ``block`` at ``offset``; see the port."""
         view = memoryview(block)
-        with about(self._path):
+        with blame_path(self._path):
             for start in range(0, len(view), self._block_bytes):
                 piece = view[start : start + self._block_bytes]
                 self._lane_for(len(piece)).write(next(self._number), offset + start, piece)
         self._written_bytes += len(view)
 
-    def _lane_for(self, byte_count: int) -> Lane:
+    def _lane_for(self, byte_count: int) -> WriteHandle:
         """Return a lane that takes so many bytes, as soon as there is one; the first one when nothing is under way."""
         while True:
             for _lane in range(len(self._lanes)):
@@ -98,13 +95,13 @@ class SftpWriter:
         taken = [lane.session for lane in self._lanes] + [opening.session for opening in self._openings]
         for session in self._streams.usable():
             if session not in taken:
-                self._openings.append(Opening(session, self._path))
+                self._openings.append(PendingOpen(session, self._path))
         before = len(self._lanes)
         for opening in list(self._openings):
             self._join(opening)
         return len(self._lanes) > before
 
-    def _join(self, opening: Opening) -> None:
+    def _join(self, opening: PendingOpen) -> None:
         """Use one more channel, if it is ready; that the server does not let us is no error, but not tried again."""
         try:
             if opening.arrived:
@@ -120,19 +117,19 @@ class SftpWriter:
             self._streams.discard(opening.session)
         self._openings = []
 
-    def _oldest(self) -> Lane | None:
+    def _oldest(self) -> WriteHandle | None:
         waiting = [(lane.oldest, lane) for lane in self._lanes if lane.oldest is not None]
         return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
 
     def flush(self) -> None:
         """Wait for every acknowledgement and close the further handles; raise the first refusal after all answers."""
-        with about(self._path):
+        with blame_path(self._path):
             for opening in list(self._openings):
                 opening.wait(timeout_seconds=self._stall_seconds)
                 self._join(opening)
             further = [lane for lane in self._lanes if lane is not self._first]
             for lane in further:
-                lane.begin_closing()
+                lane.begin_close()
             refusals = [*self._acknowledged(), *self._ended(further)]
             self._lanes = collections.deque([self._first])
             if refusals:
@@ -149,11 +146,11 @@ class SftpWriter:
                 refusals.append(exc)
         return refusals
 
-    def _ended(self, further: list[Lane]) -> list[BackhaulError]:
+    def _ended(self, further: list[WriteHandle]) -> list[BackhaulError]:
         refusals = []
         for lane in further:
             try:
-                lane.end_closing(timeout_seconds=self._stall_seconds)
+                lane.end_close(timeout_seconds=self._stall_seconds)
             except BackhaulError as exc:
                 if exc.breaks_link:
                     raise
@@ -178,7 +175,7 @@ class SftpWriter:
     def attributes(self) -> Attributes:
         """Return the attributes of what is open (FSTAT)."""
         self._gather()
-        with about(self._path):
+        with blame_path(self._path):
             return self._session.expect_attributes(self._session.call(wire.FSTAT, self._first.handle))
 
     def set_attributes(self, wanted: Attributes) -> None:
@@ -200,5 +197,5 @@ class SftpWriter:
             self.flush()
 
     def _ask(self, kind: int, *parts: bytes, timeout_seconds: float | None = None) -> None:
-        with about(self._path):
+        with blame_path(self._path):
             self._session.expect_ok(self._session.call(kind, *parts, timeout_seconds=timeout_seconds))

@@ -13,7 +13,7 @@ import os
 import stat
 import typing as t
 
-from .._errors import BackhaulError, InputError, shown
+from .._errors import BackhaulError, InputError, printable
 from .._model import ConnectionReport
 from .files import opened
 
@@ -150,7 +150,7 @@ class _InertLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
-        return shown(super().format(record).encode("utf-8", "surrogateescape"))
+        return printable(super().format(record).encode("utf-8", "surrogateescape"))
 
 
 _LOG.addHandler(logging.NullHandler())

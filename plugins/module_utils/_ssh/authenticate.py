@@ -11,11 +11,11 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
+from .._errors import BackhaulError, InputError, LinkError, TrustError, printable
 from .._model import Credentials
 from .agent import AgentError, agent_keys
-from .boundary import Refusal, translated
 from .dependency import SSHException, paramiko
+from .errors import Refusal, translated
 from .files import read_file
 from .keys import load_private_key, with_certificate
 from .transport import VerifiedTransport
@@ -300,4 +300,4 @@ def _takes(login: Login) -> list[str]:
 
 
 def _said(text: str) -> str:
-    return shown(text.encode("utf-8", "surrogateescape"), limit=100)
+    return printable(text.encode("utf-8", "surrogateescape"), limit=100)

@@ -12,11 +12,11 @@ import sys
 import time
 import typing as t
 
-from .._errors import BackhaulError, LinkError, RemoteError, shown
+from .._errors import BackhaulError, LinkError, RemoteError, printable
 from .._filesystem import Buffer
-from .boundary import closing_after, translated
 from .dependency import SSHException
-from .feed import Feed
+from .errors import translated, watchdog
+from .receive_buffer import ReceiveBuffer
 from .transport import RawSocket, VerifiedTransport
 
 # What a server may send ahead of being read through a tunnel.
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.5
 class ChannelDuplex:
     """A session channel as the SFTP layer's ``Duplex``."""
 
-    def __init__(self, transport: VerifiedTransport, channel: t.Any, feed: Feed | None) -> None:
+    def __init__(self, transport: VerifiedTransport, channel: t.Any, feed: ReceiveBuffer | None) -> None:
         self._transport = transport
         self._channel = channel
         self._feed = feed
@@ -75,7 +75,7 @@ class ChannelDuplex:
 
     @staticmethod
     def _not_started(complaints: bytes) -> RemoteError:
-        said = shown(complaints.strip())
+        said = printable(complaints.strip())
         return RemoteError(
             "unsupported",
             f"the SFTP server did not start; the last that it said: {said}",
@@ -125,7 +125,7 @@ def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float, win
     The server may send ``window_bytes`` ahead. When it does not answer in time, the connection is closed.
     """
     phase = "starting the SFTP server"
-    with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
+    with watchdog(seconds, transport.sock.close, phase=phase), translated(phase):
         channel = transport.open_session(window_size=window_bytes, timeout=seconds * 2)
         return _started(transport, channel, command, window_bytes)
 
@@ -138,7 +138,7 @@ def open_further_sftp(
     with contextlib.ExitStack() as undo, translated(phase):
         channel = transport.open_session(window_size=window_bytes, timeout=seconds)
         undo.callback(channel.close)
-        with closing_after(seconds, channel.close, phase=phase):
+        with watchdog(seconds, channel.close, phase=phase):
             duplex = _started(transport, channel, command, window_bytes)
         undo.pop_all()
         return duplex
@@ -165,7 +165,7 @@ def _started(transport: VerifiedTransport, channel: t.Any, command: str, window_
 def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: float) -> RawSocket:
     """Open a channel to another server through this one (direct-tcpip, RFC 4254 section 7.2)."""
     phase = f"asking the jump host for a way to {host} port {port}"
-    with closing_after(seconds, transport.sock.close, phase=phase), translated(phase):
+    with watchdog(seconds, transport.sock.close, phase=phase), translated(phase):
         # closing_after is the deadline; paramiko's own only must not come first.
         return t.cast(
             RawSocket,
@@ -200,7 +200,7 @@ def run_command(
         with translated("running a command"), contextlib.ExitStack() as closing:
             channel = transport.open_session(timeout=timeout_seconds)
             closing.callback(channel.close)
-            with closing_after(timeout_seconds, channel.close, phase="starting a command"):
+            with watchdog(timeout_seconds, channel.close, phase="starting a command"):
                 channel.exec_command(command)
                 channel.sendall(stdin)
                 channel.shutdown_write()

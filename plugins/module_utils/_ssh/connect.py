@@ -10,17 +10,17 @@ import contextlib
 import time
 import typing as t
 
-from .._errors import BackhaulError, InputError, LinkError, TrustError, shown
+from .._errors import BackhaulError, InputError, LinkError, TrustError, printable
 from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
 from .._sftp.filesystem import SftpFileSystem
 from .._sftp.optional import OptionalRequests
 from .._sftp.session import Duplex, Session
 from . import algorithms, audit, channels
 from .authenticate import authenticate
-from .boundary import closing_after, translated
 from .dependency import require_paramiko
 from .dial import dial
-from .transport import GuardedSocket, Judge, RawSocket, VerifiedTransport
+from .errors import translated, watchdog
+from .transport import GuardedSocket, HostKeyCheck, RawSocket, VerifiedTransport
 from .trust import HostTrust, load_trust
 
 
@@ -128,7 +128,7 @@ def connect(endpoint: Endpoint) -> Connection:
             connection.closes(undo.pop_all())
             return connection
     except BackhaulError as exc:
-        audit.refused(exc.located(role=endpoint.role, host=endpoint.label))
+        audit.refused(exc.with_location(role=endpoint.role, host=endpoint.label))
         raise
 
 
@@ -142,7 +142,7 @@ def reach(endpoint: Endpoint, closing: contextlib.ExitStack) -> Connection | Non
         try:
             last = _log_in(hop, last, closing)
         except BackhaulError as exc:
-            exc.located(role=endpoint.role, host=f"{endpoint.label} (jump {hop.label})")
+            exc.with_location(role=endpoint.role, host=f"{endpoint.label} (jump {hop.label})")
             raise
     return last
 
@@ -152,7 +152,7 @@ def _log_in(endpoint: Endpoint, through: Connection | None, closing: contextlib.
     deadline = time.monotonic() + endpoint.timeouts.connect_seconds
     transport = _verified(endpoint, through, trust, deadline)
     closing.callback(close_transport, transport)
-    with closing_after(deadline - time.monotonic(), transport.sock.close, phase="logging in"):
+    with watchdog(deadline - time.monotonic(), transport.sock.close, phase="logging in"):
         method = authenticate(transport, endpoint.credentials, deadline=deadline)
     transport.set_keepalive(int(endpoint.timeouts.keepalive_seconds))
     report = _report(endpoint, transport, trust, method)
@@ -190,7 +190,7 @@ def open_transport(
     endpoint: Endpoint,
     *,
     through: Connection | None,
-    judge: Judge,
+    judge: HostKeyCheck,
     known_algorithms: t.Sequence[str],
     deadline: float,
     without: t.Container[str] = (),
@@ -201,7 +201,7 @@ def open_transport(
     phase = "exchanging keys with the SSH server"
     with contextlib.ExitStack() as undo:
         undo.callback(guarded.close)
-        with closing_after(seconds, guarded.close, phase=phase), translated(phase):
+        with watchdog(seconds, guarded.close, phase=phase), translated(phase):
             transport = VerifiedTransport(
                 guarded,
                 judge=judge,
@@ -241,7 +241,7 @@ def _report(endpoint: Endpoint, transport: VerifiedTransport, trust: HostTrust, 
         port=endpoint.port,
         user=endpoint.credentials.user,
         address=transport.sock.peer,
-        server_version=shown(transport.remote_version.encode("utf-8", "surrogateescape"), limit=255),
+        server_version=printable(transport.remote_version.encode("utf-8", "surrogateescape"), limit=255),
         host_key_type=verdict.key.key_type,
         host_key_algorithm=transport.host_key_type,
         host_key_fingerprint=verdict.key.fingerprint,

@@ -14,7 +14,7 @@ import threading
 import time
 import typing as t
 
-from .._errors import LinkError, shown
+from .._errors import LinkError, printable
 
 # One result of getaddrinfo(3): family, type, protocol, canonical name, socket address.
 Address = t.Tuple[t.Any, ...]
@@ -82,7 +82,7 @@ def _tune(raw: socket.socket, stall_seconds: float) -> None:
 
 
 def _unreachable(host: str, port: int, failures: list[tuple[str, OSError]]) -> LinkError:
-    reasons = "; ".join(f"{address}: {shown((exc.strerror or str(exc)).encode())}" for address, exc in failures)
+    reasons = "; ".join(f"{address}: {printable((exc.strerror or str(exc)).encode())}" for address, exc in failures)
     silent = all(isinstance(exc, (socket.timeout, TimeoutError)) for _address, exc in failures)
     return LinkError(
         "timed_out" if silent else "connect_failed",

@@ -10,8 +10,8 @@ import io
 import typing as t
 
 from .._errors import InputError
-from .._rules.host_certificate import read_certificate
-from .._rules.ssh_wire import WireError
+from .._trust.host_certificate import read_certificate
+from .._trust.ssh_wire import WireError
 from .dependency import SSHException, paramiko
 
 try:

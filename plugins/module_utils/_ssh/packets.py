@@ -10,7 +10,7 @@ import collections
 import typing as t
 import zlib
 
-from .._interruption import undivided
+from .._cancellation import shielded
 from .dependency import MessageBase, PacketizerBase, SSHException
 
 # RFC 4253 section 6.1 demands 35,000 bytes; no sane peer exceeds OpenSSH's 256 KiB.
@@ -75,7 +75,7 @@ class BoundedPacketizer(PacketizerBase):  # type: ignore[misc]
 
     def send_message(self, data: t.Any) -> None:
         """Send a message whole, or not at all: after half a packet the connection would be of no more use."""
-        with undivided():
+        with shielded():
             super().send_message(data)
 
     def set_inbound_compressor(self, _compressor: object) -> None:

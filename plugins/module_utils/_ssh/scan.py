@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from .._errors import LinkError, TrustError
 from .._model import Endpoint
-from .._rules.host_certificate import is_certificate, read_certificate
-from .._rules.public_key import CERTIFICATE_SUFFIX, PublicKey, read_public_key
-from .._rules.trust_store import Verdict
+from .._trust.host_certificate import is_certificate, read_certificate
+from .._trust.public_key import CERTIFICATE_SUFFIX, PublicKey, read_public_key
+from .._trust.trust_store import Verdict
 from . import algorithms
 from .connect import Connection, close_transport, open_transport, reach
 from .dependency import require_paramiko
@@ -70,7 +70,7 @@ def _shown_key(endpoint: Endpoint, through: Connection | None, key_type: str) ->
         close_transport(transport)
     except (LinkError, TrustError) as exc:
         if not shown and exc.code != "algorithm_mismatch":
-            raise exc.located(role=endpoint.role, host=endpoint.label) from None
+            raise exc.with_location(role=endpoint.role, host=endpoint.label) from None
     return shown[0] if shown else None
 
 

@@ -14,9 +14,8 @@ import threading
 import time
 import typing as t
 
-from .._errors import BackhaulError, TrustError, shown
+from .._errors import BackhaulError, TrustError, printable
 from . import algorithms
-from .boundary import Refusal
 from .dependency import (
     AuthHandlerBase,
     GroupExchangeBase,
@@ -26,13 +25,14 @@ from .dependency import (
     has_optional,
     paramiko,
 )
-from .feed import Feed, Feeds
+from .errors import Refusal
 from .packets import BoundedPacketizer
+from .receive_buffer import ReceiveBuffer, ReceiveBuffers
 
 # The smallest group of a Diffie-Hellman group exchange, as with OpenSSH (RFC 8270); paramiko takes 1024 bits.
 MIN_GROUP_BITS = 2048
 
-Judge = t.Callable[[bytes], None]
+HostKeyCheck = t.Callable[[bytes], None]
 
 
 class RawSocket(t.Protocol):
@@ -104,7 +104,7 @@ class GuardedSocket:
             self._raw.close()
 
 
-class PunctualAuthHandler(AuthHandlerBase):  # type: ignore[misc]
+class RaceFreeAuthHandler(AuthHandlerBase):  # type: ignore[misc]
     """paramiko's handler, waiting for the answer from before the question is sent.
 
     paramiko sends first and then makes the event to wait for: a server that answers at once is never heard. It also
@@ -179,7 +179,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         self,
         sock: GuardedSocket,
         *,
-        judge: Judge,
+        judge: HostKeyCheck,
         suite: str,
         known_algorithms: t.Sequence[str],
         without: t.Container[str] = (),
@@ -206,9 +206,9 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         options.kex = self._offered.kexes
         if compression and has_optional("Packetizer.set_inbound_compressor"):
             options.compression = ("zlib@openssh.com", "none")  # from the login on, and not before
-        self.feeds: Feeds | None = None
+        self.feeds: ReceiveBuffers | None = None
         if can_feed():
-            self.feeds = Feeds()
+            self.feeds = ReceiveBuffers()
             self._channel_handler_table = self.feeds.handlers(self._channel_handler_table)
 
     @property
@@ -268,7 +268,7 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
     def _parse_disconnect(self, m: t.Any) -> None:
         """Keep what the server says as it ends the connection (RFC 4253 section 11.1)."""
         m.get_int()
-        self.farewell = shown(m.get_string(), limit=100)
+        self.farewell = printable(m.get_string(), limit=100)
         m.rewind()
         super()._parse_disconnect(m)
 
@@ -292,13 +292,13 @@ class VerifiedTransport(TransportBase):  # type: ignore[misc]
         if self.auth_handler is None:
             self.auth_handler = self.get_auth_handler()
 
-    def feed_of(self, channel: t.Any, *, window_bytes: int) -> Feed | None:
+    def feed_of(self, channel: t.Any, *, window_bytes: int) -> ReceiveBuffer | None:
         """Return the direct feed of a channel that was just opened; None where paramiko's buffer must serve."""
         return None if self.feeds is None else self.feeds.add(self, channel, window_bytes=window_bytes)
 
-    def get_auth_handler(self) -> PunctualAuthHandler:
+    def get_auth_handler(self) -> RaceFreeAuthHandler:
         """Return the handler for the one user authentication of this connection."""
-        return PunctualAuthHandler(self)
+        return RaceFreeAuthHandler(self)
 
 
 def _service_request() -> t.Any:
@@ -311,7 +311,7 @@ def _service_request() -> t.Any:
 def _unproven(reason: Exception) -> TrustError:
     return TrustError(
         "host_key_mismatch",
-        f"the server did not prove that the host key it shows is its own: {shown(str(reason).encode(), limit=300)}",
+        f"the server did not prove that the host key it shows is its own: {printable(str(reason).encode(), limit=300)}",
         remedy="Whoever answers only knows the public half of the key, or changes what is sent: treat this as an attack"
         " until it is explained.",
     )
@@ -326,7 +326,8 @@ def _check_key_type(host_key: bytes, negotiated: str) -> None:
     if presented != expected.encode("ascii"):
         raise TrustError(
             "algorithm_mismatch",
-            f"the server showed a host key of the type {shown(presented, limit=100)} though {negotiated} was agreed",
+            f"the server showed a host key of the type {printable(presented, limit=100)} though {negotiated} was"
+            " agreed",
             remedy="The server breaks the SSH protocol, or somebody in between does.",
         )
 
@@ -338,7 +339,7 @@ def _check_signature_algorithm(signature: bytes, negotiated: str) -> None:
     if used != negotiated.replace("-cert-v01@openssh.com", "").encode("ascii"):
         raise TrustError(
             "algorithm_mismatch",
-            f"the server signed with {shown(used, limit=100)} though {negotiated} was agreed",
+            f"the server signed with {printable(used, limit=100)} though {negotiated} was agreed",
             remedy="The server breaks the SSH protocol, or somebody in between does.",
         )
 
@@ -353,7 +354,9 @@ def _nothing_in_common(ours: algorithms.Suite, kex_init: bytes) -> TrustError:
     offers = (ours.kexes, ours.host_keys, ours.ciphers, (), ours.macs)
     details, texts = {}, []
     for part, our_list in zip(_KEX_INIT_PARTS, offers):
-        their_list = [shown(name.encode("utf-8", "surrogateescape"), limit=100) for name in message.get_list()][:100]
+        their_list = [printable(name.encode("utf-8", "surrogateescape"), limit=100) for name in message.get_list()][
+            :100
+        ]
         if part and not set(our_list) & set(their_list):
             details[part] = {"ours": list(our_list), "theirs": their_list}
             texts.append(f"{part}: the server has {', '.join(their_list)}; we have {', '.join(our_list)}")

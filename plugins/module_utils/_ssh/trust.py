@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from .._errors import InputError
 from .._model import Endpoint
-from .._rules.known_hosts import KnownHosts
-from .._rules.revoked_host_keys import RevokedHostKeys
-from .._rules.trust_store import TrustStore, Verdict
+from .._trust.known_hosts import KnownHosts
+from .._trust.revoked_host_keys import RevokedHostKeys
+from .._trust.trust_store import TrustStore, Verdict
 from . import audit
 from .files import read_file
 

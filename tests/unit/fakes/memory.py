@@ -16,7 +16,6 @@ import stat
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Chance
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import Buffer
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
@@ -28,6 +27,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Limits,
     Space,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Runtime
 
 BLOCK = 1000
 # Long after the files of the servers were written.
@@ -417,9 +417,9 @@ def another(host: str) -> Endpoint:
     return replace(DESTINATION, host=host)
 
 
-def chance() -> Chance:
+def runtime() -> Runtime:
     """Return a world without waiting, in which no name comes twice."""
     numbers = iter(range(10**6))
-    return Chance(
+    return Runtime(
         token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None, clock=lambda: NOW
     )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.backhaul.sftp.plugins.module_utils import _errors
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, shown
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, printable
 
 CLASSES = [
     _errors.InputError,
@@ -54,8 +54,8 @@ def test_the_first_line_is_the_cause_with_its_place_and_the_second_the_remedy() 
 
 def test_where_it_happened_is_added_once_and_never_changed() -> None:
     error = _errors.RemoteError("not_found", "no", role="source")
-    assert error.located(role="destination", host="h", path=b"") is error
-    error.located(role="x", host="other", path=b"/other")
+    assert error.with_location(role="destination", host="h", path=b"") is error
+    error.with_location(role="x", host="other", path=b"/other")
     assert (error.role, error.host, error.path) == ("source", "h", b"")
 
 
@@ -101,19 +101,19 @@ def test_details_are_a_copy() -> None:
     ],
 )
 def test_remote_bytes_are_shown_inert(remote: bytes, text: str) -> None:
-    assert shown(remote) == text
+    assert printable(remote) == text
 
 
 def test_text_is_shown_like_the_bytes_that_it_was_made_from() -> None:
-    assert shown("a\nb\u202e\udcff\ud800") == "a\\nb\\u202e\\xff\\ud800"
-    assert shown("x" * 20, limit=10) == "x" * 10 + "... (10 more characters)"
+    assert printable("a\nb\u202e\udcff\ud800") == "a\\nb\\u202e\\xff\\ud800"
+    assert printable("x" * 20, limit=10) == "x" * 10 + "... (10 more characters)"
 
 
 @given(st.text(max_size=300))
 def test_whatever_text_is_shown_is_printable_and_stays_so(remote: str) -> None:
-    text = shown(remote)
+    text = printable(remote)
     assert text.isprintable()
-    assert shown(text) == text
+    assert printable(text) == text
     assert remote.isprintable() or text != remote
 
 
@@ -137,11 +137,11 @@ def test_the_exact_path_is_beside_one_that_is_shown_escaped(path: str) -> None:
 
 @given(st.binary(max_size=300), st.integers(1, 300))
 def test_whatever_is_shown_is_printable_and_bounded(remote: bytes, limit: int) -> None:
-    text = shown(remote, limit=limit)
+    text = printable(remote, limit=limit)
     assert text.isprintable()
     assert len(text) <= 10 * limit + 40
     assert ("more bytes)" in text) or len(remote) <= limit
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
-    assert shown(b"x" * 1_000_000, limit=10) == "x" * 10 + "... (999990 more bytes)"
+    assert printable(b"x" * 1_000_000, limit=10) == "x" * 10 + "... (999990 more bytes)"

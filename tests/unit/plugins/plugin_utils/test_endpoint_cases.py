@@ -27,7 +27,7 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module import withheld
+from ansible_collections.backhaul.sftp.plugins.module_utils._module import handover
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import _trust
 from ansible_collections.backhaul.sftp.plugins.plugin_utils import _ssh_config
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import EndpointAction
@@ -98,9 +98,9 @@ def test_a_jump_of_the_whole_inventory_is_not_jumped_to_for_ever(tmp_path: Path)
     assert stated == hop
 
 
-def test_a_jump_is_not_refused_for_its_own_detour(tmp_path: Path) -> None:
-    detour = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
-    case = Case(tmp_path, {"bastion": detour, "nas": {**_NAS, **_BASTION}})
+def test_a_jump_is_not_refused_for_its_own_unsupported_route(tmp_path: Path) -> None:
+    unsupported_route = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
+    case = Case(tmp_path, {"bastion": unsupported_route, "nas": {**_NAS, **_BASTION}})
     assert [hop["host"] for hop in case.resolve(inventory_host="nas")["jump"]] == ["bastion"]
 
 
@@ -152,8 +152,8 @@ def test_a_blank_key_file_is_as_if_no_key_was_given(tmp_path: Path) -> None:
     "given", [{"jump": [{"host": "b", "user": "x"}]}, {"jump": []}, {"host": "192.0.2.9"}], ids=str
 )
 def test_a_way_that_the_task_states_needs_none_of_the_inventory(tmp_path: Path, given: Vars) -> None:
-    detour = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
-    case = Case(tmp_path, {"nas": {**_NAS, **detour}})
+    unsupported_route = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
+    case = Case(tmp_path, {"nas": {**_NAS, **unsupported_route}})
     assert case.resolve(inventory_host="nas", **given)["host"] == given.get("host", "192.0.2.5")
     with pytest.raises(InputError, match="cannot follow"):
         case.resolve(inventory_host="nas")
@@ -187,8 +187,8 @@ def test_the_agent_and_revocations_are_as_the_arguments_say(tmp_path: Path) -> N
         ("-o IdentitiesOnly=no -o IdentityAgent=/socket", SshSettings()),
         ("-F none", SshSettings()),
         ("-F /dev/null -o ProxyUseFdpass=no", SshSettings()),
-        ("-F none -F /other", SshSettings(detour="a configuration file (-F) /other")),
-        ("-o ProxyUseFdpass=yes", SshSettings(detour="ProxyUseFdpass yes")),
+        ("-F none -F /other", SshSettings(unsupported_route="a configuration file (-F) /other")),
+        ("-o ProxyUseFdpass=yes", SshSettings(unsupported_route="ProxyUseFdpass yes")),
     ],
 )
 def test_ssh_arguments_as_ssh_reads_them(text: str, expected: SshSettings) -> None:
@@ -309,15 +309,15 @@ def test_without_ssh_the_arguments_are_read_and_a_configuration_file_is_named(
 def test_a_blank_is_no_secret(blank: str) -> None:
     secrets: dict[str, str] = {}
     params = {"source": {"password": blank, "private_key": "key"}}
-    assert withheld.withhold(params, secrets, token="t")["source"]["password"] == blank
+    assert handover.extract_secrets(params, secrets, token="t")["source"]["password"] == blank
     assert list(secrets.values()) == ["key"]
 
 
 def test_many_keys_pass_through_the_environment_of_a_process() -> None:
     secrets = {f"withheld-{number}": "k" * 3000 for number in range(120)}
-    carried = withheld.as_environment(secrets)
+    carried = handover.as_environment(secrets)
     assert len(carried) > 1
-    name = withheld.__name__
+    name = handover.__name__
     program = f"import json; from {name} import take_secrets; print(json.dumps([take_secrets(), take_secrets()]))"
     environment = {**os.environ, **carried, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
@@ -328,13 +328,13 @@ def test_many_keys_pass_through_the_environment_of_a_process() -> None:
 
 def test_more_keys_than_a_process_can_be_given_are_refused() -> None:
     with pytest.raises(InputError, match="too many for a job in the background"):
-        withheld.as_environment({"withheld-0": "k" * (1 << 21)})
+        handover.as_environment({"withheld-0": "k" * (1 << 21)})
 
 
 def test_without_secrets_the_environment_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in withheld.as_environment({}).items():
+    for name, value in handover.as_environment({}).items():
         monkeypatch.setenv(name, value)
-    assert withheld.take_secrets() == {}
+    assert handover.take_secrets() == {}
 
 
 @pytest.mark.parametrize(("no_log", "seconds"), [(True, 0.0), (False, 3.0)])

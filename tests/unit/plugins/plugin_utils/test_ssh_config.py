@@ -111,7 +111,7 @@ def test_a_known_hosts_file_may_have_blanks_in_its_name(asked: Asked, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "hops", "detour"),
+    ("text", "hops", "unsupported_route"),
     [
         ("ProxyJump a,ops@b:24", ("a", "b"), ""),
         ("ProxyJump none\nProxyCommand none", (), ""),
@@ -121,9 +121,11 @@ def test_a_known_hosts_file_may_have_blanks_in_its_name(asked: Asked, tmp_path: 
         ("ProxyUseFdpass yes", (), ""),
     ],
 )
-def test_the_way_is_jumps_or_cannot_be_followed(asked: Asked, text: str, hops: tuple[str, ...], detour: str) -> None:
+def test_the_way_is_jumps_or_cannot_be_followed(
+    asked: Asked, text: str, hops: tuple[str, ...], unsupported_route: str
+) -> None:
     found = asked(text)
-    assert (tuple(hop.host for hop in found.jumps), found.detour) == (hops, detour)
+    assert (tuple(hop.host for hop in found.jumps), found.unsupported_route) == (hops, unsupported_route)
 
 
 def test_a_jump_gets_the_configuration_file_and_nothing_else_of_the_arguments(asked: Asked, tmp_path: Path) -> None:

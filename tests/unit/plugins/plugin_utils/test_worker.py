@@ -90,13 +90,13 @@ def test_the_timeout_of_a_task_waits_for_the_end_of_a_packet() -> None:
     def expire(_number: int, _frame: object) -> None:
         raise _TaskTimeout
 
-    from ansible_collections.backhaul.sftp.plugins.module_utils._interruption import undivided
+    from ansible_collections.backhaul.sftp.plugins.module_utils._cancellation import shielded
 
     whole = []
     before = signal.signal(signal.SIGALRM, expire)
     try:
         with pytest.raises(_TaskTimeout), cancellable():
-            with undivided():
+            with shielded():
                 os.kill(os.getpid(), signal.SIGALRM)
                 whole.append(True)
             whole.append(False)

@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined import ConfinedFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import get as get_module
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, limited
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import get_spec
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters
@@ -42,7 +42,7 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
-def got(check: bool = False, **given: t.Any) -> Answer:
+def got(check: bool = False, **given: t.Any) -> ModuleResult:
     params = parameters(get_spec(), **{"endpoint": {"local": True}, "retries": 0, **given})
     answer = get(Request(params, check_mode=check, diff_mode=True))
     json.dumps(answer.result)
@@ -53,7 +53,7 @@ def contents(top: Path) -> dict[str, bytes]:
     return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
 
-def states(answer: Answer) -> list[str]:
+def states(answer: ModuleResult) -> list[str]:
     return [entry["state"] for entry in answer.result["files"]]
 
 

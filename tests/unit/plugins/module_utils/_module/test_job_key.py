@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Credentials, Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import job_key
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ends import Ends
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import ConnectionPool
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.job_key import derive_job_key
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -58,7 +58,7 @@ def test_without_a_credential_there_is_no_key(credentials: dict[str, str]) -> No
 def test_it_is_derived_once_in_a_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
-    with Ends() as ends:
-        first = ends.job_key(end(private_key_file=str(file)))
+    with ConnectionPool() as pool:
+        first = pool.job_key(end(private_key_file=str(file)))
         file.unlink()
-        assert ends.job_key(end(private_key_file=str(file))) == first
+        assert pool.job_key(end(private_key_file=str(file))) == first

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine.shipment import Destination
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.handles import LocalReader
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.many import FileJob
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs import FileJob
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import NOTHING_DONE, Report
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.ownership import Owning, read_ownership
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.reports import NOTHING_DONE, Report
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
 
 HERE = Endpoint(role="destination", local=True)
 

@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, RemoteFile
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import pattern_time
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.pattern_time import BoundedSelector
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection import Selector
-from ansible_collections.backhaul.sftp.plugins.module_utils._rules.selection_model import Selection
+from ansible_collections.backhaul.sftp.plugins.module_utils._selection.model import Selection
+from ansible_collections.backhaul.sftp.plugins.module_utils._selection.selector import Selector
 
 FILE = Attributes(size=3, mode=0o100644, mtime=5)
 

@@ -14,12 +14,16 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, StandIns
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import (
+    ModuleResult,
+    Request,
+    SubstituteFiles,
+)
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import put_spec
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
 
-_NONE = StandIns()
+_NONE = SubstituteFiles()
 FILES = {"a.txt": b"first", "sub/b.txt": b"second", "sub/deep/c.txt": b"third" * 1000}
 
 
@@ -40,9 +44,9 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
-def sent(check: bool = False, stand_ins: StandIns = _NONE, **given: t.Any) -> Answer:
+def sent(check: bool = False, substitutes: SubstituteFiles = _NONE, **given: t.Any) -> ModuleResult:
     params = parameters(put_spec(), **{"endpoint": {"local": True}, "retries": 0, **given})
-    answer = put(Request(params, check_mode=check, diff_mode=True, stand_ins=stand_ins))
+    answer = put(Request(params, check_mode=check, diff_mode=True, substitutes=substitutes))
     json.dumps(answer.result)
     return answer
 
@@ -96,8 +100,8 @@ def test_what_stands_in_for_a_file_is_sent_with_the_files_own_name_and_mode(
     plain = tmp_path / "0"
     plain.write_bytes(b"plain")
     plain.chmod(0o600)
-    stand_ins = StandIns({os.fsencode(source / "sub/b.txt"): os.fsencode(plain)})
-    answer = sent(src=f"{source}/", dest=str(target), mode="preserve", stand_ins=stand_ins)
+    substitutes = SubstituteFiles({os.fsencode(source / "sub/b.txt"): os.fsencode(plain)})
+    answer = sent(src=f"{source}/", dest=str(target), mode="preserve", substitutes=substitutes)
     assert answer.error is None
     assert contents(target) == {**FILES, "sub/b.txt": b"plain"}
     assert stat.S_IMODE((target / "sub/b.txt").stat().st_mode) == 0o640
@@ -106,7 +110,7 @@ def test_what_stands_in_for_a_file_is_sent_with_the_files_own_name_and_mode(
 
 def test_content_has_no_source_even_after_a_failure(tmp_path: Path) -> None:
     (tmp_path / "0").write_bytes(b"text")
-    stand_ins = StandIns(content=os.fsencode(tmp_path / "0"))
-    answer = sent(src=str(tmp_path / "0"), dest=str(tmp_path / "none" / "x"), stand_ins=stand_ins)
+    substitutes = SubstituteFiles(content=os.fsencode(tmp_path / "0"))
+    answer = sent(src=str(tmp_path / "0"), dest=str(tmp_path / "none" / "x"), substitutes=substitutes)
     assert answer.error is not None
     assert answer.result["files"][0]["source"] is None

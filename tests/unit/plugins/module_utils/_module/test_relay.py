@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._engine import supply
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Answer, Request, limited
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request, limited
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
     destinations_spec,
     source_spec,
     transfer_spec,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import shared_read
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
@@ -50,7 +50,7 @@ def local(path: Path | str) -> dict[str, t.Any]:
     return {"local": True, "path": str(path)}
 
 
-def relayed(source: Path, *destinations: t.Mapping[str, t.Any], check: bool = False, **given: t.Any) -> Answer:
+def relayed(source: Path, *destinations: t.Mapping[str, t.Any], check: bool = False, **given: t.Any) -> ModuleResult:
     params = parameters(SPEC, source=local(source), destinations=list(destinations), **{"retries": 0, **given})
     answer = relay(Request(params, check_mode=check, diff_mode=True))
     json.dumps(answer.result)
@@ -157,7 +157,7 @@ def test_between_two_servers(lab: SharedLab, source: Path) -> None:
 def test_when_the_time_is_up_what_was_done_before_still_counts(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supply, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(shared_read, "PATIENCE_SECONDS", 0.1)
     with listeners.listener(listeners.silent) as port, limited(1.5):
         silent = {"host": "127.0.0.1", "port": port, "path": "/", "host_keys": ["SHA256:" + "A" * 43]}
         answer = relayed(source, local(f"{target}/"), silent, local(f"{target}/never/"))

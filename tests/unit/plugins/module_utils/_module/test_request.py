@@ -10,8 +10,8 @@ import signal
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import (
-    Answer,
-    TimeIsUp,
+    ModuleResult,
+    TaskTimeout,
     limited,
     result_fields,
 )
@@ -35,7 +35,7 @@ def test_a_timer_of_others_that_is_later_goes_on_afterwards() -> None:
     before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     try:
         signal.setitimer(signal.ITIMER_REAL, 100)
-        with pytest.raises(TimeIsUp), limited(0.05):
+        with pytest.raises(TaskTimeout), limited(0.05):
             signal.pause()
         assert 90 < signal.getitimer(signal.ITIMER_REAL)[0] <= 100
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
@@ -45,5 +45,5 @@ def test_a_timer_of_others_that_is_later_goes_on_afterwards() -> None:
 
 
 def test_parameters_that_are_not_utf8_are_shown_escaped() -> None:
-    result = result_fields(Answer({"changed": False}), {"paths": ["a\udcff"], "limit": 3})
+    result = result_fields(ModuleResult({"changed": False}), {"paths": ["a\udcff"], "limit": 3})
     assert result["invocation"]["module_args"] == {"paths": ["a\\xff"], "limit": 3}

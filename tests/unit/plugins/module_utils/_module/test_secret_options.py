@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils import _options
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.handover import SECRET_SUBOPTIONS
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.secret_options import (
     HIDDEN,
     checked_secrets,
@@ -19,7 +20,6 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.secret_optio
     spellings,
     without_unknown,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.withheld import SECRET_SUBOPTIONS
 
 RELAY = {**_options.source_spec(), **_options.destinations_spec()}
 CANARY = "pä'ss\"word"

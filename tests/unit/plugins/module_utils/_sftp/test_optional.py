@@ -43,7 +43,7 @@ def test_a_session_that_ends_at_a_request_begins_again_without_it_and_that_is_no
     over.closed_by_server = True
     error = asked(optional, over, LinkError("link_lost", "closed"))
     assert error.is_uncounted
-    assert error.again().details["not_asked_again"] == "statvfs@openssh.com"
+    assert error.copy().details["not_asked_again"] == "statvfs@openssh.com"
     assert not optional.may_ask(SPACE)
     assert optional.notes == [
         "the server ended the session when it was asked for statvfs@openssh.com; it is not asked for it again"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
-from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.lane import MAX_IN_FLIGHT
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
+from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.write_handle import MAX_IN_FLIGHT
 from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
 from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, data, status
 

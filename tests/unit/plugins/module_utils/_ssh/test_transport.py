@@ -17,9 +17,9 @@ import paramiko
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, TrustError
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.boundary import translated
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.channels import open_sftp
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.errors import translated
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.transport import GuardedSocket, VerifiedTransport
 from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import (
     DONE,

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The ends of a task: each endpoint becomes a file system, once, however often it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+from dataclasses import replace
+
+from .._cancellation import acquire, checkpoint
+from .._errors import BackhaulError
+from .._filesystem import FileSystem
+from .._local.filesystem import LocalFileSystem
+from .._model import USUAL_RESOURCES, ConnectionReport, Endpoint, Resources
+from .._sftp.filesystem import SftpFileSystem
+from .._sftp.optional import OptionalRequests
+from .._ssh.connect import Connection, connect
+from .job_key import derive_job_key
+
+_LOOK_SECONDS = 0.25
+
+
+class PooledConnection:
+    """One connection to an endpoint and the sessions on it; closed as a whole."""
+
+    def __init__(self, resources: Resources, optional: OptionalRequests) -> None:
+        self._resources = resources
+        self._optional = optional
+        self.closing = contextlib.ExitStack()
+        self.connection: Connection | None = None
+
+    def open(self, endpoint: Endpoint, reports: list[ConnectionReport]) -> FileSystem:
+        """Connect, and return the first session on the connection."""
+        if endpoint.local:
+            return LocalFileSystem()
+        with contextlib.ExitStack() as undo:
+            self.connection = undo.enter_context(connect(endpoint))
+            reports.append(replace(self.connection.report, notes=self._optional.notes))
+            files = undo.enter_context(self.connection.file_system(self._resources, self._optional))
+            self.closing = undo.pop_all()
+            return files
+
+    def another(self) -> FileSystem | None:
+        """Return one more session on the same connection; None when the server does not allow it."""
+        if self.connection is None:
+            return LocalFileSystem()
+        try:
+            return self.closing.enter_context(self.connection.file_system(self._resources, self._optional))
+        except BackhaulError:
+            return None
+
+
+class ConnectionPool:
+    """Open file systems by endpoint and keep them until the task ends; a context manager.
+
+    Each lane is a session of its own, for a thread of its own: on the connection that the endpoint has already, or
+    where the server allows no more sessions (MaxSessions), on another. After a lost link, ``forget`` closes what a
+    lane uses, so that asking again connects anew. ``reports`` are those of every connection that was made.
+    """
+
+    def __init__(self, reports: list[ConnectionReport] | None = None, resources: Resources = USUAL_RESOURCES) -> None:
+        self._resources = resources
+        self._open: dict[tuple[Endpoint, int], tuple[FileSystem, PooledConnection]] = {}
+        self._optional: dict[Endpoint, OptionalRequests] = {}
+        self._connecting: dict[Endpoint, threading.Lock] = {}
+        self._preparing: dict[Endpoint, threading.Event] = {}
+        self._is_over = False
+        self._refused: dict[Endpoint, BackhaulError] = {}
+        self._lock = threading.Lock()
+        self._job_keys: dict[tuple[Endpoint, ...], bytes] = {}
+        self._deriving = threading.Lock()
+        self.reports = [] if reports is None else reports
+
+    def __enter__(self) -> ConnectionPool:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self._is_over = True
+        for endpoint, lane in list(self._open):
+            self.forget(endpoint, lane)
+
+    def prepare(self, endpoints: t.Iterable[Endpoint]) -> None:
+        """Begin to connect to all of these at once, since most of a login is waiting; returns immediately.
+
+        An error is kept for whoever asks for that endpoint next: no login is tried twice.
+        """
+        for endpoint in dict.fromkeys(endpoints):
+            self._preparing[endpoint] = threading.Event()
+            threading.Thread(target=self._prepare, args=(endpoint, self._preparing[endpoint]), daemon=True).start()
+
+    def _prepare(self, endpoint: Endpoint, done: threading.Event) -> None:
+        try:
+            self._connect(endpoint, 0)
+        except BackhaulError as exc:
+            self._refused[endpoint] = exc
+        finally:
+            done.set()
+
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+        """Return the file system of an endpoint, connecting if that is not done yet."""
+        prepared = self._preparing.get(endpoint)
+        while prepared is not None and not prepared.wait(_LOOK_SECONDS):
+            checkpoint()
+        refused = self._refused.pop(endpoint, None)
+        if refused is not None:
+            raise refused
+        found = self._open.get((endpoint, lane))
+        if found is not None:
+            return found[0]
+        return self._connect(endpoint, lane)
+
+    def _connect(self, endpoint: Endpoint, lane: int) -> FileSystem:
+        with self._lock:
+            connecting = self._connecting.setdefault(endpoint, threading.Lock())
+        acquire(connecting)
+        try:
+            files, line = self._opened(endpoint)
+            with self._lock:
+                self._open[endpoint, lane] = (files, line)
+            if self._is_over:  # nobody waits for what was prepared any more
+                self.forget(endpoint, lane)
+        finally:
+            connecting.release()
+        return files
+
+    def _opened(self, endpoint: Endpoint) -> tuple[FileSystem, PooledConnection]:
+        with self._lock:
+            lines = [line for (end, _lane), (_files, line) in self._open.items() if end == endpoint]
+            optional = self._optional.setdefault(endpoint, OptionalRequests())
+        for line in lines[:1]:
+            files = line.another()
+            if files is not None:
+                return files, line
+        line = PooledConnection(self._resources, optional)
+        return line.open(endpoint, self.reports), line
+
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+        """Close the connection that this lane uses, if there is one, for all its lanes; never raises.
+
+        Where the server has closed nothing but the lane's session, the connection stays for the others.
+        """
+        with self._lock:
+            files, line = self._open.get((endpoint, lane), (None, None))
+            keys = [key for key, (_files, other) in self._open.items() if other is line]
+            others_go_on = len(keys) > 1 and isinstance(files, SftpFileSystem) and files.was_closed_by_server
+            for key in [(endpoint, lane)] if others_go_on else keys:
+                del self._open[key]
+        if line is not None and not others_go_on:
+            with contextlib.suppress(Exception):
+                line.closing.close()
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints, once; empty when none has any."""
+        acquire(self._deriving)
+        try:
+            if endpoints not in self._job_keys:
+                self._job_keys[endpoints] = derive_job_key(*endpoints)
+            return self._job_keys[endpoints]
+        finally:
+            self._deriving.release()
+
+
+@contextlib.contextmanager
+def open_file_system(endpoint: Endpoint) -> t.Iterator[FileSystem]:
+    """Open one endpoint for as long as the block runs."""
+    with ConnectionPool() as pool:
+        yield pool.file_system(endpoint)

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Ending a module whose result nobody waits for any more.
+
+When a run is interrupted or killed, what started the module may be gone while the module, in a session of its own since
+ansible-core 2.19, hears nothing of it: a transfer would go on for hours. The pipe for its result knows.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import stat
+import threading
+
+
+def exit_when_orphaned(result_descriptor: int) -> None:
+    """End this process by SIGTERM, which cleans up, as soon as nobody holds the other end of its result's pipe.
+
+    Many an sshd gives its sessions a socket in a pipe's place. Does nothing where the result goes to a file or a
+    terminal, or where the system has no poll(2).
+    """
+    mode = os.fstat(result_descriptor).st_mode
+    if (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and hasattr(select, "poll"):
+        threading.Thread(target=_watch, args=(result_descriptor,), daemon=True).start()
+
+
+def _watch(descriptor: int) -> None:
+    waiting = select.poll()
+    # What a pipe without a reader has, an error, and a socket without a peer, a hang-up, are told all the same.
+    waiting.register(descriptor, 0)
+    if any(event & (select.POLLERR | select.POLLHUP) for _descriptor, event in waiting.poll()):
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Trying again after a lost connection, for work that is not the engine's."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import BackhaulError
+from .._filesystem import FileSystem
+from .._model import Endpoint
+from .._retry import MOST_UNCOUNTED, RetryPolicy, may_retry
+from .._transfer.source import ConnectionPool
+from .file_reports import RUNTIME
+
+_ResultT = t.TypeVar("_ResultT")
+
+
+def retry_at(
+    pool: ConnectionPool, endpoint: Endpoint, work: t.Callable[[FileSystem], _ResultT], *, retries: RetryPolicy
+) -> _ResultT:
+    """Do something at one end, again over a new connection after a lost one, and return its result."""
+    pauses = retries.delays(RUNTIME.random)
+    attempt, uncounted = 1, 0
+    while True:
+        try:
+            return work(pool.file_system(endpoint))
+        except BackhaulError as exc:
+            exc.with_location(role=endpoint.role, host=endpoint.label)
+            if exc.breaks_link:
+                pool.forget(endpoint)
+            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
+                uncounted += 1
+                continue
+            pause = next(pauses, None) if may_retry(exc, attempt=attempt, policy=retries) else None
+            if pause is None:
+                raise
+        RUNTIME.sleep(pause)
+        attempt += 1

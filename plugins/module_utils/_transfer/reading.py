@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Reading the file that was looked at, and no other that has taken its name meanwhile.
+
+SFTP version 3 can neither open a file without following links nor hash one that is open. So what was looked at (LSTAT)
+is compared with what was opened (FSTAT) and with what has the name after that (LSTAT again). A user who puts a link in
+the file's place for a moment can copy its size and times, but not the owner of another user's file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .._errors import IntegrityError, RemoteError
+from .._filesystem import FileSystem, Reader
+from .._model import Attributes, Digest, Progress
+from .background_hasher import BackgroundHasher
+from .checksum import no_progress
+
+# Windows' OpenSSH tells executable bits by the file's name, and so by LSTAT only.
+_COMPARED_MODE_BITS = 0o7666
+
+
+@contextlib.contextmanager
+def opened(files: FileSystem, path: bytes, seen: Attributes) -> t.Iterator[Reader]:
+    """Yield a reader of the file that was ``seen``; ``source_changed`` when that is not what was opened."""
+    try:
+        reader = files.open_reader(path)
+    except RemoteError:
+        require_same(path, seen, files.attributes(path, follow=False))
+        raise
+    with reader:
+        opened_now, named_now = reader.opened_and_named()
+        require_same(path, seen, opened_now)
+        require_same(path, seen, named_now)
+        yield reader
+
+
+def read_again(
+    reader: Reader, path: bytes, seen: Attributes, *, algorithm: str = "sha256", progress: Progress = no_progress
+) -> Digest:
+    """Return the digest of what is open, by reading all of it."""
+    with BackgroundHasher(algorithm) as hasher:
+        for block in reader.blocks():
+            hasher.update(block)
+            progress(len(block))
+        require_unwritten(path, seen, reader.attributes())
+        return Digest(algorithm, hasher.hexdigest(), "readback")
+
+
+def server_digest(
+    files: FileSystem,
+    path: bytes,
+    seen: Attributes,
+    *,
+    algorithm: str = "sha256",
+    length: int | None = None,
+    progress: Progress = no_progress,
+) -> Digest | None:
+    """Return the digest that the server computed of the file that was ``seen``; None when it cannot.
+
+    The server is asked by name and follows links: what has the name after that must still be the same.
+    """
+    found = files.digest(path, algorithm=algorithm, length=length, waiting=lambda: progress(0))
+    if found is not None:
+        require_same(path, seen, files.attributes(path, follow=False))
+    return found
+
+
+def hashed(
+    files: FileSystem, path: bytes, seen: Attributes, *, algorithm: str = "sha256", progress: Progress = no_progress
+) -> Digest:
+    """Return the digest of the file that was ``seen``, the server's own or else by reading it."""
+    theirs = server_digest(files, path, seen, algorithm=algorithm, progress=progress)
+    if theirs is not None:
+        return theirs
+    with opened(files, path, seen) as reader:
+        return read_again(reader, path, seen, algorithm=algorithm, progress=progress)
+
+
+def require_same(path: bytes, seen: Attributes, found: Attributes) -> None:
+    """Raise ``source_changed`` unless both looks are at the same regular file, as far as attributes tell."""
+    require_unwritten(path, seen, found)
+    before, now = _identity(seen), _identity(found)
+    told_apart = [name for name in before if None not in (before[name], now[name]) and before[name] != now[name]]
+    if told_apart:
+        raise source_changed(f"it is another file now, of another {' and '.join(told_apart)}", path)
+
+
+def require_unwritten(path: bytes, seen: Attributes, found: Attributes) -> None:
+    """Raise ``source_changed`` unless it is a regular file of the same size and modification time."""
+    if found.kind not in ("file", "unknown"):
+        raise source_changed("it is not a regular file any more", path)
+    if (found.size, found.mtime) != (seen.size, seen.mtime):
+        raise source_changed(f"size and mtime were {seen.size}, {seen.mtime} and are {found.size}, {found.mtime}", path)
+
+
+def source_changed(how: str, path: bytes) -> IntegrityError:
+    """Return the error for a source that is replaced or written to while it is read."""
+    return IntegrityError(
+        "source_changed",
+        f"the source changed while it was read: {how}",
+        remedy="Nothing was published. Relay backups only after they are complete (stable_for).",
+        path=path,
+    )
+
+
+def _identity(found: Attributes) -> dict[str, int | None]:
+    mode = found.permissions
+    return {"owner": found.uid, "group": found.gid, "mode": None if mode is None else mode & _COMPARED_MODE_BITS}

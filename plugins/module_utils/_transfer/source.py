@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""The source of a relay: looked at once, hashed at most once, and read as often as anybody needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import typing as t
+
+from .._cancellation import acquire
+from .._errors import IntegrityError
+from .._filesystem import Buffer, FileSystem, Reader
+from .._model import Attributes, Digest, Endpoint, Progress, Source, Watch
+from .background_hasher import BackgroundHasher
+from .checksum import SourceDigest
+from .inspect import blame, inspect_source
+from .racy import was_racy_when_read
+from .rate_limit import RateLimiter
+from .reading import hashed, opened, read_again, require_unwritten, server_digest, source_changed
+
+
+class ConnectionPool(t.Protocol):
+    """Whoever opens endpoints and keeps them open; of use to several threads, if each has lanes of its own."""
+
+    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+        """Return the file system of an endpoint, connecting first where that is needed.
+
+        Each ``lane`` is a session of its own, so that another thread may use it at the same time.
+        """
+
+    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+        """Close the connection that serves this lane, so that its next use connects anew; never raises."""
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints; empty when none has any."""
+
+
+class SourceFile:
+    """The file to relay, at its end.
+
+    ``source`` is taken on the first look, which is to be before several threads ask. Lane 0 of the endpoint is whose
+    thread holds ``reserved``; whoever reads on another lane needs no leave. With ``always_proven`` the source is hashed
+    once more after every reading; otherwise only where its modification time proves nothing.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        endpoint: Endpoint,
+        path: bytes,
+        *,
+        watch: Watch,
+        rate_limiter: RateLimiter,
+        always_proven: bool = False,
+        clock: t.Callable[[], float] = time.time,
+    ) -> None:
+        self.endpoint = endpoint
+        self.path = path
+        self.digest = SourceDigest(self._hash, path)
+        self.bytes_read = 0
+        self._pool = pool
+        self._watch = watch
+        self._rate_limiter = rate_limiter
+        self._always_proven = always_proven
+        self._clock = clock
+        self._source: Source | None = None
+        self._lane_0 = threading.Lock()
+        self._counting = threading.Lock()
+
+    @property
+    def source(self) -> Source:
+        """The source as it was on the first look, which is taken now if it was not before."""
+        if self._source is None:
+            with blame(self.endpoint):
+                files, now = self._pool.file_system(self.endpoint), self._clock()
+                self._source = inspect_source(files, self.path, now=now)
+        return self._source
+
+    @contextlib.contextmanager
+    def reserved(self) -> t.Iterator[FileSystem]:
+        """Yield lane 0, for this thread alone."""
+        acquire(self._lane_0)
+        try:
+            with blame(self.endpoint):
+                files = self._pool.file_system(self.endpoint)
+            yield files
+        finally:
+            self._lane_0.release()
+
+    def _hash(self) -> Digest:
+        with self.reserved() as files, blame(self.endpoint):
+            if self.digest.known is not None:  # whoever had the lane before has read it all
+                return self.digest.known
+            return hashed(files, self.path, self.source.seen, progress=self._watched())
+
+    def prefix_digest(self, length: int) -> Digest | None:
+        """Return the digest of the first ``length`` bytes, if the source's server can compute it."""
+        whole = length == self.source.size
+        if whole and self.digest.known is not None:
+            return self.digest.known
+        with self.reserved() as files, blame(self.endpoint):
+            part, watch = None if whole else length, self._watched()
+            found = server_digest(files, self.path, self.source.seen, length=part, progress=watch)
+        if whole:
+            self.digest.known = found
+        return found
+
+    def blocks(self, start: int, *, lane: int) -> t.Generator[Buffer, None, None]:
+        """Yield the content from ``start`` to the end, read on a lane of its own or on a reserved one.
+
+        At both ends of the reading the file must be what it was on the first look. One that ends before its size is
+        ``short_transfer``, one that goes on beyond it ``source_changed``. Read from its beginning, it is hashed on the
+        way. What size and time do not prove is proven by one more digest before the last block counts.
+        """
+        source, offset = self.source, start
+        with BackgroundHasher() as hasher, blame(self.endpoint):
+            files = self._pool.file_system(self.endpoint, lane)
+            with opened(files, self.path, source.seen) as reader:
+                for block in reader.blocks(offset=start):
+                    offset += len(block)
+                    if offset > source.size:
+                        raise source_changed(f"it is longer than the {source.size} bytes it had before", self.path)
+                    if not start:
+                        hasher.update(block)
+                    with self._counting:
+                        self.bytes_read += len(block)
+                    self._rate_limiter.take(len(block))
+                    yield block
+                if offset != source.size:
+                    raise _ended_early(offset, source)
+                at_the_end = reader.attributes()
+                require_unwritten(self.path, source.seen, at_the_end)
+                if not start:
+                    self.digest.record_streamed(hasher.hexdigest())
+                if self._is_unproven(at_the_end):
+                    self._verify(files, reader)
+
+    def _is_unproven(self, at_the_end: Attributes) -> bool:
+        source = self.source
+        return self._always_proven or source.racy or was_racy_when_read(source.seen, at_the_end)
+
+    def _verify(self, files: FileSystem, reader: Reader) -> None:
+        """Have the source hashed by its server, or read it again: it must still be what was read."""
+        found = server_digest(files, self.path, self.source.seen, progress=self._watched())
+        if found is None:
+            found = read_again(reader, self.path, self.source.seen, progress=self._paced(self._watched()))
+        self.digest.taken_again(found)
+
+    def _watched(self) -> Progress:
+        return self._watch(self.endpoint, self.path)
+
+    def _paced(self, progress: Progress) -> Progress:
+        def take(byte_count: int) -> None:
+            self._rate_limiter.take(byte_count)
+            progress(byte_count)
+
+        return take
+
+    def forget(self, lane: int) -> None:
+        """Close the connection behind a lane."""
+        self._pool.forget(self.endpoint, lane)
+
+
+def _ended_early(offset: int, source: Source) -> IntegrityError:
+    return IntegrityError(
+        "short_transfer",
+        f"the source ended after {offset} of {source.size} bytes",
+        remedy="The server cut the file short, or something truncates it. Nothing was published.",
+        role="source",
+        path=source.path,
+    )

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""A directory as a list of what to copy, and the directories that this needs at the other end."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import BackhaulError, InputError, RemoteError
+from .._filesystem import FileSystem
+from .._model import Attributes, DirectoryEntry, RemoteFile
+from .._names import is_ours
+from .._paths import normalise, split
+from .._selection.model import Skipped
+from .layout import below
+from .walk import walk
+
+# A million results are more than anybody reads, or than Ansible carries.
+MAX_FILES = 1_000_000
+# Of the paths of those files and of the directories that they are in.
+MAX_PATHS_BYTES = 128 * 1024 * 1024
+# What is passed over is listed up to this number for each reason, and then counted.
+PASSED_OVER_LISTED = 1000
+SUSPICIOUS, UNREADABLE = "suspicious_name", "unreadable"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What is in a directory: paths relative to it, in the order of their names, directories before what they hold.
+
+    ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, names that must not
+    be used, and directories that could not be listed, whose ``errors`` are there as well. Of many for the same reason
+    the first thousand are there, and one entry with the path of the whole that counts the others.
+    """
+
+    directories: tuple[bytes, ...]
+    files: tuple[RemoteFile, ...]
+    passed_over: tuple[Skipped, ...]
+    errors: tuple[BackhaulError, ...] = ()
+
+
+def read_tree(files: FileSystem, top: bytes) -> Tree:
+    """Return everything below ``top``; nothing is followed, and no name is believed.
+
+    A tree that is too big to be true is an error, and so is a ``top`` that cannot be listed.
+    """
+    collected = _Collected(normalise(top))
+    walk(_Forgiving(files, collected), collected.top, collected, depth=None)
+    return collected.tree()
+
+
+class _Forgiving:
+    """Lists directories, and lets one of them fail without harm to the others."""
+
+    def __init__(self, files: FileSystem, collected: _Collected) -> None:
+        self._files = files
+        self._collected = collected
+
+    def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
+        try:
+            yield from self._files.entries(path)
+        except RemoteError as exc:
+            if path == self._collected.top or exc.code == "protocol_violation":
+                raise
+            self._collected.refuse(path, exc)
+
+    def attributes(self, path: bytes, *, follow: bool) -> Attributes:
+        return self._files.attributes(path, follow=follow)
+
+
+class _Collected:
+    """What a walk has found so far."""
+
+    def __init__(self, top: bytes) -> None:
+        self.top = top
+        self._errors: list[BackhaulError] = []
+        self._found: dict[bytes, RemoteFile] = {}
+        self._passed_over: list[Skipped] = []
+        self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._paths_bytes = 0
+
+    def tree(self) -> Tree:
+        ordered = sorted(self._found.items(), key=lambda item: item[0].split(b"/"))
+        return Tree(
+            directories=tuple(path for path, file in ordered if file.attributes.kind == "directory"),
+            files=tuple(RemoteFile(path, file.attributes) for path, file in ordered if file.attributes.kind == "file"),
+            passed_over=(*sorted(self._passed_over, key=lambda skipped: skipped.path), *self._uncounted()),
+            errors=tuple(self._errors),
+        )
+
+    def refuse(self, directory: bytes, error: BackhaulError) -> None:
+        """Take note of a directory that cannot be listed, or not to its end."""
+        if len(self._errors) < PASSED_OVER_LISTED:
+            self._errors.append(error.with_location(path=directory))
+        self.skip(directory, UNREADABLE, "it cannot be listed")
+
+    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+        return ("mode",) if file.attributes.kind == "unknown" else ()
+
+    def skip(self, path: bytes, reason: str, text: str) -> None:
+        self._counts[reason, text] += 1
+        if self._counts[reason, text] <= PASSED_OVER_LISTED:
+            self._passed_over.append(Skipped(path, reason, text))
+        self._require_an_end()
+
+    def _uncounted(self) -> t.Iterator[Skipped]:
+        """Yield one entry for each reason with more than are listed."""
+        for (reason, text), count in sorted(self._counts.items()):
+            if count > PASSED_OVER_LISTED:
+                yield Skipped(self.top, reason, text, count - PASSED_OVER_LISTED)
+
+    def _require_an_end(self) -> None:
+        too_much = None
+        if len(self._found) + sum(self._counts.values()) > MAX_FILES:
+            too_much = f"{MAX_FILES} files"
+        elif self._paths_bytes > MAX_PATHS_BYTES:
+            too_much = f"{MAX_PATHS_BYTES} bytes of paths"
+        if too_much is not None:
+            raise RemoteError(
+                "protocol_violation",
+                f"the server lists more than {too_much}",
+                remedy="Copy the directories in it one by one.",
+                path=self.top,
+            )
+
+    def offer(self, file: RemoteFile) -> None:
+        path, kind = below(self.top, file.path), file.attributes.kind
+        if path in self._found:
+            self.skip(file.path, SUSPICIOUS, "the server listed this name twice")
+        elif is_ours(file.name):
+            self.skip(file.path, "temporary", "it is a hidden file of this collection")
+        elif kind in ("file", "directory"):
+            self._found[path] = file
+            self._paths_bytes += len(path)
+            self._require_an_end()
+        else:
+            self.skip(file.path, "not_a_file", _WHY[kind])
+
+
+_WHY = {
+    "link": "it is a symbolic link, and links are not followed",
+    "other": "it is a device, pipe or socket",
+    "unknown": "the server does not tell what it is",
+}
+
+
+def leading_directories(files: FileSystem, directory: bytes, *, may_create: bool) -> list[bytes]:
+    """Return the directories that must be made for ``directory`` to be there, itself included, outermost first.
+
+    ``not_found`` when there are any and ``may_create`` is false.
+    """
+    missing: list[bytes] = []
+    while not is_there(files, directory):
+        if not may_create:
+            raise RemoteError(
+                "not_found",
+                "the destination's directory does not exist",
+                remedy="Create it, correct the path, or set create_directories: true.",
+                path=directory,
+            )
+        missing.insert(0, directory)
+        directory = split(directory)[0]
+    return missing
+
+
+def is_there(files: FileSystem, directory: bytes) -> bool:
+    """Say whether a directory exists; ``invalid_input`` when something else has its place."""
+    try:
+        kind = files.attributes(directory, follow=True).kind
+    except RemoteError as exc:
+        if exc.code != "not_found":
+            raise
+        return False
+    if kind not in ("directory", "unknown"):
+        raise InputError("invalid_input", "this is to be a directory, and is something else", path=directory)
+    return True
+
+
+def make_directory(files: FileSystem, directory: bytes, *, mode: int) -> None:
+    """Make a directory; one that somebody else made meanwhile is as good."""
+    try:
+        files.make_directory(directory, mode=mode)
+    except RemoteError as exc:
+        if exc.code != "already_exists" or not is_there(files, directory):
+            raise

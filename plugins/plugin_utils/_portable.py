@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: it may change without notice.
+"""Endpoints for a module that runs on another host: what the controller's files say goes along as text."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from ..module_utils._errors import BackhaulError
+from ..module_utils._options import joined_lines
+from ..module_utils._trust.krl import KRL_MAGIC
+from ..module_utils._trust.revoked_host_keys import ENCODED_KRL
+
+Params = t.Dict[str, t.Any]
+
+
+def carried(params: t.Mapping[str, t.Any], *, role: str) -> Params:
+    """Return a resolved endpoint, its jumps included, that needs no file and no agent of where the module runs.
+
+    What vouches for host keys is what the controller would go by, and nothing that lies on that host. Raises InputError
+    for a file that cannot be read, or that others can write.
+    """
+    try:
+        changed = {**params, **_trust(params)}
+    except BackhaulError as exc:
+        exc.with_location(role=role, host=str(params.get("inventory_host") or params.get("host") or ""))
+        raise
+    changed.setdefault("use_agent", False)
+    if isinstance(changed.get("jump"), list):
+        changed["jump"] = [carried(hop, role=role) if isinstance(hop, t.Mapping) else hop for hop in changed["jump"]]
+    return changed
+
+
+def _trust(params: t.Mapping[str, t.Any]) -> Params:
+    # It imports paramiko, which no other task on the controller has to wait for.
+    from ..module_utils._ssh.trust import default_files, read_declared
+
+    texts = [joined_lines(params.get("known_hosts"))]
+    files = _files(params.get("known_hosts_files"))
+    texts += [_text(read_declared(path)) for path in (default_files() if files is None else files)]
+    trust: Params = {"known_hosts": "\n".join(text for text in texts if text.strip()), "known_hosts_files": []}
+    revoked = str(params.get("revoked_host_keys") or "").strip()
+    if len(revoked.split()) == 1:
+        trust["revoked_host_keys"] = _revocations(read_declared(revoked, must_exist=True), revoked)
+    return trust
+
+
+def _files(given: object) -> list[str] | None:
+    """Return the files that are given: as for the module, blanks alone are as if nothing was."""
+    if isinstance(given, str):
+        given = [name.strip() for name in given.split(",")]
+    names = [str(name) for name in given if str(name).strip()] if isinstance(given, (list, tuple)) else []
+    return names if names or given == [] else None
+
+
+def _revocations(content: bytes, path: str) -> str:
+    """Return revocations as a text that no module takes for a path, however short it is."""
+    if content.startswith(KRL_MAGIC):
+        return (ENCODED_KRL + base64.b64encode(content)).decode("ascii")
+    return f"# {path}\n{_text(content)}"
+
+
+def _text(content: bytes) -> str:
+    """Return a file as text that an option can hold; what is not UTF-8, or NUL, is in no key that could be trusted."""
+    return content.decode("utf-8", "replace").replace("\0", "\ufffd")

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the backhaul.sftp authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When to try again, and after which pause."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
+    BackhaulError,
+    InputError,
+    IntegrityError,
+    LinkError,
+    RemoteError,
+    SelectionError,
+    TrustError,
+)
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy, delays, may_retry
+
+LOST = LinkError("link_lost", "the connection was lost")
+BROKEN = IntegrityError("digest_mismatch", "the digests differ")
+
+
+def test_pauses_double_up_to_the_cap() -> None:
+    longest = list(delays(6, base_seconds=1, cap_seconds=10, random=lambda: 1.0))
+    shortest = list(delays(6, base_seconds=1, cap_seconds=10, random=lambda: 0.0))
+    assert longest == [1, 2, 4, 8, 10, 10]
+    assert shortest == [0.5, 1, 2, 4, 5, 5]
+
+
+def test_no_retries_are_no_pauses_and_no_randomness_is_drawn_ahead() -> None:
+    drawn = itertools.count()
+    assert list(delays(0, base_seconds=1, cap_seconds=10, random=lambda: 0.5)) == []
+    schedule = delays(5, base_seconds=1, cap_seconds=10, random=lambda: next(drawn) / 10)
+    next(schedule)
+    assert next(drawn) == 1
+
+
+@given(
+    st.integers(0, 2000),
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_every_pause_keeps_within_its_bounds(retries: int, base: float, cap: float, runtime: float) -> None:
+    pauses = list(delays(retries, base_seconds=base, cap_seconds=cap, random=lambda: runtime))
+    assert len(pauses) == retries or sum(pauses) > 3600 - cap
+    assert sum(pauses) <= 3600
+    assert all(min(base, cap) / 2 <= pause <= cap for pause in pauses)
+    assert pauses == sorted(pauses)
+
+
+def test_a_thousand_retries_come_to_an_end_within_the_hour() -> None:
+    pauses = list(delays(1000, base_seconds=1, cap_seconds=60, random=lambda: 0.5))
+    assert 3500 < sum(pauses) <= 3600
+
+
+def test_the_policy_hands_on_its_numbers() -> None:
+    policy = RetryPolicy(retries=2, base_seconds=4, cap_seconds=6)
+    assert list(policy.delays(lambda: 1.0)) == [4, 6]
+
+
+def test_a_lost_link_is_retried_as_often_as_allowed() -> None:
+    policy = RetryPolicy(retries=3)
+    assert [may_retry(LOST, attempt=attempt, policy=policy) for attempt in (1, 2, 3, 4)] == [True, True, True, False]
+    assert not may_retry(LOST, attempt=1, policy=RetryPolicy(retries=0))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("invalid_input", "no"),
+        TrustError("authentication_refused", "no"),
+        RemoteError("no_space", "no"),
+        SelectionError("no_match", "no"),
+    ],
+    ids=lambda error: error.code,
+)
+def test_what_a_retry_cannot_help_is_not_retried(error: BackhaulError) -> None:
+    assert not may_retry(error, attempt=1, policy=RetryPolicy(retries=9))
+
+
+def test_a_broken_copy_is_tried_once_more_and_not_twice() -> None:
+    policy = RetryPolicy(retries=9)
+    assert may_retry(BROKEN, attempt=1, policy=policy)
+    assert may_retry(BROKEN, attempt=3, policy=policy, earlier=[LOST, LOST])
+    assert not may_retry(BROKEN, attempt=2, policy=policy, earlier=[BROKEN])
+    assert not may_retry(BROKEN, attempt=3, policy=policy, earlier=[BROKEN, LOST])
+    assert may_retry(LOST, attempt=2, policy=policy, earlier=[BROKEN])
+    assert not may_retry(BROKEN, attempt=1, policy=RetryPolicy(retries=0))
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), OSError("a bug"), KeyboardInterrupt()], ids=repr)
+def test_mistakes_of_ours_are_not_retried(error: BaseException) -> None:
+    assert not may_retry(error, attempt=1, policy=RetryPolicy())
