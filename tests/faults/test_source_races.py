@@ -83,31 +83,36 @@ def race(lab: SharedLab, place: Place, tmp_path: Path) -> t.Callable[[str], tupl
     for folder in (source.folder, *tmp_path.parents, tmp_path):
         folder.chmod(folder.stat().st_mode | 0o055)
 
+    # A server that is asked for so many connections in a row drops some (MaxStartups).
+    again = {"retries": 3}
+
     def relay(_path: str, number: int) -> tuple[task.Result, Path]:
-        return task.relay(source.end(b"in/f"), target.end(b"%d" % number)), target.folder / str(number)
+        return task.relay(source.end(b"in/f"), target.end(b"%d" % number), **again), target.folder / str(number)
 
     def relay_here(path: str, number: int) -> tuple[task.Result, Path]:
         end = {"local": True, "path": path}
-        return task.relay(end, target.end(b"%d" % number)), target.folder / str(number)
+        return task.relay(end, target.end(b"%d" % number), **again), target.folder / str(number)
 
     def relay_tree(path: str, number: int) -> tuple[task.Result, Path]:
         end = {"local": True, "path": f"{os.path.dirname(path)}/"}
         there = target.end(b"%d/" % number)
-        return task.relay(end, there, create_directories=True), target.folder / str(number) / "f"
+        return task.relay(end, there, create_directories=True, **again), target.folder / str(number) / "f"
 
     def get(_path: str, number: int) -> tuple[task.Result, Path]:
-        return task.get(source.end(b"in/f"), str(tmp_path / str(number))), tmp_path / str(number)
+        return task.get(source.end(b"in/f"), str(tmp_path / str(number)), **again), tmp_path / str(number)
 
     def get_tree(_path: str, number: int) -> tuple[task.Result, Path]:
         there = tmp_path / str(number)
-        return task.get(source.end(b"in/"), f"{there}/", create_directories=True), there / "f"
+        return task.get(source.end(b"in/"), f"{there}/", create_directories=True, **again), there / "f"
 
     def put(path: str, number: int) -> tuple[task.Result, Path]:
-        return task.put(path, target.end(b"%d" % number)), target.folder / str(number)
+        return task.put(path, target.end(b"%d" % number), **again), target.folder / str(number)
 
     def put_tree(path: str, number: int) -> tuple[task.Result, Path]:
         there = target.end(b"%d/" % number)
-        return task.put(f"{os.path.dirname(path)}/", there, create_directories=True), target.folder / f"{number}/f"
+        return task.put(
+            f"{os.path.dirname(path)}/", there, create_directories=True, **again
+        ), target.folder / f"{number}/f"
 
     ways: dict[str, tuple[Path, Copy]] = {
         "relay": (source.folder / "in", relay),
