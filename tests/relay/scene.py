@@ -103,13 +103,12 @@ def run(
             finished.append(number)
             found[number] = result if isinstance(result, BackhaulError) else result[1]
 
-        if len(places) == 1:
-            try:
-                done(0, relay.copy_to(places[0].destination(), progress=lambda _count: None))
-            except BackhaulError as exc:
-                done(0, exc)
-        else:
-            relay.copy_to_all([place.destination() for place in places], lambda _destination: ProgressSink(), done)
+        try:
+            relay.copy_to_all([place.destination() for place in places], [ProgressSink()] * len(places), done)
+        except BackhaulError as exc:
+            if len(places) > 1:
+                raise
+            done(0, exc)
         return Report([found[n] for n in range(len(places))], relay.bytes_read, len(ends.reports), finished)
 
 

@@ -2,174 +2,263 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Many files in one task: independent jobs over the same connections, and one answer."""
+"""Copying files to one or many destinations: one file, a list and a directory of each module come through here."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from .._errors import BackhaulError, LinkError, TrustError
-from .._model import Endpoint, Progress, RelayOptions
-from .._retry import RetryPolicy
-from .._selection.model import Skipped
-from .._transfer.destination import Destination
+from .._cancellation import checkpoint
+from .._errors import BackhaulError, InputError, LinkError, TrustError
+from .._model import Endpoint, Outcome, Step
+from .._options import read_rate_limit, read_resources, read_retries
+from .._paths import destination_path, split
+from .._transfer.destination import Destination, ProgressSink
 from .._transfer.namesakes import Namesakes
-from .._transfer.rate_limit import RateLimiter, unlimited
+from .._transfer.rate_limit import RateLimiter
 from .._transfer.relay import Relay
 from .._transfer.source import ConnectionPool
 from .._transfer.workers import run_parallel
 from . import results
+from .directories import make_directories, present_directories
 from .file_reports import RUNTIME, Report, done, failed, planned
-from .progress import ProgressLog
-from .request import TaskTimeout, timeout_error
+from .file_set import FileJob, FileSet
+from .pool_views import SessionPoolView
+from .request import Request, TaskTimeout, timeout_error
 from .session_view import KnownFacts, KnownPool
 
-
-@dataclass(frozen=True)
-class FileJob:
-    """One file to copy. ``name`` is what results call the source, None for content that has no file of its own.
-
-    ``size_bytes`` is the size as far as it is known before the file is looked at.
-    """
-
-    source: bytes
-    destination: Destination
-    options: RelayOptions
-    name: bytes | None
-    size_bytes: int = 0
+# Small files wait for replies most of the time: several sessions on the same connections wait side by side.
+MAX_SESSIONS = 4
+FILES_PER_SESSION = 8
+_LONGEST_WAIT_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class FileSet:
-    """All that a task copies to an endpoint: directories, each before those in it, then the files in any order.
+@dataclass
+class FileRun:
+    """One file: its job and its report for each destination, by the destination's number in the task."""
 
-    ``top`` is the directory that everything goes into. With ``may_create`` it, and what leads to it, may be made.
-    ``errors`` are why some of ``passed_over`` is not copied, and fail the task in the end.
-    """
-
-    endpoint: Endpoint
-    top: bytes
-    directories: tuple[bytes, ...] = ()
-    may_create: bool = False
-    jobs: tuple[FileJob, ...] = ()
-    passed_over: tuple[Skipped, ...] = ()
-    errors: tuple[BackhaulError, ...] = ()
-
-    @functools.cached_property
-    def namesakes(self) -> Namesakes:
-        """The copies whose names the endpoint may fold into one."""
-        return Namesakes((self.endpoint, job.destination.path) for job in self.jobs)
+    jobs: tuple[FileJob, ...]
+    source: results.Json
+    source_error: BackhaulError | None = None
+    bytes_read: int = 0
+    reports: dict[int, Report] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class FileCopier:
-    """Does one job after the other, or several at once where each has ends of its own; it keeps no state.
+class BytesInFlight:
+    """Limits the bytes in flight over all workers, so that large files do not overlap."""
 
-    ``progress`` follows the bytes of all jobs together; without it, each is followed on its own. With ``knowledge`` of
-    the ends, a server is not asked for each small file what is known, nor to start a command that hashes it.
-    """
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = self._left_bytes = limit_bytes
+        self._changed = threading.Condition()
 
-    pool: ConnectionPool
-    endpoint: Endpoint
-    retries: RetryPolicy
-    check_mode: bool
-    log: ProgressLog
-    progress: Progress | None = None
-    rate_limiter: RateLimiter = field(default_factory=unlimited)
-    facts: KnownFacts | None = None
-    namesakes: Namesakes = field(default_factory=Namesakes)
-
-    def __call__(self, job: FileJob) -> Report:
-        """Plan or carry out one job; its failure harms no other."""
+    @contextlib.contextmanager
+    def reserved(self, size_bytes: int) -> t.Iterator[None]:
+        """Wait for ``size_bytes``, at most the whole limit, and hold them for the block."""
+        part = min(size_bytes, self._limit_bytes)
+        with self._changed:
+            while self._left_bytes < part:
+                self._changed.wait(_LONGEST_WAIT_SECONDS)
+                checkpoint()
+            self._left_bytes -= part
         try:
-            return _named(job, self._report(job))
-        except BackhaulError as exc:
-            return failure(job, exc)
-
-    def _report(self, job: FileJob) -> Report:
-        pool: ConnectionPool = self.pool
-        familiar = None
-        if self.facts is not None:
-            pool = familiar = KnownPool(pool, self.facts, may_read=job.options.verify != "server")
-        relay = Relay(
-            pool,
-            self.endpoint,
-            job.source,
-            options=job.options,
-            retries=self.retries,
-            runtime=RUNTIME,
-            watch=self.log.checked,
-            rate_limiter=self.rate_limiter,
-            namesakes=self.namesakes,
-        )
-        if familiar is not None:
-            familiar.size_bytes = relay.source.size
-        if self.check_mode:
-            return planned(job.destination, relay.plan(job.destination), relay.source)
-        label, path = job.destination.endpoint.label, job.destination.path
-        alone = self.log.follow(label, path, total_bytes=lambda: relay.source.size)
-        if self.progress is None:
-            step, outcome = relay.copy_to(job.destination, progress=alone, resumed=alone.begin_at)
-        else:
-            step, outcome = relay.copy_to(job.destination, progress=self.progress)
-        return done(job.destination, step, outcome, relay.source)
+            yield
+        finally:
+            with self._changed:
+                self._left_bytes += part
+                self._changed.notify_all()
 
 
-def failure(job: FileJob, error: BackhaulError) -> Report:
-    """Return the report of a job that failed."""
-    return _named(job, failed(job.destination, error))
+class FileRunner:
+    """Copies every file of ``file_sets``, one set for each destination, or plans to in check mode.
 
+    All sets have the same files in the same order. Each file is read once. No file and no destination harms another.
+    Each worker thread has sessions of its own, as many as one relay needs. ``finish`` may add to what was done for a
+    file.
 
-def _named(job: FileJob, report: Report) -> Report:
-    source = {"source": None} if job.name is None else results.path_fields(job.name, key="source")
-    return replace(report, entry={**source, **report.entry})
-
-
-def run_jobs(jobs: t.Sequence[FileJob], workers: t.Sequence[t.Callable[[FileJob], Report]]) -> list[Report]:
-    """Return a report for each job, in their order; each of the ``workers`` takes one job after the other.
-
-    When the time is up, what was done before still counts. Once it is certain that no other job can succeed, the rest
-    are not tried: a refused login is never repeated.
+    After :meth:`run`, ``runs`` has a report for each file and destination, and ``directories`` the reports of the
+    directories that were made, by the destination's number.
     """
-    queue = JobQueue(jobs)
-    try:
-        if len(workers) == 1:
-            queue.serve(workers[0])
-        else:
-            run_parallel([functools.partial(queue.serve, worker) for worker in workers])
-    except TaskTimeout:
-        pass
-    return [queue.reports.get(number) or failure(job, timeout_error()) for number, job in enumerate(jobs)]
 
-
-class JobQueue:
-    """Hands out jobs and takes reports, to and from any thread."""
-
-    def __init__(self, jobs: t.Sequence[FileJob]) -> None:
-        self._waiting = iter(enumerate(jobs))
+    def __init__(
+        self,
+        request: Request,
+        pool: ConnectionPool,
+        source: Endpoint,
+        file_sets: t.Sequence[FileSet],
+        *,
+        namesakes: Namesakes | None = None,
+        finish: t.Callable[[FileJob, Report], Report] = lambda _job, report: report,
+    ) -> None:
+        params = request.params
+        resources = read_resources(params, destinations=len(file_sets))
+        self._request = request
+        self._pool = pool
+        self._source = source
+        self._file_sets = file_sets
+        self._namesakes = namesakes or Namesakes()
+        self._finish = finish
+        self._retries = read_retries(params)
+        self._rate_limiter = RateLimiter(read_rate_limit(params))
+        self._buffer_bytes = resources.memory_bytes * len(file_sets) // 4
+        self._in_flight = BytesInFlight(resources.read_ahead_bytes)
+        self._max_sessions = min(resources.streams or MAX_SESSIONS, MAX_SESSIONS)
+        self._facts = KnownFacts()
         self._lock = threading.Lock()
-        self._latest: list[Report] = []
-        self.reports: dict[int, Report] = {}
+        self._latest: dict[int, list[Report]] = {}
+        self._lost: dict[int, BackhaulError] = {}
+        self.unprepared: BackhaulError | None = None
+        self.directories: dict[int, list[Report]] = {}
+        self.runs = [
+            FileRun(jobs, {"host": source.label, **results.source_fields(jobs[0].source)})
+            for jobs in zip(*(file_set.jobs for file_set in file_sets))
+        ]
 
-    def serve(self, worker: t.Callable[[FileJob], Report]) -> None:
-        """Let a worker do jobs until there are no more."""
+    def run(self) -> None:
+        """Make the directories, then copy the files; when the time is up, what was done before still counts.
+
+        A destination is given up once no other file can succeed there: a login that was refused is not repeated.
+        """
+        sessions = min(self._max_sessions, 1 + len(self.runs) // FILES_PER_SESSION)
+        try:
+            _run_all([functools.partial(self._make_directories, number) for number in range(len(self._file_sets))])
+            waiting, sinks = iter(self.runs), [self._shared_sink(file_set) for file_set in self._file_sets]
+            _run_all([functools.partial(self._work, session, waiting, sinks) for session in range(sessions)])
+        except TaskTimeout:
+            pass
+        for run in self.runs:
+            for number, job in enumerate(run.jobs):
+                if number not in run.reports:
+                    run.reports[number] = failed(job.destination, self._untried(number))
+
+    def lost(self, number: int) -> BackhaulError | None:
+        """Return why a destination was given up as a whole, if it was."""
+        return self._lost.get(number)
+
+    def _untried(self, number: int) -> BackhaulError:
+        lost = self._lost.get(number)
+        return timeout_error() if lost is None else skipped_error(lost).with_location(path=lost.path)
+
+    def _make_directories(self, number: int) -> None:
+        file_set = self._file_sets[number]
+        if not file_set.directories:
+            return
+        # Destinations at one endpoint have a session each.
+        session = sum(other.endpoint == file_set.endpoint for other in self._file_sets[:number])
+        pool = SessionPoolView(self._pool, session)
+        try:
+            made = make_directories(pool, file_set, retries=self._retries, check_mode=self._request.check_mode)
+        except BackhaulError as exc:
+            self.unprepared = self._lost[number] = exc
+            return
+        self.directories[number] = made
+        if not self._request.check_mode:
+            present = present_directories(file_set, made)
+            self._facts.directories.update((file_set.endpoint, path) for path in present)
+
+    def _shared_sink(self, file_set: FileSet) -> ProgressSink | None:
+        """Return the sink of all files of a destination together; None for a single file, which has its own."""
+        if len(file_set.jobs) < 2:
+            return None
+        total = sum(job.size_bytes for job in file_set.jobs)
+        return ProgressSink(self._request.progress.of_all(file_set.endpoint.label, file_set.top, total_bytes=total))
+
+    def _own_sink(self, destination: Destination, relay: Relay) -> ProgressSink:
+        try:
+            path = destination_path(destination.path, split(relay.source.path)[1])
+        except InputError:
+            return ProgressSink()  # the copy itself fails for this path
+        followed = self._request.progress.follow(
+            destination.endpoint.label, path, total_bytes=lambda: relay.source.size
+        )
+        return ProgressSink(sent=followed, resumed=followed.begin_at)
+
+    def _work(self, session: int, waiting: t.Iterator[FileRun], sinks: t.Sequence[ProgressSink | None]) -> None:
+        """Copy one file after the other until there are no more, or no destination is left."""
+        pool: ConnectionPool = SessionPoolView(self._pool, session * (len(self._file_sets) + 1))
         while True:
             with self._lock:
-                number, job = next(self._waiting, (None, None))
-                reason = fatal_error(self._latest)
-            if number is None or job is None:
+                run = next(waiting, None)
+                numbers = [number for number in range(len(self._file_sets)) if number not in self._lost]
+            if run is None or not numbers:
                 return
-            report = worker(job) if reason is None else failure(job, skipped_error(reason))
-            with self._lock:
-                self._latest = [*self._latest[-1:], report]
-                self.reports[number] = report
+            self._copy(pool, run, numbers, sinks)
+
+    def _copy(
+        self, pool: ConnectionPool, run: FileRun, numbers: t.Sequence[int], sinks: t.Sequence[ProgressSink | None]
+    ) -> None:
+        """Copy one file to the destinations of these numbers, or plan to, and keep the reports."""
+        first = run.jobs[0]
+        known: KnownPool | None = None
+        if len(self.runs) > 1:
+            pool = known = KnownPool(pool, self._facts, may_read=first.options.verify != "server")
+        relay = Relay(
+            pool,
+            self._source,
+            first.source,
+            options=first.options,
+            retries=self._retries,
+            runtime=RUNTIME,
+            watch=self._request.progress.checked,
+            rate_limiter=self._rate_limiter,
+            buffer_bytes=self._buffer_bytes,
+            namesakes=self._namesakes,
+        )
+        destinations = [run.jobs[number].destination for number in numbers]
+
+        def note(place: int, result: _Result) -> None:
+            self._note(run, numbers[place], _report(relay, destinations[place], result))
+
+        source = None
+        try:
+            source = relay.source
+            if known is not None:
+                known.size_bytes = source.size
+            if self._request.check_mode:
+                relay.plan_all(destinations, note)
+            else:
+                copy_sinks = [
+                    sinks[number] or self._own_sink(destination, relay)
+                    for number, destination in zip(numbers, destinations)
+                ]
+                with self._in_flight.reserved(source.size):
+                    relay.copy_to_all(destinations, copy_sinks, note)
+        except BackhaulError as exc:  # of the first look at the source
+            run.source_error = exc
+            for place in range(len(destinations)):
+                note(place, exc)
+        finally:
+            run.bytes_read = relay.bytes_read
+            if source is not None:
+                fields = results.source_fields(first.source, source, relay.digest.known)
+                run.source = {"host": self._source.label, **fields}
+
+    def _note(self, run: FileRun, number: int, report: Report) -> None:
+        report = self._finish(run.jobs[number], report)
+        with self._lock:
+            run.reports[number] = report
+            latest = self._latest[number] = [*self._latest.get(number, [])[-1:], report]
+            reason = fatal_error(latest)
+            if reason is not None:
+                self._lost.setdefault(number, reason)
+
+
+_Result = t.Union[Step, t.Tuple[Step, Outcome], BackhaulError]
+
+
+def _report(relay: Relay, destination: Destination, result: _Result) -> Report:
+    if isinstance(result, BackhaulError):
+        return failed(destination, result)
+    if isinstance(result, Step):
+        return planned(destination, result, relay.source)
+    return done(destination, *result, relay.source)
 
 
 def fatal_error(reports: t.Sequence[Report]) -> BackhaulError | None:
-    """Return why nothing will succeed any more: no trust, or no connection for two files in turn, with all retries."""
+    """Return the error that stops the rest: a TrustError, or two LinkErrors in a row."""
     errors = [report.error for report in reports[-2:]]
     if errors and isinstance(errors[-1], TrustError):
         return errors[-1]
@@ -177,25 +266,14 @@ def fatal_error(reports: t.Sequence[Report]) -> BackhaulError | None:
 
 
 def skipped_error(error: BackhaulError) -> BackhaulError:
-    """Return the error for what was given up because of another one."""
-    again = error.copy()
-    again.details.update(attempts=0, bytes_sent=0, seconds=0.0, not_tried=True)
-    return again
+    """Return the error of a file that was not tried, since the same error stopped the files before it."""
+    skipped = error.copy()
+    skipped.details.update(attempts=0, bytes_sent=0, seconds=0.0, not_tried=True)
+    return skipped
 
 
-def together(log: ProgressLog, label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress | None:
-    """Return what follows the bytes of all jobs as one transfer, from any thread; None for a single job."""
-    return None if len(jobs) < 2 else of_all(log, label, path, jobs)
-
-
-def of_all(log: ProgressLog, label: str, path: bytes, jobs: t.Sequence[FileJob]) -> Progress:
-    """Return what follows the bytes of any number of jobs as one transfer, from any thread."""
-    total = sum(job.size_bytes for job in jobs)
-    follow = log.follow(label, path, total_bytes=lambda: total)
-    lock = threading.Lock()
-
-    def count(byte_count: int) -> None:
-        with lock:
-            follow(byte_count)
-
-    return count
+def _run_all(work: t.Sequence[t.Callable[[], None]]) -> None:
+    if len(work) == 1:
+        work[0]()
+    else:
+        run_parallel(work)

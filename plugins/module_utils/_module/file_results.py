@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import collections
 import typing as t
+from dataclasses import replace
 
 from .._errors import BackhaulError, SelectionError, printable
 from .._model import Endpoint
 from .._selection.model import Skipped
 from .._transfer.tree import SUSPICIOUS
 from . import results
-from .file_jobs import FileSet
+from .file_jobs import FileRunner
 from .file_reports import Report
+from .file_set import FileJob, FileSet
 from .request import ModuleResult, Request
 
 
-def files_result(
-    request: Request,
-    source: Endpoint,
-    file_set: FileSet,
-    *,
-    directories: t.Sequence[Report],
-    reports: t.Sequence[Report],
-) -> ModuleResult:
-    """Return the result of a task: every file with what became of it; it fails when any of them did."""
+def files_result(request: Request, source: Endpoint, file_set: FileSet, runner: FileRunner) -> ModuleResult:
+    """Return the result of a task with one destination: every file with its outcome; it fails when any of them did.
+
+    Raises the error of the directory that everything goes into.
+    """
+    if runner.unprepared is not None:
+        raise runner.unprepared
+    directories = runner.directories.get(0, [])
+    reports = [_named(run.jobs[0], run.reports[0]) for run in runner.runs]
     everything = [*directories, *reports]
     errors = [error.with_location(role=source.role, host=source.label) for error in file_set.errors]
     errors += [report.error for report in everything if report.error is not None]
@@ -47,6 +49,12 @@ def files_result(
         errors[0].details.update(failed=counts["failed"], succeeded=len(reports) - counts["failed"])
     error = errors[0] if errors else refused_names_error(file_set.passed_over, source)
     return ModuleResult(result, error=error, warnings=tuple(_warnings(request, file_set, reports)))
+
+
+def _named(job: FileJob, report: Report) -> Report:
+    """Return a report whose entry begins with the source: null for content that has no file of its own."""
+    source = {"source": None} if job.name is None else results.path_fields(job.name, key="source")
+    return replace(report, entry={**source, **report.entry})
 
 
 def refused_names_error(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError | None:

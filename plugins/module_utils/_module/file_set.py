@@ -6,15 +6,55 @@
 
 from __future__ import annotations
 
+import functools
+import typing as t
 from dataclasses import dataclass, replace
 
+from .._errors import BackhaulError, InputError, printable
 from .._filesystem import FileSystem
 from .._model import Endpoint, RelayOptions
 from .._paths import destination_path, names_directory, normalise, split
+from .._selection.model import Skipped
 from .._transfer.destination import Destination
 from .._transfer.layout import joined, places, tree_base
+from .._transfer.namesakes import Namesakes
 from .._transfer.tree import Tree, read_tree
-from .file_jobs import FileJob, FileSet
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """One file to copy. ``name`` is what results call the source, None for content that has no file of its own.
+
+    ``size_bytes`` is the size as far as it is known before the file is looked at.
+    """
+
+    source: bytes
+    destination: Destination
+    options: RelayOptions
+    name: bytes | None
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """All that a task copies to an endpoint: directories, each before those in it, then the files in any order.
+
+    ``top`` is the directory that everything goes into. With ``may_create`` it, and what leads to it, may be made.
+    ``errors`` are why some of ``passed_over`` is not copied, and fail the task in the end.
+    """
+
+    endpoint: Endpoint
+    top: bytes
+    directories: tuple[bytes, ...] = ()
+    may_create: bool = False
+    jobs: tuple[FileJob, ...] = ()
+    passed_over: tuple[Skipped, ...] = ()
+    errors: tuple[BackhaulError, ...] = ()
+
+    @functools.cached_property
+    def namesakes(self) -> Namesakes:
+        """The copies whose names the endpoint may fold into one."""
+        return Namesakes((self.endpoint, job.destination.path) for job in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -40,6 +80,12 @@ def file_set_of_file(copy_request: CopyRequest) -> FileSet:
     return FileSet(
         copy_request.endpoint, top=split(place)[0], jobs=(_job(copy_request, source, place, copy_request.options),)
     )
+
+
+def file_set_of_place(destination: Destination, source: bytes, options: RelayOptions) -> FileSet:
+    """Return one file for a destination as it is named; whether its path can be used is found when it is copied."""
+    job = FileJob(source, destination, options, name=source)
+    return FileSet(destination.endpoint, top=destination.path, jobs=(job,))
 
 
 def file_set_of_list(copy_request: CopyRequest) -> FileSet:
@@ -79,6 +125,41 @@ def file_set_of_read_tree(tree: Tree, copy_request: CopyRequest) -> FileSet:
         passed_over=tree.passed_over,
         errors=tree.errors,
     )
+
+
+def file_sets_for(
+    destinations: t.Sequence[Destination], sources: tuple[bytes, ...], tree: Tree | None, options: RelayOptions
+) -> list[FileSet]:
+    """Return the set of each destination, all with the same files in the same order: of a directory or of a list.
+
+    Local endpoints are told apart by their number, since each is confined to its own directory.
+    """
+    file_sets = []
+    for number, destination in enumerate(destinations):
+        endpoint = destination.endpoint
+        if endpoint.local:
+            endpoint = replace(endpoint, host=str(number))
+        copy_request = CopyRequest(sources, tree is None, destination.path, endpoint, options)
+        file_sets.append(file_set_of_list(copy_request) if tree is None else file_set_of_read_tree(tree, copy_request))
+    return file_sets
+
+
+def refuse_collisions(places: t.Iterable[tuple[Endpoint, bytes]]) -> None:
+    """Raise ``invalid_input`` when two copies would have the same place."""
+    taken: set[tuple[Endpoint, bytes]] = set()
+    for place in places:
+        endpoint, path = place
+        if place in taken:
+            raise InputError(
+                "invalid_input",
+                f"two destinations on {endpoint.label} would both have the file {printable(path)}",
+                remedy="Name each destination once, and none inside of another.",
+                role="destination",
+                host=endpoint.label,
+                path=path,
+                details={"option": "destinations"},
+            )
+        taken.add(place)
 
 
 def _job(copy_request: CopyRequest, source: bytes, place: bytes, options: RelayOptions) -> FileJob:

@@ -20,12 +20,11 @@ from .._options import (
 from .._retry import RetryPolicy
 from .._transfer.source import ConnectionPool as OpenedEnds
 from .connection_pool import ConnectionPool
-from .directories import copy_files
 from .entry import run_module
-from .file_jobs import FileSet
+from .file_jobs import FileRunner
 from .file_results import files_result
-from .file_set import CopyRequest, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
-from .ownership import Owning, read_ownership
+from .file_set import CopyRequest, FileSet, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
+from .ownership import Ownership, read_ownership
 from .pool_views import SubstitutePool
 from .request import Module, ModuleResult, Request
 from .retrying import retry_at
@@ -46,15 +45,11 @@ def get(request: Request) -> ModuleResult:
         file_set = _load(pool, endpoint, copy_request, retries)
         # From here on nothing that is at the destination can lead out of it.
         files = ConfinedFileSystem(file_set.top)
-        directories, reports = copy_files(
-            request,
-            SubstitutePool(pool, HERE, files),
-            endpoint,
-            file_set,
-            retries=retries,
-            around=lambda work: Owning(work, files, owner, request.check_mode),
-        )
-    return files_result(request, endpoint, file_set, directories=directories, reports=reports)
+        finish = Ownership(files, owner, request.check_mode).finish
+        inside = SubstitutePool(pool, HERE, files)
+        runner = FileRunner(request, inside, endpoint, [file_set], namesakes=file_set.namesakes, finish=finish)
+        runner.run()
+    return files_result(request, endpoint, file_set, runner)
 
 
 def _load(pool: OpenedEnds, endpoint: Endpoint, copy_request: CopyRequest, retries: RetryPolicy) -> FileSet:

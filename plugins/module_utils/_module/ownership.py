@@ -17,8 +17,8 @@ from .._filesystem import AttributesHandle, FileSystem
 from .._model import Attributes
 from .._transfer.attributes import opened_as_seen
 from . import results
-from .file_jobs import FileJob, failure
-from .file_reports import Report
+from .file_reports import Report, failed
+from .file_set import FileJob
 
 
 def read_ownership(owner: str | None, group: str | None) -> Attributes:
@@ -42,17 +42,15 @@ def _number(option: str, given: str | None, look_up: t.Callable[[str], int]) -> 
 
 
 @dataclass(frozen=True)
-class Owning:
-    """Does jobs as ``one`` does them, and gives each copy its owner; what the system does not permit is noted."""
+class Ownership:
+    """Gives each copy its owner and group; what the system does not permit is noted in ``not_applied``."""
 
-    one: t.Callable[[FileJob], Report]
     files: FileSystem
     wanted: Attributes
     check_mode: bool
 
-    def __call__(self, job: FileJob) -> Report:
-        """Plan or carry out one job; its failure harms no other."""
-        report = self.one(job)
+    def finish(self, job: FileJob, report: Report) -> Report:
+        """Set owner and group of a copy, or plan to, and return its report with that."""
         is_there = (
             report.error is None and report.entry["state"] != "skipped" and report.entry.get("action") != "create"
         )
@@ -60,7 +58,7 @@ class Owning:
             return self._owned(report, job.options.mode) if is_there else report
         except BackhaulError as exc:
             here = job.destination.endpoint
-            return failure(job, exc.with_location(role=here.role, host=here.label))
+            return failed(job.destination, exc.with_location(role=here.role, host=here.label))
 
     def _owned(self, report: Report, mode: int | None) -> Report:
         path = _path(report.entry)

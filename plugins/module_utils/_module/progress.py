@@ -11,11 +11,12 @@ Ansible's worker the sink shows them; a module file has none.
 
 from __future__ import annotations
 
+import threading
 import time
 import typing as t
 
 from .._errors import printable
-from .._model import Endpoint
+from .._model import Endpoint, Progress
 
 Record = t.Dict[str, t.Any]
 Sink = t.Callable[[Record], None]
@@ -35,6 +36,17 @@ class ProgressLog:
     def checked(self, endpoint: Endpoint, path: bytes) -> Followed:
         """Return the counter of bytes that are read only to be hashed; their number is not known before."""
         return self.follow(endpoint.label, path, total_bytes=lambda: 0, doing="checked")
+
+    def of_all(self, host: str, path: bytes, *, total_bytes: int) -> Progress:
+        """Return the counter of the bytes of many files together, to be called from any thread."""
+        followed = self.follow(host, path, total_bytes=lambda: total_bytes)
+        lock = threading.Lock()
+
+        def count(byte_count: int) -> None:
+            with lock:
+                followed(byte_count)
+
+        return count
 
 
 class Followed:

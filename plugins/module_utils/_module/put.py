@@ -13,14 +13,13 @@ from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
 from .._local.links import followed
 from .._model import Endpoint
-from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_retries, read_sources
+from .._options import put_spec, read_endpoint, read_path, read_relay_options, read_resources, read_sources
 from .._paths import names_directory, normalise
 from .connection_pool import ConnectionPool
-from .directories import copy_files
 from .entry import run_module
-from .file_jobs import FileJob, FileSet
+from .file_jobs import FileRunner
 from .file_results import files_result
-from .file_set import CopyRequest, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
+from .file_set import CopyRequest, FileJob, FileSet, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
 from .pool_views import SubstitutePool
 from .request import Module, ModuleResult, Request, SubstituteFiles
 
@@ -31,14 +30,15 @@ def put(request: Request) -> ModuleResult:
     """Find out what there is to copy, then bring each file to where it should be."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="destination")
-    retries, options = read_retries(params), read_relay_options(params)
+    options = read_relay_options(params)
     copy_request = CopyRequest(
         read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), endpoint, options
     )
-    with ConnectionPool(request.reports) as pool:
+    with ConnectionPool(request.reports, read_resources(params)) as pool:
         files, file_set = _load(copy_request, request.substitutes)
-        directories, reports = copy_files(request, SubstitutePool(pool, HERE, files), HERE, file_set, retries=retries)
-    return files_result(request, HERE, file_set, directories=directories, reports=reports)
+        runner = FileRunner(request, SubstitutePool(pool, HERE, files), HERE, [file_set], namesakes=file_set.namesakes)
+        runner.run()
+    return files_result(request, HERE, file_set, runner)
 
 
 def _load(copy_request: CopyRequest, instead: SubstituteFiles) -> tuple[FileSystem, FileSet]:

@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import time
 import typing as t
 
-from .._errors import BackhaulError, InputError
-from .._model import Endpoint, Outcome, Step
+from .._errors import InputError
+from .._local.confined import ConfinedFileSystem
+from .._model import Endpoint
 from .._options import (
     destinations_spec,
     read_endpoint,
     read_path,
-    read_rate_limit,
     read_relay_options,
     read_resources,
     read_retries,
@@ -26,20 +26,20 @@ from .._options import (
     transfer_spec,
 )
 from .._paths import destination_path, split
-from .._transfer.destination import Destination, ProgressSink
+from .._transfer.destination import Destination
 from .._transfer.namesakes import Namesakes
-from .._transfer.rate_limit import RateLimiter
-from .._transfer.relay import Relay
-from . import results
+from .._transfer.source import ConnectionPool as Pool
+from .._transfer.tree import read_tree
 from .connection_pool import ConnectionPool
 from .entry import run_module
-from .file_reports import RUNTIME, Report, done, failed, planned
-from .file_results import unreadable
-from .file_set import is_directory
-from .relay_files import RelayRequest, buffer_bytes, refuse_collisions, relay_files
-from .relay_result import read_needed, relay_result
-from .request import Module, ModuleResult, Request, Spec, TaskTimeout, timeout_error
+from .file_jobs import FileRunner
+from .file_set import FileSet, file_set_of_place, file_sets_for, is_directory, refuse_collisions
+from .pool_views import SubstitutePool
+from .relay_result import RelayedFiles, read_needed
+from .request import Module, ModuleResult, Request, Spec
 from .retrying import retry_at
+
+Place = t.Tuple[Endpoint, bytes]
 
 
 def relay_spec() -> Spec:
@@ -49,50 +49,40 @@ def relay_spec() -> Spec:
 
 
 def relay(request: Request) -> ModuleResult:
-    """Plan or carry out each destination, and fail when too few of them succeeded."""
-    params = request.params
-    endpoint = read_endpoint(params["source"], role="source")
-    sources = read_sources(params["source"], single="path", within="source")
+    """Copy a file, a list of files or a directory to each destination, and fail when too few of them succeeded."""
+    started, params = time.monotonic(), request.params
+    source = read_endpoint(params["source"], role="source")
+    paths = read_sources(params["source"], single="path", within="source")
     destinations = _destinations(params["destinations"])
     needed = read_needed(params["min_success"], len(destinations))
-    resources, retries = read_resources(params, destinations=len(destinations)), read_retries(params)
-    is_list = params["source"]["path"] is None
-    others = [destination.endpoint for destination in destinations]
-    with ConnectionPool(request.reports, resources) as pool:
-        pool.prepare(others)
-        if is_list or retry_at(
-            pool, endpoint, lambda files: is_directory(files, sources[0], follow=False), retries=retries
-        ):
-            relay_request = RelayRequest(endpoint, sources, is_list, destinations, needed, resources)
-            return relay_files(request, pool, relay_request)
-        refuse_collisions(_places(destinations, sources[0]))
-        namesakes = Namesakes(_places(destinations, sources[0]))
-        job = Relay(
-            pool,
-            endpoint,
-            sources[0],
-            options=read_relay_options(params),
-            retries=retries,
-            runtime=RUNTIME,
-            watch=request.progress.checked,
-            rate_limiter=RateLimiter(read_rate_limit(params)),
-            buffer_bytes=buffer_bytes(resources, len(destinations)),
-            namesakes=namesakes,
+    is_list, retries = params["source"]["path"] is None, read_retries(params)
+    with ConnectionPool(request.reports, read_resources(params, destinations=len(destinations))) as opened:
+        opened.prepare(destination.endpoint for destination in destinations)
+        pool: Pool = opened
+        is_tree = not is_list and retry_at(
+            pool, source, lambda files: is_directory(files, paths[0], follow=False), retries=retries
         )
-        source = job.source
-        reports = _each(request, job, destinations)
-        made = results.in_order(pool.reports, [endpoint, *others])
-        connections = [results.connection_fields(report) for report in made]
-    result = {
-        "changed": any(report.entry["changed"] for report in reports),
-        "source": {"host": endpoint.label, **results.source_fields(source.path, source, job.digest.known)},
-        "destinations": [report.entry for report in reports],
-        "bytes_read": job.bytes_read,
-        "connections": connections,
-    }
-    if request.diff_mode:
-        result["diff"] = [report.diff for report in reports if report.diff]
-    return _answer(result, reports, needed, [*results.connection_warnings(pool.reports), *namesakes.warnings()])
+        if is_tree and source.local:
+            pool = SubstitutePool(pool, source, ConfinedFileSystem(paths[0]))
+        options = read_relay_options(params)
+        if is_list or is_tree:
+            tree = (
+                retry_at(pool, source, lambda files: read_tree(files, paths[0]), retries=retries) if is_tree else None
+            )
+            file_sets = file_sets_for(destinations, paths, tree, options)
+            places = _places_of(destinations, file_sets)
+            pool = _confined(pool, file_sets)
+        else:
+            file_sets = [file_set_of_place(destination, paths[0], options) for destination in destinations]
+            places = list(_places(destinations, paths[0]))
+        refuse_collisions(places)
+        namesakes = Namesakes(places)
+        runner = FileRunner(request, pool, source, file_sets, namesakes=namesakes)
+        runner.run()
+    relayed = RelayedFiles(request, source, destinations, file_sets, runner, needed, namesakes)
+    if is_list or is_tree:
+        return relayed.many_result(None if is_list else paths[0], seconds=time.monotonic() - started)
+    return relayed.single_result()
 
 
 def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination]:
@@ -106,82 +96,27 @@ def _destinations(params: t.Sequence[t.Mapping[str, t.Any]]) -> list[Destination
     ]
 
 
-def _places(destinations: t.Sequence[Destination], source: bytes) -> t.Iterator[tuple[Endpoint, bytes]]:
-    """Yield where the copies of a file go; a path that cannot be used is an error of its destination alone."""
+def _places(destinations: t.Sequence[Destination], source: bytes) -> t.Iterator[Place]:
+    """Yield the paths of the copies of a file; a path that cannot be used is an error of its destination alone."""
     for destination in destinations:
         with contextlib.suppress(InputError):
             yield destination.endpoint, destination_path(destination.path, split(source)[1])
 
 
-def _each(request: Request, job: Relay, destinations: t.Sequence[Destination]) -> list[Report]:
-    """Work on all destinations; when the time is up, what was done before still counts."""
-    reports: dict[int, Report] = {}
-    try:
-        if request.check_mode:
-            for number, destination in enumerate(destinations):
-                reports[number] = _reported(functools.partial(_planned, job, destination), destination)
-        elif len(destinations) == 1:
-            reports[0] = _reported(lambda: _copied(request, job, destinations[0]), destinations[0])
-        else:
-            _side_by_side(request, job, destinations, reports)
-    except TaskTimeout:
-        pass
+def _places_of(destinations: t.Sequence[Destination], file_sets: t.Sequence[FileSet]) -> list[Place]:
     return [
-        reports.get(number) or failed(destination, timeout_error()) for number, destination in enumerate(destinations)
+        (destination.endpoint, job.destination.path)
+        for destination, file_set in zip(destinations, file_sets)
+        for job in file_set.jobs
     ]
 
 
-def _side_by_side(
-    request: Request, job: Relay, destinations: t.Sequence[Destination], reports: dict[int, Report]
-) -> None:
-    def finished(number: int, result: tuple[Step, Outcome] | BackhaulError) -> None:
-        destination = destinations[number]
-        if isinstance(result, BackhaulError):
-            reports[number] = failed(destination, result)
-        else:
-            reports[number] = done(destination, *result, job.source)
-
-    job.copy_to_all(destinations, lambda destination: _following(request, job, destination), finished)
-
-
-def _reported(one: t.Callable[[], Report], destination: Destination) -> Report:
-    """Let one destination fail without harm to the others."""
-    try:
-        return one()
-    except BackhaulError as exc:
-        return failed(destination, exc)
-
-
-def _planned(job: Relay, destination: Destination) -> Report:
-    return planned(destination, job.plan(destination), job.source)
-
-
-def _copied(request: Request, job: Relay, destination: Destination) -> Report:
-    following = _following(request, job, destination)
-    step, outcome = job.copy_to(destination, progress=following.sent, resumed=following.resumed)
-    return done(destination, step, outcome, job.source)
-
-
-def _following(request: Request, job: Relay, destination: Destination) -> ProgressSink:
-    try:
-        path = destination_path(destination.path, split(job.source.path)[1])
-    except InputError:
-        return ProgressSink()  # the attempt itself will say so, and of this destination alone
-    followed = request.progress.follow(destination.endpoint.label, path, total_bytes=lambda: job.source.size)
-    return ProgressSink(sent=followed, resumed=followed.begin_at)
-
-
-def _answer(result: results.Json, reports: t.Sequence[Report], needed: int, warned: t.Sequence[str]) -> ModuleResult:
-    errors = [report.error for report in reports if report.error is not None]
-    warnings = [*warned, *(text for report in reports for text in report.warnings)]
-    warnings += [
-        f"{report.entry['host']}: the server did not accept: {', '.join(report.entry['not_applied'])}"
-        for report in reports
-        if set(report.entry["not_applied"]) - {"fsync"}
-    ]
-    for report in reports:
-        warnings += unreadable(report.entry["host"], [report.entry])
-    return relay_result(result, errors, count=len(reports), needed=needed, warnings=warnings)
+def _confined(pool: Pool, file_sets: t.Sequence[FileSet]) -> Pool:
+    """Return a pool whose local destinations follow no link below the directory that is copied to."""
+    for file_set in file_sets:
+        if file_set.endpoint.local:
+            pool = SubstitutePool(pool, file_set.endpoint, ConfinedFileSystem(file_set.top))
+    return pool
 
 
 RELAY = Module("backhaul.sftp.sftp_relay", relay_spec(), relay)

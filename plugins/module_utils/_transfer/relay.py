@@ -16,23 +16,24 @@ from .checksum import SourceDigest, unwatched
 from .destination import Destination, DestinationCopy, ProgressSink, RelayContext, Runtime, retry
 from .namesakes import Namesakes
 from .rate_limit import RateLimiter, unlimited
-from .shared_read import PrivateRead, SharedBlocks, SharedRead
+from .shared_read import PrivateRead, SharedRead
 from .source import ConnectionPool, SourceFile
 from .workers import run_parallel
 
 # What is kept for destinations that are behind.
 _BUFFER_BYTES = 16 * 1024 * 1024
 
+Planned = t.Callable[[int, t.Union[Step, BackhaulError]], None]
 Done = t.Callable[[int, t.Union["tuple[Step, Outcome]", BackhaulError]], None]
 
 
 class Relay:
-    """One file, from one source.
+    """One file of one source, and its copies at any number of destinations.
 
-    ``plan`` and ``carry_out`` may be called for any number of destinations, one after the other; ``carry_out_all``
-    serves them side by side and reads the source once for all. Lost links are retried as ``retries`` says, each end
-    connected anew on its own. ``pace`` bounds the reading of the source, that of all relays which share it together.
-    ``namesakes`` are the names of the task that a server may fold into one, shared by its relays as well.
+    ``copy_to_all`` copies to several destinations at once and reads the source once. Lost links are retried as
+    ``retries`` says; each end is connected anew on its own. ``rate_limiter`` limits the reading of the source, for all
+    relays that share it together. ``namesakes`` are the paths of the task that a server may fold into one, shared by
+    all its relays. ``buffer_bytes`` are kept of the file for destinations that are behind.
     """
 
     def __init__(
@@ -78,6 +79,17 @@ class Relay:
         self._look()
         return self._alone(destination).plan()
 
+    def plan_all(self, destinations: t.Sequence[Destination], planned: Planned) -> None:
+        """Plan every destination; ``planned`` gets the step or the error of each, by its number."""
+        self._look()
+        for number, destination in enumerate(destinations):
+            try:
+                step = self._alone(destination).plan()
+            except BackhaulError as exc:
+                planned(number, exc)
+            else:
+                planned(number, step)
+
     def copy_to(
         self, destination: Destination, *, progress: Progress, resumed: Progress = lambda _byte_count: None
     ) -> tuple[Step, Outcome]:
@@ -85,15 +97,17 @@ class Relay:
         self._look()
         return self._alone(destination).copy_to(ProgressSink(progress, resumed))
 
-    def copy_to_all(
-        self, destinations: t.Sequence[Destination], following: t.Callable[[Destination], ProgressSink], done: Done
-    ) -> None:
-        """Bring every destination to where it should be, side by side.
+    def copy_to_all(self, destinations: t.Sequence[Destination], sinks: t.Sequence[ProgressSink], done: Done) -> None:
+        """Copy to every destination at once, each in a thread of its own; a single one in this thread.
 
-        ``done`` is told what became of each as soon as it is known, by its number in ``destinations``, and from
-        different threads.
+        ``sinks`` has one for each destination. ``done`` gets the outcome or the error of each as soon as it is known,
+        by its number in ``destinations``, and from different threads.
         """
         self._look()
+        if len(destinations) == 1:
+            alone = PrivateRead(self._source_file)
+            _job(0, DestinationCopy(self._context, destinations[0], alone), sinks[0], done)()
+            return
         common = SharedRead(self._source_file, buffer_bytes=self._buffer_bytes)
         lanes: collections.Counter[Endpoint] = collections.Counter()
         jobs = []
@@ -103,7 +117,8 @@ class Relay:
                 self._context, destination, block_source, lane=lanes[destination.endpoint]
             )
             lanes[destination.endpoint] += 1
-            jobs.append(_job(number, destination_copy, block_source, following(destination), done))
+            job = _job(number, destination_copy, sinks[number], done, leave=block_source.leave)
+            jobs.append(job)
         run_parallel(jobs, meanwhile=common.serve)
 
     def _look(self) -> Source:
@@ -119,14 +134,19 @@ class Relay:
 
 
 def _job(
-    number: int, destination_copy: DestinationCopy, block_source: SharedBlocks, following: ProgressSink, done: Done
+    number: int,
+    destination_copy: DestinationCopy,
+    sink: ProgressSink,
+    done: Done,
+    *,
+    leave: t.Callable[[], None] = lambda: None,
 ) -> t.Callable[[], None]:
-    def copy_to() -> None:
+    def copy() -> None:
         try:
-            done(number, destination_copy.copy_to(following))
+            done(number, destination_copy.copy_to(sink))
         except BackhaulError as exc:
             done(number, exc)
         finally:
-            block_source.leave()
+            leave()
 
-    return copy_to
+    return copy

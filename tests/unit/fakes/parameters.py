@@ -32,3 +32,13 @@ def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
         "use_agent": False,
         **more,
     }
+
+
+# What a copy needs of a task's parameters beside its endpoints and paths.
+COPY_PARAMETERS: dict[str, t.Any] = {
+    "rate_limit": None,
+    "streams": None,
+    "max_memory": "64MiB",
+    "retries": 0,
+    "retry_delay": "0.001s",
+}

@@ -8,15 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.directories import DirectoryMaker, copy_files
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs import FileJob, FileSet
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Request
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.directories import make_directories
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import Report
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_set import FileSet
 from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
-    SOURCE,
     UNANSWERED,
     UNHEARD,
     MemoryEnds,
@@ -31,35 +28,35 @@ def file_set(*directories: bytes, may_create: bool = True) -> FileSet:
     return FileSet(DESTINATION, directories[0], directories=directories, may_create=may_create)
 
 
-def maker(server: MemoryServer, *, check_mode: bool = False) -> DirectoryMaker:
-    return DirectoryMaker(MemoryEnds(destination=server), SOON, check_mode)
+def made(server: MemoryServer, wanted: FileSet, *, check_mode: bool = False) -> list[Report]:
+    return make_directories(MemoryEnds(destination=server), wanted, retries=SOON, check_mode=check_mode)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_is_missing_is_made_and_reported_and_in_check_mode_only_reported(check_mode: bool) -> None:
     server = MemoryServer(directories={b"/", b"/out"})
-    reports = maker(server, check_mode=check_mode).prepare(file_set(*WANTED))
+    reports = made(server, file_set(*WANTED), check_mode=check_mode)
     assert [report.entry["path"].encode() for report in reports] == list(WANTED)
     assert {report.entry["state"] for report in reports} == {"planned" if check_mode else "created"}
     assert all(report.entry["changed"] and report.diff for report in reports)
     assert set(WANTED) <= server.directories or check_mode
     if not check_mode:
-        assert maker(server).prepare(file_set(*WANTED)) == []
+        assert made(server, file_set(*WANTED)) == []
 
 
 def test_the_first_one_and_what_leads_to_it_is_made_only_where_that_is_allowed() -> None:
     server = MemoryServer(directories={b"/"})
     with pytest.raises(BackhaulError) as caught:
-        maker(server).prepare(file_set(b"/new/top", b"/new/top/in", may_create=False))
+        made(server, file_set(b"/new/top", b"/new/top/in", may_create=False))
     assert (caught.value.code, caught.value.role) == ("not_found", "destination")
-    reports = maker(server).prepare(file_set(b"/new/top", b"/new/top/in"))
+    reports = made(server, file_set(b"/new/top", b"/new/top/in"))
     assert [report.entry["path"] for report in reports] == ["/new", "/new/top", "/new/top/in"]
 
 
 def test_a_file_in_the_place_of_a_directory_is_the_failure_of_that_directory_alone() -> None:
     server = MemoryServer(directories={b"/", b"/out"})
     server.put(b"/out/x", b"")
-    reports = maker(server).prepare(file_set(b"/out", b"/out/x", b"/out/y"))
+    reports = made(server, file_set(b"/out", b"/out/x", b"/out/y"))
     assert [(report.entry["path"], report.entry["state"]) for report in reports] == [
         ("/out/x", "failed"),
         ("/out/y", "created"),
@@ -73,22 +70,9 @@ def test_a_file_in_the_place_of_a_directory_is_the_failure_of_that_directory_alo
 def test_a_lost_connection_at_any_call_changes_nothing_in_the_end(failure: str, number: int) -> None:
     server = MemoryServer(directories={b"/", b"/out"})
     server.fault(number, failure)
-    reports = maker(server).prepare(file_set(*WANTED))
+    reports = made(server, file_set(*WANTED))
     assert server.fault_met
     assert set(WANTED) <= server.directories
     # One whose making was not answered is our doing all the same.
     assert [report.entry["path"].encode() for report in reports] == list(WANTED)
     assert {report.entry["state"] for report in reports} == {"created"}
-
-
-def test_files_come_after_their_directories() -> None:
-    source, server = MemoryServer(), MemoryServer(directories={b"/", b"/out"})
-    source.put(b"/in/a", b"content")
-    job = FileJob(b"/in/a", Destination(DESTINATION, b"/out/x/a"), RelayOptions(), name=b"/in/a")
-    whole = FileSet(DESTINATION, b"/out", directories=(b"/out", b"/out/x"), jobs=(job,))
-    pool = MemoryEnds(source=source, destination=server)
-    directories, files = copy_files(
-        Request({"rate_limit": None, "streams": None}, False, False), pool, SOURCE, whole, retries=SOON
-    )
-    assert [report.entry["state"] for report in (*directories, *files)] == ["created", "created"]
-    assert server.content(b"/out/x/a") == b"content"

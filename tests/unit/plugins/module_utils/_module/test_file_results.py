@@ -9,13 +9,17 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs import FileSet
+from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import RelayOptions
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs import FileRunner
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import NOTHING_DONE, Report
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_results import files_result
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_set import FileJob, FileSet
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._selection.model import Skipped
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE, MemoryEnds
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import COPY_PARAMETERS
 
 
 def report(state: str, *, error: RemoteError | None = None, **more: t.Any) -> Report:
@@ -24,10 +28,21 @@ def report(state: str, *, error: RemoteError | None = None, **more: t.Any) -> Re
 
 
 def answered(
-    *reports: Report, directories: t.Sequence[Report] = (), passed_over: t.Sequence[Skipped] = ()
+    *reports: Report,
+    directories: t.Sequence[Report] = (),
+    passed_over: t.Sequence[Skipped] = (),
+    errors: t.Sequence[BackhaulError] = (),
 ) -> ModuleResult:
-    file_set = FileSet(DESTINATION, b"/out", passed_over=tuple(passed_over))
-    return files_result(Request({}, False, True), SOURCE, file_set, directories=directories, reports=reports)
+    job = FileJob(b"/in/a", Destination(DESTINATION, b"/out/a"), RelayOptions(), name=b"/in/a")
+    file_set = FileSet(
+        DESTINATION, b"/out", jobs=(job,) * len(reports), passed_over=tuple(passed_over), errors=tuple(errors)
+    )
+    request = Request(COPY_PARAMETERS, False, True)
+    runner = FileRunner(request, MemoryEnds(), SOURCE, [file_set])
+    runner.directories[0] = list(directories)
+    for run, report_of_it in zip(runner.runs, reports):
+        run.reports[0] = report_of_it
+    return files_result(request, SOURCE, file_set, runner)
 
 
 def test_what_is_the_same_for_all_is_counted() -> None:
@@ -64,10 +79,8 @@ def test_names_that_were_refused_fail_the_task_and_links_are_a_warning(reason: s
 
 def test_a_directory_that_could_not_be_listed_fails_the_task() -> None:
     error = RemoteError("permission_denied", "closed")
-    file_set = FileSet(DESTINATION, b"/out", passed_over=(Skipped(b"/in/x", "unreadable", "why"),), errors=(error,))
-    found = files_result(
-        Request({}, False, False), SOURCE, file_set, directories=[], reports=[report("created"), report("created")]
-    )
+    passed_over = [Skipped(b"/in/x", "unreadable", "why")]
+    found = answered(report("created"), report("created"), passed_over=passed_over, errors=[error])
     assert found.error is error
     assert (error.role, error.host) == ("source", "source")
     assert (error.details["failed"], error.details["succeeded"]) == (0, 2)
@@ -76,3 +89,12 @@ def test_a_directory_that_could_not_be_listed_fails_the_task() -> None:
 def test_what_was_not_applied_is_a_warning_for_all_files_together() -> None:
     found = answered(report("created", not_applied=["mode", "fsync"]), report("created", not_applied=["mode"]))
     assert list(found.warnings) == ["destination: mode was not accepted for 2 of 2 files"]
+
+
+def test_the_error_of_the_directory_that_everything_goes_into_is_the_tasks() -> None:
+    file_set = FileSet(DESTINATION, b"/out")
+    runner = FileRunner(Request(COPY_PARAMETERS, False, True), MemoryEnds(), SOURCE, [file_set])
+    runner.unprepared = RemoteError("permission_denied", "closed")
+    with pytest.raises(RemoteError) as caught:
+        files_result(Request(COPY_PARAMETERS, False, True), SOURCE, file_set, runner)
+    assert caught.value is runner.unprepared

@@ -18,9 +18,9 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Input
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.handles import LocalReader
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, RelayOptions
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs import FileJob
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_reports import NOTHING_DONE, Report
-from ansible_collections.backhaul.sftp.plugins.module_utils._module.ownership import Owning, read_ownership
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_set import FileJob
+from ansible_collections.backhaul.sftp.plugins.module_utils._module.ownership import Ownership, read_ownership
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
 
 HERE = Endpoint(role="destination", local=True)
@@ -65,7 +65,7 @@ def owned(
 ) -> Report:
     found = {**NOTHING_DONE, "host": "localhost", "path": str(path), "state": "unchanged", **entry}
     job = FileJob(b"/in", Destination(HERE, os.fsencode(path)), RelayOptions(mode=mode), name=b"/in")
-    return Owning(lambda _job: Report(found), files, wanted, check)(job)
+    return Ownership(files, wanted, check).finish(job, Report(found))
 
 
 @pytest.fixture

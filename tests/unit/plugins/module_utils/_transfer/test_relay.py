@@ -61,7 +61,7 @@ def test_destinations_on_one_server_take_a_lane_each_and_share_the_read() -> Non
     places = [
         Destination(another(host), path) for host, path in (("one", b"/out/a"), ("two", b"/out/a"), ("one", b"/out/b"))
     ]
-    relay.copy_to_all(places, lambda _destination: ProgressSink(), results.__setitem__)
+    relay.copy_to_all(places, [ProgressSink()] * 3, results.__setitem__)
     assert [results[number][1].state for number in range(3)] == ["created"] * 3
     assert pool.used == {("source", 0), ("one", 0), ("one", 1), ("two", 0)}
     assert relay.bytes_read == len(CONTENT)
@@ -71,9 +71,7 @@ def test_a_source_that_is_not_there_is_said_once_for_all() -> None:
     relay, pool = relay_to("one")
     del pool.servers["source"].files[PATH]
     with pytest.raises(BackhaulError) as caught:
-        relay.copy_to_all(
-            [Destination(another("one"), b"/out/a")], lambda _destination: ProgressSink(), lambda _number, _result: None
-        )
+        relay.copy_to_all([Destination(another("one"), b"/out/a")], [ProgressSink()], lambda _number, _result: None)
     assert (caught.value.code, caught.value.role, caught.value.details["attempts"]) == ("not_found", "source", 1)
 
 
@@ -90,5 +88,5 @@ def test_whoever_follows_hears_of_every_byte() -> None:
         return ProgressSink(sent=count)
 
     places = [Destination(another(host), b"/out/a") for host in heard]
-    relay.copy_to_all(places, follow, lambda _number, _result: None)
+    relay.copy_to_all(places, [follow(place) for place in places], lambda _number, _result: None)
     assert heard == {"one": len(CONTENT), "two": len(CONTENT)}

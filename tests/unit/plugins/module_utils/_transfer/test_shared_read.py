@@ -65,7 +65,7 @@ class Fan:
             self.finished.append(names[number])
             results[names[number]] = result
 
-        relay.copy_to_all([Destination(another(n), TARGET) for n in names], lambda _destination: ProgressSink(), done)
+        relay.copy_to_all([Destination(another(n), TARGET) for n in names], [ProgressSink()] * len(names), done)
         return results
 
     @property
