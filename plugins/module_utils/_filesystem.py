@@ -169,12 +169,14 @@ class FileSystem(t.Protocol):
         algorithm: str,
         length: int | None = None,
         waiting: t.Callable[[], None] | None = None,
+        without_command: bool = False,
     ) -> Digest | None:
         """Return a digest that the other side computed without sending the content; None when it cannot.
 
         ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix,
         and one beyond the end means the whole file. The local file system reads the file itself. ``waiting`` is called
-        about twice a second, or more often, until there is an answer.
+        about twice a second, or more often, until there is an answer. With ``without_command`` no process is started
+        on the server for it, unless the endpoint's ``remote_checksum`` is ``command``.
         """
 
     def space(self, path: bytes) -> Space | None:

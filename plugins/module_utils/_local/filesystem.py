@@ -144,6 +144,7 @@ class LocalFileSystem:
         algorithm: str,
         length: int | None = None,
         waiting: t.Callable[[], None] | None = None,
+        without_command: bool = False,  # noqa: ARG002 - no process is ever started here
     ) -> Digest:
         """Read and hash the file here; of a file shorter than ``length``, all of it."""
         if algorithm not in _ALGORITHMS:

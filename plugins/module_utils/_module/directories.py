@@ -13,8 +13,8 @@ from .._filesystem import FileSystem
 from .._model import Endpoint
 from .._paths import split
 from .._retry import RetryPolicy
+from .._transfer.directories import is_directory, make_directory, missing_directories
 from .._transfer.source import ConnectionPool
-from .._transfer.tree import is_there, leading_directories, make_directory
 from . import results
 from .file_reports import Report
 from .file_set import FileSet
@@ -37,7 +37,7 @@ def make_directories(
     def settle(files: FileSystem, directory: bytes, *, missing: bool) -> None:
         endpoint = file_set.endpoint
         try:
-            if missing or not is_there(files, directory):
+            if missing or not is_directory(files, directory):
                 reports[directory] = None
                 if not check_mode:
                     make_directory(files, directory, mode=DIRECTORY_MODE)
@@ -50,7 +50,7 @@ def make_directories(
             reports[directory] = Report({**_place(endpoint, directory), **failure}, error=error)
 
     def make(files: FileSystem) -> None:
-        leading = leading_directories(files, file_set.directories[0], may_create=file_set.may_create)
+        leading = missing_directories(files, file_set.directories[0], may_create=file_set.may_create)
         for directory in dict.fromkeys((*reports, *leading, *file_set.directories[1:])):
             if reports.get(directory) is None:
                 # A directory that was missing is empty.

@@ -18,6 +18,7 @@ from .._model import Endpoint, Outcome, Step
 from .._options import read_rate_limit, read_resources, read_retries
 from .._paths import destination_path, split
 from .._transfer.destination import Destination, ProgressSink
+from .._transfer.known_facts import KnownFacts
 from .._transfer.namesakes import Namesakes
 from .._transfer.rate_limit import RateLimiter
 from .._transfer.relay import Relay
@@ -29,7 +30,6 @@ from .file_reports import RUNTIME, Report, done, failed, planned
 from .file_set import FileJob, FileSet
 from .pool_views import SessionPoolView
 from .request import Request, TaskTimeout, timeout_error
-from .session_view import KnownFacts, KnownPool
 
 # Small files wait for replies most of the time: several sessions on the same connections wait side by side.
 MAX_SESSIONS = 4
@@ -106,7 +106,8 @@ class FileRunner:
         self._buffer_bytes = resources.memory_bytes * len(file_sets) // 4
         self._in_flight = BytesInFlight(resources.read_ahead_bytes)
         self._max_sessions = min(resources.streams or MAX_SESSIONS, MAX_SESSIONS)
-        self._facts = KnownFacts()
+        verify = next((job.options.verify for file_set in file_sets for job in file_set.jobs), "auto")
+        self._facts = KnownFacts(many_files=len(file_sets[0].jobs) > 1, verify=verify)
         self._lock = threading.Lock()
         self._latest: dict[int, list[Report]] = {}
         self._lost: dict[int, BackhaulError] = {}
@@ -156,8 +157,7 @@ class FileRunner:
             return
         self.directories[number] = made
         if not self._request.check_mode:
-            present = present_directories(file_set, made)
-            self._facts.directories.update((file_set.endpoint, path) for path in present)
+            self._facts.add_directories(file_set.endpoint, present_directories(file_set, made))
 
     def _shared_sink(self, file_set: FileSet) -> ProgressSink | None:
         """Return the sink of all files of a destination together; None for a single file, which has its own."""
@@ -192,9 +192,6 @@ class FileRunner:
     ) -> None:
         """Copy one file to the destinations of these numbers, or plan to, and keep the reports."""
         first = run.jobs[0]
-        known: KnownPool | None = None
-        if len(self.runs) > 1:
-            pool = known = KnownPool(pool, self._facts, may_read=first.options.verify != "server")
         relay = Relay(
             pool,
             self._source,
@@ -206,6 +203,7 @@ class FileRunner:
             rate_limiter=self._rate_limiter,
             buffer_bytes=self._buffer_bytes,
             namesakes=self._namesakes,
+            facts=self._facts,
         )
         destinations = [run.jobs[number].destination for number in numbers]
 
@@ -215,8 +213,6 @@ class FileRunner:
         source = None
         try:
             source = relay.source
-            if known is not None:
-                known.size_bytes = source.size
             if self._request.check_mode:
                 relay.plan_all(destinations, note)
             else:

@@ -122,6 +122,7 @@ class RemoteDigests:
     ) -> None:
         self._session = session
         self._run_command = run_command
+        self._policy = policy
         self._operation_seconds = operation_seconds
         self._optional = optional
         # Some servers end the session at an extension that they do not know (Erlang's ssh_sftpd): only those are asked
@@ -131,9 +132,9 @@ class RemoteDigests:
         self._may_command = policy in ("auto", "command") and run_command is not None
         self._may_be_quick = True
 
-    def methods(self) -> tuple[str, ...]:
+    def methods(self, *, without_command: bool = False) -> tuple[str, ...]:
         """Return the ways that have not failed so far, strongest first."""
-        ways = (("check-file", self._can_extend), ("command", self._can_command))
+        ways = (("check-file", self._can_extend), ("command", self._may_start_command(without_command)))
         return tuple(name for name, usable in ways if usable)
 
     @property
@@ -144,6 +145,9 @@ class RemoteDigests:
     def _can_command(self) -> bool:
         return self._may_command and self._optional.may_ask(COMMAND)
 
+    def _may_start_command(self, without_command: bool) -> bool:
+        return self._can_command and not (without_command and self._policy == "auto")
+
     def digest(
         self,
         path: bytes,
@@ -152,6 +156,7 @@ class RemoteDigests:
         length: int | None,
         size_bytes: int,
         waiting: t.Callable[[], None] | None = None,
+        without_command: bool = False,
     ) -> Digest | None:
         """Return the digest of the file at ``path`` or of its first ``length`` bytes; None when no way works.
 
@@ -163,7 +168,7 @@ class RemoteDigests:
             hexdigest = self._check_file(path, algorithm, length, seconds, waiting)
             if hexdigest is not None:
                 return Digest(algorithm, hexdigest, "check-file")
-        if self._can_command and self._run_command is not None:
+        if self._may_start_command(without_command) and self._run_command is not None:
             run = _Running(self._session, self._optional, self._run_command, seconds, waiting)
             hexdigest = None
             if self._may_be_quick and length is None and size_bytes >= QUICK_FROM_BYTES and path.startswith(b"/"):

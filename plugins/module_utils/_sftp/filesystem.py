@@ -75,10 +75,6 @@ class SftpFileSystem:
             extensions=tuple((printable(name), printable(data)) for name, data in sorted(announced.items())),
         )
 
-    def digest_methods(self) -> tuple[str, ...]:
-        """Return how the server may be able to hash files: ``check-file``, ``command``; tried on first use."""
-        return self._digests.methods()
-
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH)."""
         with blame_path(path):
@@ -214,10 +210,11 @@ class SftpFileSystem:
         algorithm: str,
         length: int | None = None,
         waiting: t.Callable[[], None] | None = None,
+        without_command: bool = False,
     ) -> Digest | None:
         """Return a digest that the server computed; None when it cannot."""
         require_known(algorithm)
-        if not self._digests.methods():
+        if not self._digests.methods(without_command=without_command):
             return None
         with blame_path(path):
             absolute = path if path.startswith(b"/") else self.canonical(path)
@@ -227,7 +224,14 @@ class SftpFileSystem:
             wanted = size if part is None else part
             if wanted >= _WORTH_A_LOOK_BYTES and not (found.kind == "file" and self._has_byte(absolute, wanted - 1)):
                 return None  # its size gives the server time to hash it, and is not true
-            return self._digests.digest(absolute, algorithm=algorithm, length=part, size_bytes=wanted, waiting=waiting)
+            return self._digests.digest(
+                absolute,
+                algorithm=algorithm,
+                length=part,
+                size_bytes=wanted,
+                waiting=waiting,
+                without_command=without_command,
+            )
 
     def _has_byte(self, path: bytes, offset: int) -> bool:
         with self.open_reader(path) as reader:

@@ -54,9 +54,15 @@ def cheapest_digest(
     algorithm: str = "sha256",
     length: int | None = None,
     progress: Progress = no_progress,
+    without_command: bool = False,
 ) -> Digest:
-    """Return the server's own digest, of all or the first ``length`` bytes; where it has none, read and hash them."""
-    theirs = files.digest(path, algorithm=algorithm, length=length, waiting=lambda: progress(0))
+    """Return the server's own digest, of all or the first ``length`` bytes; where it has none, read and hash them.
+
+    ``without_command`` starts no command on the server for it.
+    """
+    theirs = files.digest(
+        path, algorithm=algorithm, length=length, waiting=lambda: progress(0), without_command=without_command
+    )
     return theirs or read_digest(files, path, algorithm=algorithm, length=length, progress=progress)
 
 
@@ -111,6 +117,7 @@ def compare(
     policy: str,
     is_racy: bool = False,
     progress: Progress = no_progress,
+    without_command: bool = False,
 ) -> Comparison:
     """Say whether the file that was ``found`` at ``path`` is the same as the source, by the least costly proof.
 
@@ -126,22 +133,22 @@ def compare(
         return Comparison(same=found.mtime == mtime, compared_by="size_mtime")
     unreadable = Comparison(same=False, compared_by="unreadable")
     if size < _WORTH_A_THREAD_BYTES or source.known is not None:
-        theirs = _digest_if_readable(files, path, progress)
+        theirs = _digest_if_readable(files, path, progress, without_command)
         if theirs is None:
             return unreadable
         ours = source.get()
     else:
-        theirs, ours = run_both(lambda: _digest_if_readable(files, path, progress), source.get)
+        theirs, ours = run_both(lambda: _digest_if_readable(files, path, progress, without_command), source.get)
         if theirs is None:
             return unreadable
     weakest = max(theirs.method, ours.method, key=lambda method: _METHOD_ORDER.index(_costed(method)))
     return Comparison(same=theirs.hexdigest == ours.hexdigest, compared_by=_costed(weakest), digest=theirs)
 
 
-def _digest_if_readable(files: FileSystem, path: bytes, progress: Progress) -> Digest | None:
+def _digest_if_readable(files: FileSystem, path: bytes, progress: Progress, without_command: bool) -> Digest | None:
     """Return the digest of a file that is there; None when reading it fails (a bad sector, a damaged object)."""
     try:
-        return cheapest_digest(files, path, progress=progress)
+        return cheapest_digest(files, path, progress=progress, without_command=without_command)
     except RemoteError as exc:
         if exc.code != "remote_failure":
             raise

@@ -19,6 +19,7 @@ from .attributes import apply_attributes, lacking, names_of, set_what_was_lost
 from .backup_file import backup_path
 from .checksum import no_progress, read_digest
 from .inspect import lstat_or_none
+from .known_facts import KnownFacts
 from .partial_file import Orphan, PartialFile, PrefixMismatch
 from .plan import owned_attributes
 from .resume import OpenPartial, ResumePlan, skip_verified_prefix
@@ -61,6 +62,7 @@ class Transfer:
     block_source: BlockSource
     files: FileSystem
     options: RelayOptions
+    facts: KnownFacts
     token: t.Callable[[], str]
     progress: Progress = no_progress
     resumed: Progress = no_progress
@@ -214,7 +216,12 @@ class Transfer:
         try:
             found = None
             if self.options.verify != "readback":
-                found = self.files.digest(partial.path, algorithm="sha256", waiting=lambda: self.checked(0))
+                found = self.files.digest(
+                    partial.path,
+                    algorithm="sha256",
+                    waiting=lambda: self.checked(0),
+                    without_command=self.facts.without_command(self.source_file.source.size),
+                )
             if found is None and self.options.verify != "server":
                 found = read_digest(self.files, partial.path, progress=self.checked)
         except RemoteError as exc:

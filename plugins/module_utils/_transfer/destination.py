@@ -21,7 +21,8 @@ from .attributes import adjust
 from .backup_file import recover_backup
 from .checksum import no_progress
 from .copy import AttemptResult, Transfer
-from .inspect import blame, inspect_destination
+from .inspect import DestinationInspector, blame
+from .known_facts import KnownFacts
 from .namesakes import Group, Namesakes
 from .partial_file import Orphan, PrefixMismatch, remove_orphan
 from .resume import ResumePlan
@@ -71,6 +72,7 @@ class RelayContext:
     runtime: Runtime
     watch: Watch
     namesakes: Namesakes = field(default_factory=Namesakes)
+    facts: KnownFacts = field(default_factory=KnownFacts)
 
 
 def retry(
@@ -227,14 +229,16 @@ class DestinationCopy:
         endpoint = self._destination.endpoint
         source = self._context.source_file.source
         with blame(endpoint):
-            return inspect_destination(
+            inspector = DestinationInspector(
                 self._files(),
-                self._destination.path,
-                source=source,
-                digest=self._context.source_file.digest,
-                options=self._context.options,
+                endpoint,
+                source,
+                self._context.source_file.digest,
+                self._context.options,
+                self._context.facts,
                 watched=lambda path: self._context.watch(endpoint, path),
             )
+            return inspector.inspect(self._destination.path)
 
     def _attempt(self, following: ProgressSink) -> tuple[Step, Outcome]:
         self._block_source.preparing()
@@ -320,6 +324,7 @@ class DestinationCopy:
             block_source=self._block_source,
             files=files,
             options=context.options,
+            facts=context.facts,
             token=context.runtime.token,
             progress=following.sent,
             resumed=following.resumed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
+from dataclasses import dataclass, field
 
 from .._errors import BackhaulError, InputError, RemoteError, SelectionError
 from .._filesystem import FileSystem
@@ -16,6 +17,8 @@ from .._model import Attributes, Comparison, Endpoint, Progress, RelayOptions, S
 from .._paths import destination_path, split
 from . import plan
 from .checksum import SourceDigest, compare, no_progress
+from .directories import missing_directories
+from .known_facts import KnownFacts
 from .racy import is_racy
 
 
@@ -55,56 +58,80 @@ def _described(kind: str) -> str:
     return {"link": "a symbolic link", "directory": "a directory"}.get(kind, "something else")
 
 
-def inspect_destination(
-    files: FileSystem,
-    base: bytes,
-    *,
-    source: Source,
-    digest: SourceDigest,
-    options: RelayOptions,
-    watched: t.Callable[[bytes], Progress] = lambda _path: no_progress,
-) -> Step:
-    """Look at one destination and return the step it needs; nothing is changed and the source is not read for it,
-    except to compare files of the same size where no server can hash.
+@dataclass(frozen=True)
+class DestinationInspector:
+    """Looks at one destination and returns the step it needs; nothing is changed.
+
+    The source is read only to compare files of the same size where its server cannot hash. ``watched`` returns the
+    progress of reading a file at the destination.
     """
-    path = destination_path(base, split(source.path)[1])
-    step = _decide(files, path, source, digest, options, watched)
-    if options.if_exists == "version" and step.action == "replace":
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(source.mtime))
-        step = _decide(files, plan.versioned_path(path, stamp), source, digest, options, watched)
-        if step.action == "replace":
-            raise _version_taken(step.path)
-    if step.transfers:
-        _require_space(files, step, source)
-    return step
 
+    files: FileSystem
+    endpoint: Endpoint
+    source: Source
+    digest: SourceDigest
+    options: RelayOptions
+    facts: KnownFacts = field(default_factory=KnownFacts)
+    watched: t.Callable[[bytes], Progress] = lambda _path: no_progress
 
-def _decide(
-    files: FileSystem,
-    path: bytes,
-    source: Source,
-    digest: SourceDigest,
-    options: RelayOptions,
-    watched: t.Callable[[bytes], Progress],
-) -> Step:
-    found = lstat_or_none(files, path)
-    if found is None:
-        missing = _missing_directories(files, split(path)[0], may_create=options.create_directories)
-        nothing = Comparison(same=False, compared_by="nothing")
-        return plan.decide(path, found=None, comparison=nothing, source=source, options=options, missing=missing)
-    plan.require_file(path, found)
-    comparison = compare(
-        files,
-        path,
-        found,
-        size=source.size,
-        mtime=source.mtime,
-        is_racy=source.racy,
-        source=digest,
-        policy=options.compare,
-        progress=watched(path),
-    )
-    return plan.decide(path, found=found, comparison=comparison, source=source, options=options)
+    def inspect(self, base: bytes) -> Step:
+        """Return the step for a copy at ``base``, which may end in a slash."""
+        path = destination_path(base, split(self.source.path)[1])
+        step = self._decide(path)
+        if self.options.if_exists == "version" and step.action == "replace":
+            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.source.mtime))
+            step = self._decide(plan.versioned_path(path, stamp))
+            if step.action == "replace":
+                raise _version_taken(step.path)
+        if step.transfers:
+            self._require_space(step)
+        return step
+
+    def _decide(self, path: bytes) -> Step:
+        found = lstat_or_none(self.files, path)
+        if found is None:
+            missing = missing_directories(
+                self.files,
+                split(path)[0],
+                may_create=self.options.create_directories,
+                is_known=lambda directory: self.facts.has_directory(self.endpoint, directory),
+            )
+            comparison = Comparison(same=False, compared_by="nothing")
+        else:
+            plan.require_file(path, found)
+            missing = ()
+            comparison = compare(
+                self.files,
+                path,
+                found,
+                size=self.source.size,
+                mtime=self.source.mtime,
+                is_racy=self.source.racy,
+                source=self.digest,
+                policy=self.options.compare,
+                progress=self.watched(path),
+                without_command=self.facts.without_command(self.source.size),
+            )
+        return plan.decide(
+            path, found=found, comparison=comparison, source=self.source, options=self.options, missing=missing
+        )
+
+    def _require_space(self, step: Step) -> None:
+        """Raise ``no_space`` where the server says that the file does not fit; the writes tell for certain."""
+        size = self.source.size
+        directory = split(step.missing_directories[0] if step.missing_directories else step.path)[0]
+        try:
+            space = self.facts.space(self.endpoint, directory, self.files.space, size_bytes=size)
+        except RemoteError:
+            return
+        if space is not None and space.free_bytes < size:
+            raise RemoteError(
+                "no_space",
+                f"{size} bytes do not fit: {space.free_bytes} are free",
+                remedy="Make room, for example by pruning old backups first. Nothing was read or written.",
+                path=step.path,
+                details={"needed_bytes": size, "free_bytes": space.free_bytes},
+            )
 
 
 def lstat_or_none(files: FileSystem, path: bytes) -> Attributes | None:
@@ -117,35 +144,6 @@ def lstat_or_none(files: FileSystem, path: bytes) -> Attributes | None:
         raise
 
 
-def _missing_directories(files: FileSystem, directory: bytes, *, may_create: bool) -> tuple[bytes, ...]:
-    """Return the directories to create, outermost first; links to directories are directories here."""
-    missing: list[bytes] = []
-    while True:
-        try:
-            kind = files.attributes(directory, follow=True).kind
-        except RemoteError as exc:
-            parent = split(directory)[0]
-            if exc.code != "not_found" or parent == directory:
-                raise
-            if not may_create:
-                raise _no_directory(directory) from exc
-            missing.insert(0, directory)
-            directory = parent
-            continue
-        if kind not in ("directory", "unknown"):
-            raise InputError("invalid_input", "this is to be a directory, and is something else", path=directory)
-        return tuple(missing)
-
-
-def _no_directory(directory: bytes) -> RemoteError:
-    return RemoteError(
-        "not_found",
-        "the destination's directory does not exist",
-        remedy="Create it, correct the path, or set create_directories: true.",
-        path=directory,
-    )
-
-
 def _version_taken(path: bytes) -> RemoteError:
     return RemoteError(
         "already_exists",
@@ -153,19 +151,3 @@ def _version_taken(path: bytes) -> RemoteError:
         remedy="Two different backups have the same name and modification time: look at both.",
         path=path,
     )
-
-
-def _require_space(files: FileSystem, step: Step, source: Source) -> None:
-    directory = split(step.path)[0] if not step.missing_directories else split(step.missing_directories[0])[0]
-    try:
-        space = files.space(directory)
-    except RemoteError:
-        return  # it only spares a transfer that would fail: the writes tell for certain
-    if space is not None and space.free_bytes < source.size:
-        raise RemoteError(
-            "no_space",
-            f"{source.size} bytes do not fit: {space.free_bytes} are free",
-            remedy="Make room, for example by pruning old backups first. Nothing was read or written.",
-            path=step.path,
-            details={"needed_bytes": source.size, "free_bytes": space.free_bytes},
-        )

@@ -59,22 +59,31 @@ def server_digest(
     algorithm: str = "sha256",
     length: int | None = None,
     progress: Progress = no_progress,
+    without_command: bool = False,
 ) -> Digest | None:
     """Return the digest that the server computed of the file that was ``seen``; None when it cannot.
 
     The server is asked by name and follows links: what has the name after that must still be the same.
     """
-    found = files.digest(path, algorithm=algorithm, length=length, waiting=lambda: progress(0))
+    found = files.digest(
+        path, algorithm=algorithm, length=length, waiting=lambda: progress(0), without_command=without_command
+    )
     if found is not None:
         require_same(path, seen, files.attributes(path, follow=False))
     return found
 
 
 def hashed(
-    files: FileSystem, path: bytes, seen: Attributes, *, algorithm: str = "sha256", progress: Progress = no_progress
+    files: FileSystem,
+    path: bytes,
+    seen: Attributes,
+    *,
+    algorithm: str = "sha256",
+    progress: Progress = no_progress,
+    without_command: bool = False,
 ) -> Digest:
     """Return the digest of the file that was ``seen``, the server's own or else by reading it."""
-    theirs = server_digest(files, path, seen, algorithm=algorithm, progress=progress)
+    theirs = server_digest(files, path, seen, algorithm=algorithm, progress=progress, without_command=without_command)
     if theirs is not None:
         return theirs
     with opened(files, path, seen) as reader:

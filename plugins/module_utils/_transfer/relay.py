@@ -14,6 +14,7 @@ from .._model import Endpoint, Outcome, Progress, RelayOptions, Source, Step, Wa
 from .._retry import RetryPolicy
 from .checksum import SourceDigest, unwatched
 from .destination import Destination, DestinationCopy, ProgressSink, RelayContext, Runtime, retry
+from .known_facts import KnownFacts
 from .namesakes import Namesakes
 from .rate_limit import RateLimiter, unlimited
 from .shared_read import PrivateRead, SharedRead
@@ -33,7 +34,7 @@ class Relay:
     ``copy_to_all`` copies to several destinations at once and reads the source once. Lost links are retried as
     ``retries`` says; each end is connected anew on its own. ``rate_limiter`` limits the reading of the source, for all
     relays that share it together. ``namesakes`` are the paths of the task that a server may fold into one, shared by
-    all its relays. ``buffer_bytes`` are kept of the file for destinations that are behind.
+    all its relays, as ``facts`` are. ``buffer_bytes`` are kept of the file for destinations that are behind.
     """
 
     def __init__(
@@ -49,13 +50,22 @@ class Relay:
         rate_limiter: RateLimiter | None = None,
         buffer_bytes: int = _BUFFER_BYTES,
         namesakes: Namesakes | None = None,
+        facts: KnownFacts | None = None,
     ) -> None:
         rate_limiter, always = rate_limiter or unlimited(), options.source_digest == "always"
+        facts = facts or KnownFacts()
         self._source_file = SourceFile(
-            pool, endpoint, path, watch=watch, rate_limiter=rate_limiter, always_proven=always, clock=runtime.clock
+            pool,
+            endpoint,
+            path,
+            watch=watch,
+            rate_limiter=rate_limiter,
+            facts=facts,
+            always_proven=always,
+            clock=runtime.clock,
         )
         self._context = RelayContext(
-            pool, self._source_file, options, retries, runtime, watch, namesakes or Namesakes()
+            pool, self._source_file, options, retries, runtime, watch, namesakes or Namesakes(), facts
         )
         self._buffer_bytes = buffer_bytes
 

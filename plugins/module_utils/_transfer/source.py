@@ -18,6 +18,7 @@ from .._model import Attributes, Digest, Endpoint, Progress, Source, Watch
 from .background_hasher import BackgroundHasher
 from .checksum import SourceDigest
 from .inspect import blame, inspect_source
+from .known_facts import KnownFacts
 from .racy import was_racy_when_read
 from .rate_limit import RateLimiter
 from .reading import hashed, opened, read_again, require_unwritten, server_digest, source_changed
@@ -55,6 +56,7 @@ class SourceFile:
         *,
         watch: Watch,
         rate_limiter: RateLimiter,
+        facts: KnownFacts | None = None,
         always_proven: bool = False,
         clock: t.Callable[[], float] = time.time,
     ) -> None:
@@ -65,6 +67,7 @@ class SourceFile:
         self._pool = pool
         self._watch = watch
         self._rate_limiter = rate_limiter
+        self._facts = facts or KnownFacts()
         self._always_proven = always_proven
         self._clock = clock
         self._source: Source | None = None
@@ -95,7 +98,9 @@ class SourceFile:
         with self.reserved() as files, blame(self.endpoint):
             if self.digest.known is not None:  # whoever had the lane before has read it all
                 return self.digest.known
-            return hashed(files, self.path, self.source.seen, progress=self._watched())
+            return hashed(
+                files, self.path, self.source.seen, progress=self._watched(), without_command=self._without_command()
+            )
 
     def prefix_digest(self, length: int) -> Digest | None:
         """Return the digest of the first ``length`` bytes, if the source's server can compute it."""
@@ -104,7 +109,14 @@ class SourceFile:
             return self.digest.known
         with self.reserved() as files, blame(self.endpoint):
             part, watch = None if whole else length, self._watched()
-            found = server_digest(files, self.path, self.source.seen, length=part, progress=watch)
+            found = server_digest(
+                files,
+                self.path,
+                self.source.seen,
+                length=part,
+                progress=watch,
+                without_command=self._without_command(),
+            )
         if whole:
             self.digest.known = found
         return found
@@ -145,10 +157,15 @@ class SourceFile:
 
     def _verify(self, files: FileSystem, reader: Reader) -> None:
         """Have the source hashed by its server, or read it again: it must still be what was read."""
-        found = server_digest(files, self.path, self.source.seen, progress=self._watched())
+        found = server_digest(
+            files, self.path, self.source.seen, progress=self._watched(), without_command=self._without_command()
+        )
         if found is None:
             found = read_again(reader, self.path, self.source.seen, progress=self._paced(self._watched()))
         self.digest.taken_again(found)
+
+    def _without_command(self) -> bool:
+        return self._facts.without_command(self.source.size)
 
     def _watched(self) -> Progress:
         return self._watch(self.endpoint, self.path)

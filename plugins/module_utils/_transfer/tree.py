@@ -10,11 +10,11 @@ import collections
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import BackhaulError, InputError, RemoteError
+from .._errors import BackhaulError, RemoteError
 from .._filesystem import FileSystem
 from .._model import Attributes, DirectoryEntry, RemoteFile
 from .._names import is_ours
-from .._paths import normalise, split
+from .._paths import normalise
 from .._selection.model import Skipped
 from .layout import below
 from .walk import walk
@@ -146,44 +146,3 @@ _WHY = {
     "other": "it is a device, pipe or socket",
     "unknown": "the server does not tell what it is",
 }
-
-
-def leading_directories(files: FileSystem, directory: bytes, *, may_create: bool) -> list[bytes]:
-    """Return the directories that must be made for ``directory`` to be there, itself included, outermost first.
-
-    ``not_found`` when there are any and ``may_create`` is false.
-    """
-    missing: list[bytes] = []
-    while not is_there(files, directory):
-        if not may_create:
-            raise RemoteError(
-                "not_found",
-                "the destination's directory does not exist",
-                remedy="Create it, correct the path, or set create_directories: true.",
-                path=directory,
-            )
-        missing.insert(0, directory)
-        directory = split(directory)[0]
-    return missing
-
-
-def is_there(files: FileSystem, directory: bytes) -> bool:
-    """Say whether a directory exists; ``invalid_input`` when something else has its place."""
-    try:
-        kind = files.attributes(directory, follow=True).kind
-    except RemoteError as exc:
-        if exc.code != "not_found":
-            raise
-        return False
-    if kind not in ("directory", "unknown"):
-        raise InputError("invalid_input", "this is to be a directory, and is something else", path=directory)
-    return True
-
-
-def make_directory(files: FileSystem, directory: bytes, *, mode: int) -> None:
-    """Make a directory; one that somebody else made meanwhile is as good."""
-    try:
-        files.make_directory(directory, mode=mode)
-    except RemoteError as exc:
-        if exc.code != "already_exists" or not is_there(files, directory):
-            raise

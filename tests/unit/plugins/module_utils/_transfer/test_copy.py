@@ -17,6 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.attributes
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import unwatched
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.copy import AttemptResult, Transfer
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.inspect import blame
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.known_facts import KnownFacts
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.rate_limit import RateLimiter
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.shared_read import PrivateRead
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.source import SourceFile
@@ -64,6 +65,7 @@ class Job:
                 block_source=PrivateRead(source_file),
                 files=MemoryFiles(self.target),
                 options=RelayOptions(**options),
+                facts=KnownFacts(),
                 token=runtime().token,
             ).run(step, self.delivery)
         return self.delivery

@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Digest, RelayOptions, Source, Step
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import SourceDigest
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.inspect import (
+    DestinationInspector,
     blame,
-    inspect_destination,
     inspect_source,
     lstat_or_none,
 )
@@ -89,7 +89,7 @@ def test_a_source_without_size_or_time_is_suspicious(lacking: Attributes, monkey
 def examined(server: MemoryServer, base: bytes, **options: t.Any) -> Step:
     digest = SourceDigest(lambda: Digest("sha256", "0" * 64, "check-file"), HERE.path)
     files = MemoryFiles(server)
-    step = inspect_destination(files, base, source=HERE, digest=digest, options=RelayOptions(**options))
+    step = DestinationInspector(files, DESTINATION, HERE, digest, RelayOptions(**options)).inspect(base)
     assert {name for name, _path in server.calls} <= {"attributes", "digest", "space"}  # nothing was changed
     return step
 

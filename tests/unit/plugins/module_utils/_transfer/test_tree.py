@@ -13,12 +13,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, DirectoryEntry
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import tree as reading
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.tree import (
-    is_there,
-    leading_directories,
-    make_directory,
-    read_tree,
-)
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.tree import read_tree
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import MemoryFiles, MemoryServer
 
 FILE = Attributes(size=3, mode=stat.S_IFREG | 0o644, mtime=1)
@@ -123,28 +118,6 @@ def test_a_tree_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(BackhaulError) as caught:
         read_tree(Listing([DirectoryEntry(b"%d" % number, FILE) for number in range(11)]), b"/t")
     assert caught.value.code == "protocol_violation"
-
-
-def test_directories_are_made_from_the_outside_in_where_they_may_be() -> None:
-    files = MemoryFiles(server())
-    assert leading_directories(files, b"/t/b", may_create=False) == []
-    assert leading_directories(files, b"/t/x/y", may_create=True) == [b"/t/x", b"/t/x/y"]
-    with pytest.raises(BackhaulError) as caught:
-        leading_directories(files, b"/t/x", may_create=False)
-    assert caught.value.code == "not_found"
-
-
-def test_something_else_in_the_place_of_a_directory_is_an_error() -> None:
-    with pytest.raises(BackhaulError) as caught:
-        is_there(MemoryFiles(server()), b"/t/a")
-    assert caught.value.code == "invalid_input"
-
-
-def test_a_directory_that_somebody_else_made_meanwhile_is_as_good() -> None:
-    files = MemoryFiles(server())
-    make_directory(files, b"/t/b", mode=0o755)
-    make_directory(files, b"/t/new", mode=0o755)
-    assert is_there(files, b"/t/new")
 
 
 def test_of_many_that_are_passed_over_the_first_are_listed_and_the_others_counted(
