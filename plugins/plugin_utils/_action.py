@@ -12,6 +12,8 @@ import sys
 import typing as t
 import uuid
 
+from ansible import constants
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
@@ -25,6 +27,8 @@ from ._heartbeat import Heartbeat
 from ._worker import cancellable, run_body
 
 Vars = t.Dict[str, t.Any]
+# Its attributes are made when it is imported.
+_constants: t.Any = constants
 
 
 class EndpointAction(ActionBase):
@@ -93,16 +97,17 @@ class EndpointAction(ActionBase):
         heartbeat_seconds = self._heartbeat_seconds()
         if self._is_for_the_background():
             return self._detach(arguments, variables)
-        environment: dict[str, str] = {}
-        compute: t.Callable[[dict[str, str]], str] = self._compute_environment_string
+        environment: Vars = {}
+        compute: t.Callable[[Vars], str] = self._compute_environment_string
         compute(environment)
-        with _environment(environment):
+        with _environment({name: str(value) for name, value in environment.items()}):
             return run_body(
                 self.module,
                 arguments,
                 check_mode=bool(self._task.check_mode),
                 diff_mode=bool(self._task.diff),
                 limit_seconds=self._take_limit_seconds(),
+                shows_invocation=_shows_invocation(variables),
                 sink=Heartbeat(heartbeat_seconds) if heartbeat_seconds else None,
                 substitutes=self._substitutes(),
             )
@@ -148,6 +153,14 @@ class EndpointAction(ActionBase):
         if self._task.async_val:
             self._limit_seconds, self._task.async_val = self._task.async_val, 0
         return self._limit_seconds
+
+
+def _shows_invocation(variables: t.Mapping[str, t.Any]) -> bool:
+    """Say whether results have their parameters: always before ansible-core 2.21, then as INJECT_INVOCATION says."""
+    try:
+        return bool(_constants.config.get_config_value("INJECT_INVOCATION", variables=variables))
+    except AnsibleError:
+        return True
 
 
 def as_result(error: BackhaulError) -> Vars:

@@ -39,10 +39,15 @@ def run_body(
     check_mode: bool,
     diff_mode: bool,
     limit_seconds: float,
+    shows_invocation: bool,
     sink: Sink | None,
     substitutes: SubstituteFiles,
 ) -> Result:
-    """Return the result that the module file would return for these arguments."""
+    """Return the result that the module file would return for these arguments.
+
+    ``limit_seconds`` is that of the task's ``async``, 0 for none. With ``shows_invocation`` the result has the
+    parameters, without secrets.
+    """
     spec = {**module.argument_spec, **log_spec()}
     try:
         checked, secrets = checked_arguments(as_plain(arguments), spec)
@@ -53,7 +58,8 @@ def run_body(
     secrets |= set(validation._no_log_values)
     if validation.error_messages:
         message = _refusal(validation, module.name)
-        return _without(secrets, {"failed": True, "msg": message, "invocation": {"module_args": params}})
+        invocation = {"invocation": {"module_args": params}} if shows_invocation else {}
+        return _without(secrets, {"failed": True, "msg": message, **invocation})
     _tell_of_options(validation)
     request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), substitutes=substitutes)
     try:
@@ -62,6 +68,8 @@ def run_body(
         text = f"{type(exc).__name__}: {exc}"
         return _without(secrets, {"failed": True, "msg": text, "exception": traceback.format_exc()})
     result = result_fields(answer, params)
+    if not shows_invocation:
+        del result["invocation"]
     if answer.error is not None:
         result["failed"] = True
     if answer.warnings:

@@ -22,7 +22,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Module, SubstituteFiles
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import run_body
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
-from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import SHOWING_INVOCATION, endpoint_of
 
 Vars = t.Dict[str, t.Any]
 _AS_MODULE_FILE = """
@@ -44,9 +44,8 @@ class Case(t.NamedTuple):
 
 
 def _as_module_file(case: Case, arguments: Vars) -> Vars:
-    given = {
-        "ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": case.check, "_ansible_diff": True},
-    }
+    modes = {"_ansible_check_mode": case.check, "_ansible_diff": True, **SHOWING_INVOCATION}
+    given = {"ANSIBLE_MODULE_ARGS": {**arguments, **modes}}
     name = case.module.body.__module__
     ended = subprocess.run(
         [sys.executable, "-c", _AS_MODULE_FILE, name],
@@ -78,6 +77,7 @@ def _in_worker(case: Case, arguments: Vars) -> Vars:
         check_mode=case.check,
         diff_mode=True,
         limit_seconds=0,
+        shows_invocation=True,
         sink=None,
         substitutes=SubstituteFiles(),
     )

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
+from ansible.module_utils import basic
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.backhaul.sftp.tests.lab import Server
@@ -42,3 +44,6 @@ COPY_PARAMETERS: dict[str, t.Any] = {
     "retries": 0,
     "retry_delay": "0.001s",
 }
+# From ansible-core 2.21 on, a module file shows its parameters only when it is told to, and older ones refuse the word.
+_INJECT = "_ansible_inject_invocation"
+SHOWING_INVOCATION = {_INJECT: True} if _INJECT in Path(basic.__file__).read_text(encoding="utf-8") else {}

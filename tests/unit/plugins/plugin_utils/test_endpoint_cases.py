@@ -298,7 +298,8 @@ def test_without_ssh_the_arguments_are_read_and_a_configuration_file_is_named(
     case = Case(tmp_path, {"nas": {**none, **_NAS, "ansible_ssh_common_args": "-o HostKeyAlias=alias -J gate"}})
     found = case.resolve(inventory_host="nas")
     assert (found["host"], found["host_key_alias"], found["jump"][0]["host"]) == ("192.0.2.5", "alias", "gate")
-    assert f"{tmp_path}/.ssh/config is not read for nas" in " ".join(capsys.readouterr().err.split())
+    # Older versions break lines at the hyphens of the path.
+    assert f"{tmp_path}/.ssh/configisnotreadfornas" in "".join(capsys.readouterr().err.split())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="no ssh on the controller") as caught:
         case.resolve(host="nas", ssh_config=True)

@@ -25,6 +25,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
 )
 from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_spec
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import cancellable, run_body
+from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import SHOWING_INVOCATION
 
 SPEC = {
     "name": {"type": "str", "required": True},
@@ -56,7 +57,7 @@ def run(
     """Return what runs a body, as a module file or in Ansible's worker, with 'name' and 'password' as options."""
 
     def as_module_file(body: Body, seconds: float, given: dict[str, t.Any]) -> Served:
-        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "/tmp", **given}}
+        arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "/tmp", **SHOWING_INVOCATION, **given}}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps(arguments).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
         monkeypatch.setenv("BACKHAUL_SFTP_TIME_LIMIT", str(seconds))
@@ -77,6 +78,7 @@ def run(
                     check_mode=check,
                     diff_mode=diff,
                     limit_seconds=seconds,
+                    shows_invocation=True,
                     sink=None,
                     substitutes=SubstituteFiles(),
                 )
@@ -151,6 +153,7 @@ def test_a_mistake_of_ours_keeps_its_traceback_in_the_worker_without_the_secret(
         check_mode=False,
         diff_mode=False,
         limit_seconds=0,
+        shows_invocation=True,
         sink=None,
         substitutes=SubstituteFiles(),
     )

@@ -55,14 +55,15 @@ def test_a_paramiko_without_a_name_that_trust_needs_is_refused(monkeypatch: pyte
 
 def test_importing_paramiko_does_not_import_what_no_transfer_needs() -> None:
     script = f"""
-        import sys
+        import importlib.util, sys
         import {dependency.__name__} as dependency
         print(" ".join(sorted(set(sys.modules) & {{"invoke", "unittest", "unittest.mock", "asyncio"}})))
-        print(dependency.paramiko.config.invoke.run.__name__)
-        print("invoke" in sys.modules)
+        if importlib.util.find_spec("invoke"):  # paramiko 3 does not require it
+            assert dependency.paramiko.config.invoke.run.__name__ == "run"
+            assert "invoke" in sys.modules
     """
     printed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], check=True, capture_output=True, text=True
     ).stdout
     # Match exec in a configuration file that other code reads by paramiko still has what it needs.
-    assert printed.splitlines() == ["", "run", "True"]
+    assert printed.splitlines() == [""]
