@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -89,6 +90,7 @@ def cases(lab: SharedLab, tmp_path: Path) -> dict[str, Case]:
     folder = server.root / "both-ways"
     folder.mkdir(exist_ok=True)
     (folder / "b.tar").write_bytes(b"content")
+    os.utime(folder / "b.tar", (1_700_000_000, 1_700_000_000))  # a source that was just written takes a digest more
     at = server.remote_path(folder)
     end = endpoint_of(server)
     there = {**end, "path": f"{at}/b.tar"}

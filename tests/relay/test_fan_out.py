@@ -37,7 +37,7 @@ def content(source: Place) -> bytes:
 @pytest.fixture
 def nobody_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for each other however busy this machine is."""
-    monkeypatch.setattr(shared_read, "_HELD_UP_SECONDS", 600)
+    monkeypatch.setattr(shared_read, "_BLOCKED_SECONDS", 600)
     monkeypatch.setattr(shared_read, "PATIENCE_SECONDS", 600)
 
 
