@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Ansible's module with secrets that are checked before Ansible looks at them."""
+"""AnsibleModule with secrets that are checked before Ansible converts them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class CheckedModule(AnsibleModule):
             self.params, secrets = checked_arguments(self.params, self.argument_spec)
             self.no_log_values.update(secrets)
         except InputError as exc:
-            # Nothing else is checked, and so no other refusal shows a value.
+            # Nothing else is checked then, so that no other refusal shows a value.
             self.refusal, self.argument_spec = exc, {}
             self.params = {name: value for name, value in self.params.items() if name.startswith("_ansible_")}

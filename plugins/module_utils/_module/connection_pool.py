@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The ends of a task: each endpoint becomes a file system, once, however often it is asked for."""
+"""The connections of a task: each endpoint is connected once, and every session is kept until the task ends."""
 
 from __future__ import annotations
 
@@ -55,11 +55,12 @@ class PooledConnection:
 
 
 class ConnectionPool:
-    """Open file systems by endpoint and keep them until the task ends; a context manager.
+    """Opens SFTP sessions by endpoint and keeps them until the task ends; a context manager.
 
-    Each lane is a session of its own, for a thread of its own: on the connection that the endpoint has already, or
-    where the server allows no more sessions (MaxSessions), on another. After a lost link, ``forget`` closes what a
-    lane uses, so that asking again connects anew. ``reports`` are those of every connection that was made.
+    ``lane`` numbers the sessions of an endpoint; each is for one thread. A further session is opened on the endpoint's
+    connection, or on a new connection where the server allows no more sessions (MaxSessions). After a lost link
+    ``forget`` closes the connection of a session, so that the next call connects anew. ``reports`` has an entry for
+    every connection that was made.
     """
 
     def __init__(self, reports: list[ConnectionReport] | None = None, resources: Resources = USUAL_RESOURCES) -> None:
@@ -84,9 +85,9 @@ class ConnectionPool:
             self.forget(endpoint, lane)
 
     def prepare(self, endpoints: t.Iterable[Endpoint]) -> None:
-        """Begin to connect to all of these at once, since most of a login is waiting; returns immediately.
+        """Start to connect to all of these endpoints at once and return immediately; most of a login is waiting.
 
-        An error is kept for whoever asks for that endpoint next: no login is tried twice.
+        An error is kept and raised by the next call for that endpoint. No login is tried twice.
         """
         for endpoint in dict.fromkeys(endpoints):
             self._preparing[endpoint] = threading.Event()
@@ -121,7 +122,7 @@ class ConnectionPool:
             files, line = self._opened(endpoint)
             with self._lock:
                 self._open[endpoint, lane] = (files, line)
-            if self._is_over:  # nobody waits for what was prepared any more
+            if self._is_over:  # the task has ended meanwhile
                 self.forget(endpoint, lane)
         finally:
             connecting.release()
@@ -139,9 +140,9 @@ class ConnectionPool:
         return line.open(endpoint, self.reports), line
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
-        """Close the connection that this lane uses, if there is one, for all its lanes; never raises.
+        """Close the connection of this session, if there is one, with all its sessions; never raises.
 
-        Where the server has closed nothing but the lane's session, the connection stays for the others.
+        Where the server has closed only this session, the connection stays open for the others.
         """
         with self._lock:
             files, line = self._open.get((endpoint, lane), (None, None))

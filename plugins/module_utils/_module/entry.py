@@ -20,7 +20,7 @@ from .orphan import exit_when_orphaned
 from .request import Module, Request, Result, perform, result_fields
 from .secret_options import spelled
 
-# Where Ansible reads a module's result: its standard output.
+# Ansible reads a module's result from its standard output.
 RESULT_DESCRIPTOR = 1
 # The seconds after which the module gives up as a whole: what is left of those of the task's ``async`` or ``timeout``.
 TIME_LIMIT_NAME = "BACKHAUL_SFTP_TIME_LIMIT"
@@ -29,10 +29,10 @@ TIME_LIMIT_NAME = "BACKHAUL_SFTP_TIME_LIMIT"
 def run_module(served: Module) -> None:
     """Run a module's body on Ansible's parameters and exit with what it answers.
 
-    Every BackhaulError becomes ``fail_json``; anything else is a mistake of ours and keeps its traceback. A job that is
-    cancelled (SIGTERM, SIGINT, or no process left that reads its result) leaves through the context managers.
+    Every BackhaulError becomes ``fail_json``. Any other exception is a bug and keeps its traceback. SIGTERM, SIGINT and
+    a closed pipe of the result cancel the body; its context managers clean up.
     """
-    # The worker, which imports this file too, has no use for AnsibleModule.
+    # Imported here: the worker imports this file, too, and does not need AnsibleModule.
     from .checked_module import CheckedModule
 
     secrets = take_secrets()

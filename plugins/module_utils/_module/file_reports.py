@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What a result says about one file at one destination: planned, done or failed."""
+"""Reports of one file at one destination: planned, done or failed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOTHING_DONE: t.Mapping[str, t.Any] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What is returned for one file at one destination: its entry, what happened to it, and the error if it failed.
+    """The entry of one file at one destination in the result, its diff, and the error if it failed.
 
     ``warnings`` are for the task as a whole.
     """
@@ -50,7 +50,7 @@ class Report:
 
 
 def planned(destination: Destination, step: Step, source: Source) -> Report:
-    """Return what check mode says of a step."""
+    """Return the report of a step in check mode."""
     digest = step.comparison.digest
     entry = {
         **NOTHING_DONE,
@@ -66,14 +66,14 @@ def planned(destination: Destination, step: Step, source: Source) -> Report:
 
 
 def done(destination: Destination, step: Step, outcome: Outcome, source: Source) -> Report:
-    """Return what was done."""
+    """Return the report of a step that was carried out."""
     diff = difference(destination, step, source) if outcome.changed else None
     entry = results.outcome_fields(destination.endpoint, outcome)
     return Report(entry, diff=diff, warnings=_on(destination, outcome.warnings))
 
 
 def failed(destination: Destination, error: BackhaulError) -> Report:
-    """Return why nothing was done, or not all of it."""
+    """Return the report of a copy that failed."""
     entry = {
         **NOTHING_DONE,
         "host": destination.endpoint.label,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""One answer for many files."""
+"""The result of a task with one destination, and the warnings about its files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _named(job: FileJob, report: Report) -> Report:
 
 
 def refused_names_error(passed_over: t.Sequence[Skipped], source: Endpoint) -> BackhaulError | None:
-    """Return the error for names that were not used: a copy without them is not what was asked for."""
+    """Return the error for names that were refused, None when there are none: the copy lacks these files."""
     names = [skipped for skipped in passed_over if skipped.reason == SUSPICIOUS]
     if not names:
         return None
@@ -74,7 +74,7 @@ def refused_names_error(passed_over: t.Sequence[Skipped], source: Endpoint) -> B
 
 
 def left_out_warnings(passed_over: t.Iterable[Skipped]) -> list[str]:
-    """Return the warnings about what is in the source and was not copied."""
+    """Return the warnings about entries of the source that were not copied."""
     counts: collections.Counter[str] = collections.Counter()
     for skipped in passed_over:
         if skipped.reason != "temporary":
@@ -83,7 +83,7 @@ def left_out_warnings(passed_over: t.Iterable[Skipped]) -> list[str]:
 
 
 def not_applied_warnings(label: str, entries: t.Sequence[results.Json]) -> list[str]:
-    """Return the warnings about attributes that a destination did not take, over the entries of all its files."""
+    """Return the warnings about attributes that a destination did not accept, one for all its files together."""
     counts = collections.Counter(what for entry in entries for what in entry["not_applied"] if what != "fsync")
     return [
         f"{label}: {what} was not accepted for {count} of {len(entries)} files"
@@ -92,7 +92,7 @@ def not_applied_warnings(label: str, entries: t.Sequence[results.Json]) -> list[
 
 
 def unreadable(label: str, entries: t.Sequence[results.Json]) -> list[str]:
-    """Return the warning about files that were there, could not be read, and so count as different ones."""
+    """Return the warning about existing copies that the server failed to read; they count as different."""
     found = [entry["path"] for entry in entries if entry["compared_by"] == "unreadable"]
     if not found:
         return []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From what a task names to what it copies: one file, a list of files, or a directory with all that is in it."""
+"""The files that a task copies: one file, a list of files, or a directory with everything in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .._transfer.tree import Tree, read_tree
 
 @dataclass(frozen=True)
 class FileJob:
-    """One file to copy. ``name`` is what results call the source, None for content that has no file of its own.
+    """One file to copy. ``name`` is the source's path in results, None for content that has no file of its own.
 
     ``size_bytes`` is the size as far as it is known before the file is looked at.
     """
@@ -37,10 +37,10 @@ class FileJob:
 
 @dataclass(frozen=True)
 class FileSet:
-    """All that a task copies to an endpoint: directories, each before those in it, then the files in any order.
+    """Everything that a task copies to one endpoint: directories, each before those in it, and files in any order.
 
-    ``top`` is the directory that everything goes into. With ``may_create`` it, and what leads to it, may be made.
-    ``errors`` are why some of ``passed_over`` is not copied, and fail the task in the end.
+    ``top`` is the directory that everything goes into. With ``may_create`` it and its parents may be made. ``errors``
+    are the reasons why entries of ``passed_over`` are not copied; they fail the task in the end.
     """
 
     endpoint: Endpoint
@@ -53,13 +53,13 @@ class FileSet:
 
     @functools.cached_property
     def namesakes(self) -> Namesakes:
-        """The copies whose names the endpoint may fold into one."""
+        """The paths of the copies that the endpoint may fold into one."""
         return Namesakes((self.endpoint, job.destination.path) for job in self.jobs)
 
 
 @dataclass(frozen=True)
 class CopyRequest:
-    """What a task asks for: files or a directory at one end, and where to put them at the other."""
+    """Files or a directory to copy, and their destination."""
 
     sources: tuple[bytes, ...]
     is_list: bool
@@ -69,12 +69,12 @@ class CopyRequest:
 
 
 def is_directory(files: FileSystem, path: bytes, *, follow: bool) -> bool:
-    """Say whether a path is a directory, by its spelling or by what is there."""
+    """Say whether a path is a directory: it ends in a slash, or a directory is found there."""
     return names_directory(path) or files.attributes(path, follow=follow).kind == "directory"
 
 
 def file_set_of_file(copy_request: CopyRequest) -> FileSet:
-    """Return one file; a destination that ends in a slash is the directory to put it into."""
+    """Return the set of one file; a destination that ends in a slash is the directory that it goes into."""
     (source,) = copy_request.sources
     place = destination_path(copy_request.dest, split(source)[1])
     return FileSet(
@@ -83,13 +83,13 @@ def file_set_of_file(copy_request: CopyRequest) -> FileSet:
 
 
 def file_set_of_place(destination: Destination, source: bytes, options: RelayOptions) -> FileSet:
-    """Return one file for a destination as it is named; whether its path can be used is found when it is copied."""
+    """Return the set of one file; the destination's path is checked when the file is copied."""
     job = FileJob(source, destination, options, name=source)
     return FileSet(destination.endpoint, top=destination.path, jobs=(job,))
 
 
 def file_set_of_list(copy_request: CopyRequest) -> FileSet:
-    """Return a list of files as it is; each is looked at when its turn comes."""
+    """Return the set of a list of files; each is looked at when it is copied."""
     top, options = normalise(copy_request.dest), replace(copy_request.options, create_directories=True)
     pairs = zip(copy_request.sources, places(copy_request.sources, top))
     jobs = tuple(_job(copy_request, source, place, options) for source, place in pairs)
@@ -99,12 +99,12 @@ def file_set_of_list(copy_request: CopyRequest) -> FileSet:
 
 
 def file_set_of_tree(files: FileSystem, copy_request: CopyRequest) -> FileSet:
-    """Return a directory with everything in it; what is in it, and its own name, is made where it is missing."""
+    """Return the set of a directory with everything in it; missing directories below the top are made."""
     return file_set_of_read_tree(read_tree(files, copy_request.sources[0]), copy_request)
 
 
 def file_set_of_read_tree(tree: Tree, copy_request: CopyRequest) -> FileSet:
-    """Return the same for a directory that was read before."""
+    """Return the set of a directory that was read before."""
     (source,) = copy_request.sources
     top, base = normalise(copy_request.dest), tree_base(source, copy_request.dest)
     options = replace(copy_request.options, create_directories=True)
@@ -130,9 +130,9 @@ def file_set_of_read_tree(tree: Tree, copy_request: CopyRequest) -> FileSet:
 def file_sets_for(
     destinations: t.Sequence[Destination], sources: tuple[bytes, ...], tree: Tree | None, options: RelayOptions
 ) -> list[FileSet]:
-    """Return the set of each destination, all with the same files in the same order: of a directory or of a list.
+    """Return a set for each destination, of a directory or of a list; all have the same files in the same order.
 
-    Local endpoints are told apart by their number, since each is confined to its own directory.
+    Each local endpoint gets its number as its host, since each is confined to a directory of its own.
     """
     file_sets = []
     for number, destination in enumerate(destinations):
@@ -145,7 +145,7 @@ def file_sets_for(
 
 
 def refuse_collisions(places: t.Iterable[tuple[Endpoint, bytes]]) -> None:
-    """Raise ``invalid_input`` when two copies would have the same place."""
+    """Raise ``invalid_input`` when two copies would have the same path."""
     taken: set[tuple[Endpoint, bytes]] = set()
     for place in places:
         endpoint, path = place

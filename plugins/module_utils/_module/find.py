@@ -26,7 +26,7 @@ from .pattern_time import BoundedSelector
 from .request import Module, ModuleResult, Request, Spec
 from .retrying import retry_at
 
-# Nothing is tried again after a lost connection, but without a request at which a server ends the session.
+# After a lost link nothing is tried again. A session that ended at an optional request is opened again without it.
 _NO_RETRIES = RetryPolicy(retries=0)
 
 
@@ -36,7 +36,7 @@ def find_spec() -> Spec:
 
 
 def find(request: Request) -> ModuleResult:
-    """List, select, look twice where asked, and hash where asked."""
+    """List the directory and select files; look again for ``stable_for``, and hash them for ``checksum``."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="endpoint")
     top = read_path(params["path"], option="path")

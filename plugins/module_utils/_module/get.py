@@ -33,7 +33,7 @@ HERE = Endpoint(role="destination", local=True, name="localhost")
 
 
 def get(request: Request) -> ModuleResult:
-    """Find out what there is to copy, then bring each file to where it should be."""
+    """Download a file, a list of files or a directory."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="source")
     retries, options = read_retries(params), read_relay_options(params)
@@ -43,7 +43,7 @@ def get(request: Request) -> ModuleResult:
     )
     with ConnectionPool(request.reports, read_resources(params)) as pool:
         file_set = _load(pool, endpoint, copy_request, retries)
-        # From here on nothing that is at the destination can lead out of it.
+        # From here on no link below the destination is followed.
         files = ConfinedFileSystem(file_set.top)
         finish = Ownership(files, owner, request.check_mode).finish
         inside = SubstitutePool(pool, HERE, files)

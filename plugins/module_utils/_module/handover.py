@@ -4,8 +4,8 @@
 # Private to this collection: it may change without notice.
 """Secrets that stay out of the file from which Ansible starts a module in the background (``async`` with ``poll: 0``).
 
-Every other module gets its parameters through a pipe. This one has them in a file, so they hold stand-ins there, and
-what these stand for comes through the environment, which only the same account and root can read (proc(5)).
+Such a module file has its parameters in a file. Placeholders stand there instead of secrets. The secrets come through
+the environment, which only the same account and root can read (proc(5)).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LONGEST_CHARACTERS = 1024 * 1024
 SECRET_SUBOPTIONS = frozenset({"password", "private_key", "private_key_passphrase"})
 
 Secrets = t.Dict[str, str]
-# Parameters, or a part of them: whatever JSON can hold.
+# Parameters, or a part of them: any value of JSON.
 Value = t.Any
 
 
 def extract_secrets(value: Value, secrets: Secrets, *, token: str) -> Value:
-    """Return parameters with stand-ins for the secrets, which are added to ``secrets``; ``token`` makes them unique."""
+    """Return parameters with placeholders and add the secrets to ``secrets``; ``token`` makes placeholders unique."""
     if isinstance(value, t.Mapping):
         return {key: _extracted(key, inner, secrets, token) for key, inner in value.items()}
     return [extract_secrets(inner, secrets, token=token) for inner in value] if isinstance(value, list) else value
@@ -44,7 +44,7 @@ def _extracted(key: object, value: Value, secrets: Secrets, token: str) -> Value
 
 
 def as_environment(secrets: Secrets) -> dict[str, str]:
-    """Return the variables that carry the secrets; ``invalid_input`` when no process can be given that much."""
+    """Return environment variables that hold the secrets; ``invalid_input`` when they are too long for a process."""
     text = json.dumps(secrets)
     if len(text) > _LONGEST_CHARACTERS:
         raise InputError(
@@ -61,14 +61,14 @@ def _variable(number: int) -> str:
 
 
 def take_secrets() -> Secrets:
-    """Return what the environment holds, and remove it from there."""
+    """Return the secrets in the environment, and remove them there."""
     names = itertools.takewhile(os.environ.__contains__, map(_variable, itertools.count()))
     text = "".join([os.environ.pop(name) for name in names])
     return {str(key): str(value) for key, value in json.loads(text or "{}").items()}
 
 
 def restore(value: Value, secrets: t.Mapping[str, str]) -> Value:
-    """Return parameters with the secrets in the place of their stand-ins."""
+    """Return parameters with the secrets instead of their placeholders."""
     if isinstance(value, str):
         return secrets.get(value, value)
     if isinstance(value, t.Mapping):

@@ -24,9 +24,9 @@ from .entry import run_module
 from .request import Module, ModuleResult, Request, Spec
 from .retrying import retry_at
 
-# How many entries of the directory are looked at for a file that can be hashed as a test.
+# At most this many entries of the directory are looked at for a file that can be hashed as a test.
 ENTRIES_LOOKED_AT = 1000
-# Nothing is tried again after a lost connection, but without a request at which a server ends the session.
+# After a lost link nothing is tried again. A session that ended at an optional request is opened again without it.
 _NO_RETRIES = RetryPolicy(retries=0)
 
 
@@ -36,7 +36,7 @@ def info_spec() -> Spec:
 
 
 def info(request: Request) -> ModuleResult:
-    """Collect the host keys without logging in, then the rest with a verified connection."""
+    """Scan the host keys without logging in, then collect the rest over a verified connection."""
     endpoint = read_endpoint(request.params["endpoint"], role="endpoint")
     path = read_path(request.params["path"], option="path")
     if endpoint.local:
@@ -93,7 +93,7 @@ _ValueT = t.TypeVar("_ValueT")
 
 
 def _asked(ask: t.Callable[[], _ValueT | None]) -> _ValueT | None:
-    """Return the answer to a question that a server may refuse; a lost connection is still an error."""
+    """Return the answer to a request that a server may refuse, None then; a lost link is raised."""
     try:
         return ask()
     except BackhaulError as exc:
@@ -103,7 +103,7 @@ def _asked(ask: t.Callable[[], _ValueT | None]) -> _ValueT | None:
 
 
 def _hash_method(files: FileSystem, path: bytes) -> tuple[str | None, str | None]:
-    """Return how the server hashed the first byte of some file, and of which; nothing is claimed without a test."""
+    """Return how the server hashed the first byte of a file, and that file's path; None where none could be tried."""
     candidate = next(_files_to_try(files, path), None)
     if candidate is None:
         return None, None

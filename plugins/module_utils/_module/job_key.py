@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The key that makes the names of partial files unguessable: derived from a credential that only we have."""
+"""The key of the names of partial files, derived from a credential, so that other users cannot compute them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .._ssh.authenticate import MAX_KEY_FILE_BYTES
 from .._ssh.files import read_file
 
 _LABEL = b"backhaul.sftp: names of partial files, 1"
-# The names are seen by everybody who can list the directory: a password must not be found by trying many against them.
+# All users who can list the directory see the names, and could test guessed passwords against them.
 _PASSWORD_ROUNDS = 600_000
 
 
 def derive_job_key(*endpoints: Endpoint) -> bytes:
     """Return a key from the first private key of these endpoints, else from the first password; empty without any.
 
-    It is the same on every run with this credential, which cannot be computed from it. An encrypted private key counts
-    as it is, without its passphrase.
+    The key is the same on every run with this credential. The credential cannot be computed from it. The text of an
+    encrypted private key is used as it is, without its passphrase.
     """
     for endpoint in endpoints:
         material = _private_key(endpoint.credentials)
@@ -44,5 +44,5 @@ def _private_key(credentials: Credentials) -> bytes:
         try:
             text = read_file(credentials.private_key_file, limit_bytes=MAX_KEY_FILE_BYTES).strip()
         except OSError:
-            return b""  # logging in says what is wrong with it
+            return b""  # the login raises the error
     return text.replace(b"\r\n", b"\n")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Who owns copies on this machine."""
+"""The owner and the group of copies on this machine."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class Ownership:
         return {"owner": (found.uid, self.wanted.uid), "group": (found.gid, self.wanted.gid)}
 
     def _refused(self, path: bytes, found: Attributes, drift: t.Iterable[str], mode: int | None) -> list[str]:
-        """Set what differs on the file that was found, through a handle; return what the system does not permit.
+        """Set what differs, through a handle of the file that was found; return the names of what is not permitted.
 
-        Changing the owner takes set-id bits away: those that the task states are set again, and no others.
+        Changing the owner clears the set-id bits (chown(2)). Those that the task states are set again, and no others.
         """
         parts = {"owner": Attributes(uid=self.wanted.uid), "group": Attributes(gid=self.wanted.gid)}
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""A bound of the time that the patterns of a task may take on the names of a server."""
+"""A limit of the CPU time that the patterns of a task take on the names of a server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import typing as t
 from .._errors import InputError, printable
 from .._model import RemoteFile
 
-# The CPU time for one name, of which a usual pattern takes a few microseconds.
+# The CPU time for one name; a usual pattern takes a few microseconds.
 SECONDS_PER_NAME = 1.0
-# And for all names: a fixed part, and a share of each.
+# The CPU time for all names: a fixed part, and a part for each name.
 SECONDS_AT_ALL = 10.0
 SECONDS_MORE_PER_NAME = 0.001
 
@@ -24,7 +24,7 @@ _ResultT = t.TypeVar("_ResultT")
 
 
 class Selector(t.Protocol):
-    """What judges files by their names."""
+    """Selects files by their names."""
 
     def lacks(self, file: RemoteFile) -> t.Sequence[str]: ...
 
@@ -34,11 +34,11 @@ class Selector(t.Protocol):
 
 
 class BoundedSelector:
-    """A selector whose judgement of a name has an end; a context manager, for the main thread.
+    """A selector that takes limited time for a name; a context manager, for the main thread.
 
     A regular expression can take exponential time on a name that a server chose, and holds Python's lock. Only a signal
-    can end it, since ``re`` looks for signals while it searches. The timer counts the process's own CPU time, so that a
-    busy machine makes no difference. In another thread nothing is bounded.
+    can end it: ``re`` checks for signals while it searches. The timer counts the CPU time of this process, not the time
+    of day. In another thread nothing is limited.
     """
 
     def __init__(self, selector: Selector) -> None:
@@ -58,15 +58,15 @@ class BoundedSelector:
             signal.signal(signal.SIGVTALRM, self._before)
 
     def lacks(self, file: RemoteFile) -> t.Sequence[str]:
-        """Name the attributes that are missing and needed."""
+        """Return the names of attributes that are missing and needed."""
         return self._bounded(lambda: self._selector.lacks(file), file)
 
     def offer(self, file: RemoteFile) -> None:
-        """Judge one file."""
+        """Offer one file to the selector."""
         self._bounded(lambda: self._selector.offer(file), file)
 
     def skip(self, path: bytes, reason: str, text: str) -> None:
-        """Take note of what must not become part of a path."""
+        """Pass over a name that must not become part of a path."""
         self._selector.skip(path, reason, text)
 
     def _bounded(self, judge: t.Callable[[], _ResultT], file: RemoteFile) -> _ResultT:

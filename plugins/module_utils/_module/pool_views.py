@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The ends of a task as others see them: with a file system of one's own in the place of one, or on a lane."""
+"""Views of a connection pool: with another file system for one endpoint, or with the sessions of one worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._transfer.source import ConnectionPool
 
 
 class SubstitutePool:
-    """Hands out ``files`` for one endpoint, and for every other what ``ends`` opens."""
+    """Returns ``files`` for one endpoint, and the pool's file systems for all others."""
 
     def __init__(self, pool: ConnectionPool, endpoint: Endpoint, files: FileSystem) -> None:
         self._pool = pool
@@ -24,7 +24,7 @@ class SubstitutePool:
         return self._files if endpoint == self._endpoint else self._pool.file_system(endpoint, lane)
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
-        """Close it, so that the next use connects anew; never raises."""
+        """Close the connection of a session, so that the next use connects anew; never raises."""
         if endpoint != self._endpoint:
             self._pool.forget(endpoint, lane)
 
@@ -34,18 +34,18 @@ class SubstitutePool:
 
 
 class SessionPoolView:
-    """The ends as one of several threads sees them, each of which has a lane of its own."""
+    """The pool as one of several workers sees it: its first session has the number ``lane``."""
 
     def __init__(self, pool: ConnectionPool, lane: int) -> None:
         self._pool = pool
         self._lane = lane
 
     def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
-        """Return the file system of an endpoint; only lane 0 is this thread's."""
+        """Return the file system of an endpoint; the numbers of sessions count from this worker's first one."""
         return self._pool.file_system(endpoint, self._lane + lane)
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
-        """Close the connection under this lane."""
+        """Close the connection of a session of this worker; never raises."""
         self._pool.forget(endpoint, self._lane + lane)
 
     def job_key(self, *endpoints: Endpoint) -> bytes:

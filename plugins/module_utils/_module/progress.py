@@ -4,9 +4,9 @@
 # Private to this collection: it may change without notice.
 """Progress of transfers as records, for live lines.
 
-A record has ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes`` (0 while a server hashes a file,
-of which nothing more is known), ``begun_bytes`` (those that were there before), ``total_bytes`` and ``seconds``. In
-Ansible's worker the sink shows them; a module file has none.
+A record has ``host``, ``path``, ``doing`` (``sent`` or ``checked``), ``done_bytes`` (0 while a server hashes a file),
+``begun_bytes`` (those that were there before), ``total_bytes`` and ``seconds``. In Ansible's worker the sink shows
+them; a module file has no sink.
 """
 
 from __future__ import annotations
@@ -81,6 +81,6 @@ class Followed:
             )
 
     def begin_at(self, byte_count: int) -> None:
-        """Say that so many bytes are there already, as an attempt begins; its rate is that of the others."""
+        """Start an attempt at ``byte_count`` bytes that are there already; they do not count for the rate."""
         self._done_bytes = self._begun_bytes = byte_count
         self._started = self._last = time.monotonic()

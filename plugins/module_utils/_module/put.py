@@ -27,7 +27,7 @@ HERE = Endpoint(role="source", local=True, name="localhost")
 
 
 def put(request: Request) -> ModuleResult:
-    """Find out what there is to copy, then bring each file to where it should be."""
+    """Upload a file, a list of files or a directory."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="destination")
     options = read_relay_options(params)
@@ -42,9 +42,9 @@ def put(request: Request) -> ModuleResult:
 
 
 def _load(copy_request: CopyRequest, instead: SubstituteFiles) -> tuple[FileSystem, FileSet]:
-    """Return what there is to copy, and the file system to read it from: no link inside a directory leads out of it.
+    """Return the files to copy, and the file system to read them from, which follows no link inside a directory.
 
-    Files that the task names are read by paths without links, so that one which is planted meanwhile is not followed.
+    The paths that the task names are resolved once. A link that is planted afterwards is not followed.
     """
     if copy_request.is_list or not is_directory(LocalFileSystem(), _followed(copy_request.sources[0]), follow=False):
         file_set = _replaced(
@@ -56,12 +56,12 @@ def _load(copy_request: CopyRequest, instead: SubstituteFiles) -> tuple[FileSyst
 
 
 def _followed(path: bytes) -> bytes:
-    """Return what a task's path leads to; a slash at the end says that this is a directory."""
+    """Return a path with its links resolved; a path that ends in a slash is a directory and stays."""
     return path if names_directory(path) else followed(path)
 
 
 def _link_followed(job: FileJob) -> FileJob:
-    """Take what a link leads to, where the task names a link, as Ansible's ``copy`` does."""
+    """Replace a source that is a link by its target, as Ansible's ``copy`` does."""
     return replace(job, source=followed(job.source))
 
 
@@ -70,7 +70,7 @@ def _replaced(file_set: FileSet, instead: SubstituteFiles) -> FileSet:
 
 
 def _substituted(job: FileJob, instead: SubstituteFiles) -> FileJob:
-    """Take the file that stands in for a job's, with the mode that the real one has."""
+    """Replace the source by its substitute, if there is one; the mode stays that of the original."""
     if instead.content and job.name == instead.content:
         return replace(job, name=None)
     file = instead.files.get(normalise(job.name or b""))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Whether enough destinations of a relay succeeded."""
+"""The result of a relay, and whether enough destinations succeeded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .file_results import left_out_warnings, not_applied_warnings, refused_names
 from .file_set import FileSet
 from .request import ModuleResult, Request
 
-# What a destination's state is called: the first of these that any of its files has.
+# The state of a destination is the first of these that any of its files has.
 _STATES = ("failed", "planned", "created", "replaced", "unchanged", "skipped")
 
 
@@ -41,7 +41,7 @@ def read_needed(min_success: int | None, count: int) -> int:
 def relay_result(
     result: results.Json, errors: t.Sequence[BackhaulError], *, count: int, needed: int, warnings: t.Sequence[str]
 ) -> ModuleResult:
-    """Return the answer where of ``count`` destinations those with ``errors`` failed."""
+    """Return the result of ``count`` destinations; it fails when fewer than ``needed`` have no error."""
     if count - len(errors) >= needed:
         told = [printable(_on_one_line(error)) for error in errors]
         return ModuleResult(result, warnings=(*warnings, *told))
@@ -57,7 +57,7 @@ def _on_one_line(error: BackhaulError) -> bytes:
 
 @dataclass(frozen=True)
 class RelayedFiles:
-    """What was relayed, and the result of the task."""
+    """Everything that was relayed, and the result of the task for it."""
 
     request: Request
     source: Endpoint
@@ -125,7 +125,7 @@ class RelayedFiles:
         return {"diff": [report.diff for report in reports if report.diff]} if self.request.diff_mode else {}
 
     def _incomplete(self) -> BackhaulError | None:
-        """Return why not all of the source could be copied anywhere."""
+        """Return the error of a source that could not be read completely, None otherwise."""
         errors = self.file_sets[0].errors
         if errors:
             return errors[0].with_location(role=self.source.role, host=self.source.label)
@@ -143,7 +143,7 @@ class RelayedFiles:
                 yield from report.warnings
 
     def _destination(self, number: int, seconds: float) -> tuple[results.Json, BackhaulError | None]:
-        """Return the entry of a destination, and why not all of it succeeded."""
+        """Return the entry of a destination, and its first error or None."""
         file_set, runner = self.file_sets[number], self.runner
         files = [run.reports[number] for run in runner.runs]
         directories = runner.directories.get(number, [])
@@ -184,7 +184,7 @@ def _file(run: FileRun) -> results.Json:
 
 
 def _source(source: Endpoint, directory: bytes | None, runs: t.Sequence[FileRun]) -> results.Json:
-    """Return the source as a whole, with the keys that a single file has."""
+    """Return the fields of the source as a whole; the keys are those of a single file."""
     path = {"path": None} if directory is None else results.path_fields(directory)
     unknown = dict.fromkeys(("mtime", "mtime_utc", "sha256", "digest_by"))
     size = sum(run.source["size"] or 0 for run in runs)
@@ -200,6 +200,6 @@ def _union(entries: t.Iterable[results.Json], key: str) -> list[str]:
 
 
 def _common(entries: t.Iterable[results.Json], key: str) -> str | None:
-    """Return what all files for which it was needed have in common, if they do."""
+    """Return the value that all files have for a key, None when they differ; files without one do not count."""
     found = {entry[key] for entry in entries} - {None}
     return found.pop() if len(found) == 1 else None

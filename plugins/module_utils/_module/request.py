@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What a module was asked and what it answers, in Ansible's worker and as a module file alike."""
+"""The request and the result of a module, in Ansible's worker and as a module file alike."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Spec = t.Dict[str, t.Any]
 
 @dataclass(frozen=True)
 class SubstituteFiles:
-    """Files to read in the place of others, by their paths; ``content`` is a file that stands for no other one."""
+    """Files to read instead of others, by path; ``content`` is a file that replaces no other one."""
 
     files: t.Mapping[bytes, bytes] = field(default_factory=dict)
     content: bytes = b""
@@ -35,8 +35,8 @@ class SubstituteFiles:
 class Request:
     """The parameters of a task, and whether to change anything and to show differences.
 
-    ``reports`` are of the connections that were made for it; a result has them also when the module fails.
-    ``stand_ins`` are files to read in the place of others.
+    ``reports`` has an entry for each connection that was made; a result has them also when the module fails.
+    ``substitutes`` are files to read instead of others.
     """
 
     params: t.Mapping[str, t.Any]
@@ -49,9 +49,9 @@ class Request:
 
 @dataclass(frozen=True)
 class ModuleResult:
-    """What a module found or did; with an ``error`` it fails, and still returns the ``result``.
+    """What a module found or did; with an ``error`` it fails and still returns the ``result``.
 
-    ``result`` has no ``path`` or ``dest`` at its top: Ansible would add what the controller's file system says of it.
+    ``result`` has no key ``path`` or ``dest``: Ansible would add the attributes of that path on the controller.
     """
 
     result: Result
@@ -64,7 +64,7 @@ Body = t.Callable[[Request], ModuleResult]
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its full name, its options as Ansible takes them, and the function that does its work."""
+    """A module: its full name, its argument specification, and the function that does its work."""
 
     name: str
     argument_spec: Spec
@@ -72,7 +72,7 @@ class Module:
 
 
 def perform(body: Body, request: Request, *, limit_seconds: float) -> ModuleResult:
-    """Run a body with its audit log and within ``limit_seconds`` (0: no limit); return its errors as an answer.
+    """Run a body with its audit log and within ``limit_seconds``, 0 for no limit; return its errors as a result.
 
     Exceptions other than BackhaulError are raised.
     """
@@ -98,9 +98,9 @@ def _failed(request: Request, error: BackhaulError) -> ModuleResult:
 
 
 def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any type
-    """Escape bytes that are not UTF-8 in the parameters: Ansible refuses a whole result that shows them as they are.
+    """Escape bytes that are not UTF-8 in the parameters; Ansible refuses a result that contains them.
 
-    They are in paths that were made from ``path_base64``.
+    They come from paths that were given as ``path_base64``.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -110,15 +110,14 @@ def _as_valid_text(value: t.Any) -> t.Any:  # noqa: ANN401 - parameters of any t
 
 
 class TaskTimeout(BaseException):
-    """The seconds of the task's ``async`` are over: leaves a body through everything that retries or cleans up."""
+    """The seconds of the task's ``async`` are over. No retry loop catches it; context managers clean up."""
 
 
 @contextlib.contextmanager
 def limited(seconds: float) -> t.Iterator[None]:
-    """Bound the block by ``seconds``, 0 for no bound; a timer that is set already keeps running.
+    """Raise TaskTimeout in the block after ``seconds``, 0 for never; a timer that is set already keeps running.
 
-    The task's ``timeout`` uses the same timer (SIGALRM) in Ansible's worker. Whichever of both is earlier ends the
-    block.
+    The task's ``timeout`` uses the same timer (SIGALRM) in Ansible's worker. The earlier of both ends the block.
     """
     others_seconds = signal.getitimer(signal.ITIMER_REAL)[0]
     if seconds <= 0 or 0 < others_seconds <= seconds:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From the collection's nouns to the plain JSON of results."""
+"""The plain JSON of results, made of the values of ``_model``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FORGING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 
 
 def path_fields(path: bytes, *, key: str = "path") -> Json:
-    """Return a path as text, exact for later tasks; what Ansible must not print is escaped, with base64 beside it.
+    """Return a path as text, exact for later tasks.
 
-    That is what is not UTF-8, and what JSON does not escape though it can forge a line or the order of letters.
+    A path that is not UTF-8, or has characters that must not reach a terminal, is escaped and also given in base64.
     """
     text = path.decode("utf-8", "surrogateescape")
     if not _FORGING.search(text):
@@ -37,7 +37,7 @@ def path_fields(path: bytes, *, key: str = "path") -> Json:
 
 
 def source_fields(path: bytes, source: Source | None = None, digest: Digest | None = None) -> Json:
-    """Return the file to relay, as far as it is known."""
+    """Return the fields of the file to relay; null where they are not known."""
     return {
         **path_fields(path),
         "size": source.size if source else None,
@@ -74,12 +74,12 @@ def skipped_fields(skipped: Skipped) -> Json:
 
 
 def selected_fields(selected: Selected) -> Json:
-    """Return a selection, but for the files themselves."""
+    """Return the fields of a selection without its files."""
     tied = selected.tied_with
     return {
         "matched": selected.qualified,
         "examined": selected.examined,
-        # Not "skipped": Ansible takes a result with that key for one of a task that was not run.
+        # Not "skipped": Ansible takes a result with that key for a task that was not run.
         "passed_over": [skipped_fields(entry) for entry in selected.skipped],
         "skipped_counts": dict(sorted(selected.skipped_counts.items())),
         "latest_time": selected.latest_time,
@@ -116,16 +116,13 @@ def connection_fields(report: ConnectionReport) -> Json:
 
 
 def in_order(reports: t.Iterable[ConnectionReport], endpoints: t.Sequence[Endpoint]) -> list[ConnectionReport]:
-    """Return reports in the order of the endpoints that they are of, whichever connection was made first."""
+    """Return the reports in the order of their endpoints."""
     places = {(end.host, end.port): number for number, end in reversed(list(enumerate(endpoints)))}
     return sorted(reports, key=lambda report: places.get((report.host, report.port), len(places)))
 
 
 def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...]:
-    """Return what must not stay silent about connections that were made.
-
-    That is host keys proven by SHA-1 signatures, and requests at which servers ended the session.
-    """
+    """Return the warnings about connections: host keys proven by SHA-1, and requests at which servers ended a session."""
     reports = list(reports)
     noted = dict.fromkeys(f"{report.name}: {note}" for report in reports for note in report.notes)
     weak = tuple(
@@ -138,7 +135,7 @@ def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...
 
 
 def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
-    """Return what became of one destination."""
+    """Return the entry of a destination for its outcome."""
     rate = outcome.bytes_sent / outcome.seconds if outcome.seconds else 0
     return {
         "host": endpoint.label,
@@ -161,7 +158,7 @@ def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
 
 
 def diff_entry(label: str, path: bytes, *, before: t.Mapping[str, t.Any] | None, after: t.Mapping[str, t.Any]) -> Json:
-    """Return an entry of Ansible's ``diff`` from what a file was and is to be; None means that there is no file."""
+    """Return an entry of Ansible's ``diff``; ``before`` is None where there is no file."""
     header = f"{label}:{printable(path)}"
     return {
         "before_header": header,

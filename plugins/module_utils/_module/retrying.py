@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Trying again after a lost connection, for work that is not the engine's."""
+"""Retries of work at one endpoint that is not part of a copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ResultT = t.TypeVar("_ResultT")
 def retry_at(
     pool: ConnectionPool, endpoint: Endpoint, work: t.Callable[[FileSystem], _ResultT], *, retries: RetryPolicy
 ) -> _ResultT:
-    """Do something at one end, again over a new connection after a lost one, and return its result."""
+    """Run ``work`` with the file system of an endpoint; after a lost link run it again over a new connection."""
     pauses = retries.delays(RUNTIME.random)
     attempt, uncounted = 1, 0
     while True:

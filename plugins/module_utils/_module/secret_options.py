@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Secrets in parameters that Ansible has not checked yet: texts, or refused without being shown.
+"""Checking secrets before Ansible does: each is a text, or is refused without being shown.
 
-Ansible makes a text of any value and shows values in its refusals. It masks a secret where it finds it letter by
-letter: not in a list that holds a key, and not where quotes or line breaks were escaped meanwhile.
+Ansible converts any value to text and shows values in its refusals. It masks a secret only where the same letters
+occur: not a key inside a list, and not a secret whose quotes or line breaks were escaped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .._errors import InputError
 
 Params = t.Dict[str, t.Any]
 Spec = t.Mapping[str, t.Any]
-# Parameters, or a part of them: whatever YAML can hold.
+# Parameters, or a part of them: any value of YAML.
 Value = t.Any
 
 _KINDS: t.Mapping[type, str] = {bool: "a boolean", bytes: "bytes", dict: "a mapping", list: "a list"}
@@ -49,7 +49,7 @@ def checked_secrets(params: t.Mapping[str, Value], spec: Spec, *, within: str = 
     checked = dict(params)
     for name, option in spec.items():
         value, place = checked.get(name), f"{within}.{name}" if within else name
-        if value is None or (isinstance(value, str) and not value.strip()):  # AWX has blanks for what was left out
+        if value is None or (isinstance(value, str) and not value.strip()):  # a field that was left empty in AWX
             continue
         if option.get("no_log"):
             checked[name] = _text(value, place)
@@ -77,7 +77,7 @@ def _mapping(value: Value, place: str) -> t.Mapping[str, Value]:
         return value
     try:
         return t.cast("t.Mapping[str, Value]", check_type_dict(value))
-    except Exception:  # noqa: BLE001 - whatever it is, it may show the value
+    except Exception:  # noqa: BLE001 - the text of any error may show the value
         raise _wrong_type(place, value, "a mapping") from None
 
 
@@ -98,7 +98,7 @@ def _wrong_type(place: str, value: Value, expected: str) -> InputError:
 
 
 def without_unknown(params: t.Mapping[str, Value], spec: Spec) -> Params:
-    """Return parameters without the values of options that do not exist: a misspelt one may well be a secret."""
+    """Return parameters without the values of options that do not exist; a misspelt one may be a secret."""
     return {
         name: _known(value, spec[name]) if name in spec else value if name.startswith("_ansible_") else HIDDEN
         for name, value in params.items()
