@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass
 
@@ -261,12 +260,13 @@ class PartialFile:
 
     def _require_ours(self) -> None:
         """Look at what was published: where others can rename files, one of theirs may have taken the draft's name."""
-        found = None
-        with contextlib.suppress(RemoteError):  # it was renamed, whatever a look is refused for
+        try:
             found = lstat_or_none(self._files, self._final)
-        if found is None or self.seen is None:
-            return
-        if found.kind not in ("file", "unknown") or found.has_other_owner(self.seen):
+        except RemoteError as exc:
+            if exc.breaks_link:
+                raise
+            return  # the rename succeeded, and only this look at its result was refused
+        if found is not None and self._is_planted(found):
             self.publishing = False
             raise _taken(self._final)
 

@@ -304,6 +304,19 @@ def test_a_look_that_is_refused_after_the_rename_fails_nothing() -> None:
     assert here.publish(replacing=False).publishing is True
 
 
+def test_a_garbled_look_after_the_rename_leaves_in_doubt_what_was_published() -> None:
+    here = Drafting()
+
+    def garble(name: str, path: bytes) -> None:
+        if name == "attributes" and path == FINAL:
+            raise RemoteError("protocol_violation", "what was that?")
+
+    here.server.on_call = garble
+    with pytest.raises(RemoteError, match="what was that"):
+        here.publish(replacing=False)
+    assert list(here.server.files) == [FINAL]
+
+
 def test_an_old_file_that_was_replaced_while_it_was_aside_is_not_brought_back() -> None:
     here = Drafting(can_replace=False)
     here.server.put(FINAL, b"old")
