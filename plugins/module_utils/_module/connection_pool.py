@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import typing as t
 from dataclasses import replace
 
-from .._cancellation import acquire, checkpoint
+from .._cancellation import CancelToken, acquire, bind, checkpoint
 from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._local.filesystem import LocalFileSystem
@@ -22,6 +23,12 @@ from .._ssh.connect import Connection, connect
 from .job_key import derive_job_key
 
 _LOOK_SECONDS = 0.25
+# A login that is still under way when the task ends is given this long to end; a silent server may take longer.
+_JOIN_SECONDS = 1.0
+
+
+class _TaskEnded(BaseException):
+    """The task has ended while a connection was being prepared."""
 
 
 class PooledConnection:
@@ -69,6 +76,8 @@ class ConnectionPool:
         self._optional: dict[Endpoint, OptionalRequests] = {}
         self._connecting: dict[Endpoint, threading.Lock] = {}
         self._preparing: dict[Endpoint, threading.Event] = {}
+        self._threads: list[threading.Thread] = []
+        self._end = CancelToken()
         self._is_over = False
         self._refused: dict[Endpoint, BackhaulError] = {}
         self._lock = threading.Lock()
@@ -81,8 +90,12 @@ class ConnectionPool:
 
     def __exit__(self, *_exc_info: object) -> None:
         self._is_over = True
+        self._end.error = _TaskEnded()
         for endpoint, lane in list(self._open):
             self.forget(endpoint, lane)
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def prepare(self, endpoints: t.Iterable[Endpoint]) -> None:
         """Start to connect to all of these endpoints at once and return immediately; most of a login is waiting.
@@ -91,13 +104,18 @@ class ConnectionPool:
         """
         for endpoint in dict.fromkeys(endpoints):
             self._preparing[endpoint] = threading.Event()
-            threading.Thread(target=self._prepare, args=(endpoint, self._preparing[endpoint]), daemon=True).start()
+            args = (endpoint, self._preparing[endpoint])
+            self._threads.append(threading.Thread(target=self._prepare, args=args, daemon=True))
+            self._threads[-1].start()
 
     def _prepare(self, endpoint: Endpoint, done: threading.Event) -> None:
+        bind(self._end)
         try:
             self._connect(endpoint, 0)
         except BackhaulError as exc:
             self._refused[endpoint] = exc
+        except _TaskEnded:
+            pass
         finally:
             done.set()
 

@@ -122,7 +122,7 @@ def in_order(reports: t.Iterable[ConnectionReport], endpoints: t.Sequence[Endpoi
 
 
 def connection_warnings(reports: t.Iterable[ConnectionReport]) -> tuple[str, ...]:
-    """Return the warnings about connections: host keys proven by SHA-1, and requests at which servers ended a session."""
+    """Return the warnings about host keys proven by SHA-1 and about requests at which servers ended a session."""
     reports = list(reports)
     noted = dict.fromkeys(f"{report.name}: {note}" for report in reports for note in report.notes)
     weak = tuple(

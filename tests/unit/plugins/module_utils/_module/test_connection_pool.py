@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,18 @@ def test_one_that_never_answers_delays_nobody_else(lab: SharedLab) -> None:
             pool.prepare([silent, good])
             assert pool.file_system(good).canonical(b".").startswith(b"/")
             assert len(pool.reports) == 1
+
+
+def test_no_thread_is_left_of_a_login_that_was_prepared(lab: SharedLab) -> None:
+    good = lab.openssh().endpoint("source")
+    before = set(threading.enumerate())
+    with ConnectionPool() as pool:
+        pool.prepare([good])
+    with pytest.raises(ZeroDivisionError), ConnectionPool() as pool:
+        pool.prepare([good])
+        pool.file_system(good)
+        raise ZeroDivisionError
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:  # paramiko's own thread ends by itself once its socket is closed
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)
