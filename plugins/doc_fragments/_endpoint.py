@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options that name a server; their twins are ``endpoint_suboptions`` and ``hop_suboptions`` in ``_options.py``."""
+"""The options that name a server. ``module_utils/_options/endpoint.py`` holds their spec."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options of a transfer; their twins are ``transfer_spec`` and ``route_spec`` in ``module_utils/_options.py``."""
+"""The options of a transfer and the route. ``module_utils/_options/transfer.py`` holds their spec."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import base64
 import typing as t
 
 from ..module_utils._errors import BackhaulError
-from ..module_utils._options import joined_lines
+from ..module_utils._options.endpoint import joined_lines
 from ..module_utils._trust.krl import KRL_MAGIC
 from ..module_utils._trust.revoked_host_keys import ENCODED_KRL
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import source_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import source_spec
 
 from . import peers, ways
 from .cases import SMALL_FILE_BYTES, Case, Facts, fill, relay_facts, remove, require_same, small_files

@@ -14,7 +14,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import g
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.put import put as put_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay as relay_body
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
     destinations_spec,
     endpoint_spec,
     get_spec,

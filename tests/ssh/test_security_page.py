@@ -20,7 +20,7 @@ import yaml
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_suboptions
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_suboptions
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.pins import read_pins
 from ansible_collections.backhaul.sftp.tests.lab import Server

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
     endpoint_suboptions,
     selection_spec,
     transfer_spec,

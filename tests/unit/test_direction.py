@@ -194,7 +194,7 @@ def circle(arrows: t.Mapping[str, t.Collection[str]]) -> list[str]:
         ("module_utils/_local/filesystem.py", "from .._transfer.copy import copy"),
         ("module_utils/_ssh/connect.py", "from ansible.module_utils.basic import env_fallback"),
         ("module_utils/_ssh/connect.py", "from .._transfer.copy import copy"),
-        ("module_utils/_options.py", "from ansible.module_utils.basic import env_fallback"),
+        ("module_utils/_options/endpoint.py", "from ansible.module_utils.basic import env_fallback"),
         ("module_utils/_module/sftp_find.py", "from ansible.errors import AnsibleError"),
         ("module_utils/_module/sftp_find.py", "import ansible"),
         ("module_utils/_module/sftp_find.py", "import ansible.module_utils_of_others"),

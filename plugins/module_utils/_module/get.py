@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
-from .._options import (
+from .._options.endpoint import (
     get_spec,
     read_endpoint,
     read_path,

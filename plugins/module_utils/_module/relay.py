@@ -13,7 +13,7 @@ import typing as t
 from .._errors import InputError
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
-from .._options import (
+from .._options.endpoint import (
     destinations_spec,
     read_endpoint,
     read_path,

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from .._errors import printable
 from .._model import Attributes, ConnectionReport, Digest, Endpoint, Outcome, RemoteFile, Source
-from .._options import utc_text
+from .._options.endpoint import utc_text
 from .._selection.model import Selected, Skipped
 
 Json = t.Dict[str, t.Any]

@@ -28,7 +28,7 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import handover
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import _trust
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import _trust
 from ansible_collections.backhaul.sftp.plugins.plugin_utils import _ssh_config
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import EndpointAction
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._endpoints import EndpointResolver

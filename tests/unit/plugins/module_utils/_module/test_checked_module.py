@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.checked_module import CheckedModule
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_spec
 
 
 @pytest.mark.parametrize(("password", "accepted"), [('p"w', True), (['p"w'], False)])

@@ -23,7 +23,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
     Request,
     SubstituteFiles,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_spec
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import cancellable, run_body
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import SHOWING_INVOCATION
 

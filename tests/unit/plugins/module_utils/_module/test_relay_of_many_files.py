@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import (
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
     destinations_spec,
     source_spec,
     transfer_spec,

@@ -12,12 +12,12 @@ import typing as t
 import zoneinfo
 from dataclasses import replace
 
-from . import _paths, _units
-from ._errors import InputError
-from ._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Resources, Timeouts, Trust
-from ._retry import RetryPolicy
-from ._selection.model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selection
-from ._selection.name_time import WallClock, fixed_wall_clock, in_zone
+from .. import _paths, _units
+from .._errors import InputError
+from .._model import KNOWN_AUTHENTICATIONS, Credentials, Endpoint, RelayOptions, Resources, Timeouts, Trust
+from .._retry import RetryPolicy
+from .._selection.model import FILE_TYPES, FUTURE_POLICIES, ORDERS, Selection
+from .._selection.name_time import WallClock, fixed_wall_clock, in_zone
 
 Spec = t.Dict[str, t.Any]
 Params = t.Mapping[str, t.Any]

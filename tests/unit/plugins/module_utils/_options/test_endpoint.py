@@ -9,7 +9,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils import _options
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     KNOWN_AUTHENTICATIONS,
@@ -18,6 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
     Timeouts,
     Trust,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._options import endpoint as _options
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters
 
 
