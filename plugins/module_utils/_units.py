@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Human durations, sizes and shares become plain numbers."""
+"""Durations, sizes, shares and times: from the text that people write to numbers, and back."""
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 import typing as t
@@ -123,3 +124,13 @@ def _invalid(noun: str, value: object, *, option: str, forms: str) -> InputError
         remedy=f"Give {forms}.",
         details={"option": option, "value": cut},
     )
+
+
+def utc_text(seconds: int | None) -> str | None:
+    """Return a time as ISO 8601 in UTC, for people; None stays None and what no calendar has becomes None."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.datetime.fromtimestamp(seconds, tz=datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return None

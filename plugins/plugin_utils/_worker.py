@@ -26,7 +26,7 @@ from ..module_utils._errors import InputError, printable
 from ..module_utils._module.progress import ProgressLog, Sink
 from ..module_utils._module.request import Module, Request, SubstituteFiles, perform, result_fields
 from ..module_utils._module.secret_options import checked_arguments
-from ..module_utils._options.endpoint import log_spec
+from ..module_utils._options.attributes import log_spec
 
 Result = t.Dict[str, t.Any]
 _POLL_SECONDS = 0.25

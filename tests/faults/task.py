@@ -17,12 +17,11 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
 from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
     destinations_spec,
     endpoint_spec,
-    get_spec,
-    put_spec,
-    selection_spec,
     source_spec,
-    transfer_spec,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.paths import get_spec, put_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.selection import selection_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.transfer import transfer_spec
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters
 
 Json = t.Dict[str, t.Any]

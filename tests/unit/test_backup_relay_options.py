@@ -11,11 +11,9 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
-    endpoint_suboptions,
-    selection_spec,
-    transfer_spec,
-)
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_suboptions
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.selection import selection_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.transfer import transfer_spec
 
 ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "backup_relay"
 Spec = t.Dict[str, t.Any]

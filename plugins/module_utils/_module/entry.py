@@ -14,7 +14,7 @@ import signal
 
 from .._cancellation import cancel
 from .._errors import printable
-from .._options.endpoint import log_spec
+from .._options.attributes import log_spec
 from .handover import restore, take_secrets
 from .orphan import exit_when_orphaned
 from .request import Module, Request, Result, perform, result_fields

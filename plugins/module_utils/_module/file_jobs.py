@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from .._cancellation import checkpoint
 from .._errors import BackhaulError, InputError, LinkError, TrustError
 from .._model import Endpoint, Outcome, Step
-from .._options.endpoint import read_rate_limit, read_resources, read_retries
+from .._options.transfer import read_rate_limit, read_resources, read_retries
 from .._paths import destination_path, split
 from .._transfer.destination import Destination, ProgressSink
 from .._transfer.known_facts import KnownFacts

@@ -11,14 +11,9 @@ import typing as t
 
 from .._filesystem import FileSystem
 from .._model import Digest, Endpoint, RemoteFile
-from .._options.endpoint import (
-    endpoint_spec,
-    read_endpoint,
-    read_path,
-    read_selection,
-    read_stable_seconds,
-    selection_spec,
-)
+from .._options.endpoint import endpoint_spec, read_endpoint
+from .._options.paths import read_path
+from .._options.selection import read_selection, read_stable_seconds, selection_spec
 from .._retry import RetryPolicy
 from .._selection.checks import compare_looks
 from .._selection.model import Selected

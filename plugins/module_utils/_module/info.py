@@ -13,7 +13,8 @@ from .._errors import BackhaulError, InputError
 from .._filesystem import FileSystem
 from .._model import Endpoint
 from .._names import suspicion
-from .._options.endpoint import endpoint_spec, read_endpoint, read_path
+from .._options.endpoint import endpoint_spec, read_endpoint
+from .._options.paths import read_path
 from .._paths import join
 from .._retry import RetryPolicy
 from .._ssh.scan import ScannedKey, scan_host_keys

@@ -13,7 +13,9 @@ from .._local.confined import ConfinedFileSystem
 from .._local.filesystem import LocalFileSystem
 from .._local.links import followed
 from .._model import Endpoint
-from .._options.endpoint import put_spec, read_endpoint, read_path, read_relay_options, read_resources, read_sources
+from .._options.endpoint import read_endpoint
+from .._options.paths import put_spec, read_path, read_sources
+from .._options.transfer import read_relay_options, read_resources
 from .._paths import names_directory, normalise
 from .connection_pool import ConnectionPool
 from .entry import run_module

@@ -13,18 +13,9 @@ import typing as t
 from .._errors import InputError
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
-from .._options.endpoint import (
-    destinations_spec,
-    read_endpoint,
-    read_path,
-    read_relay_options,
-    read_resources,
-    read_retries,
-    read_sources,
-    route_spec,
-    source_spec,
-    transfer_spec,
-)
+from .._options.endpoint import destinations_spec, read_endpoint, source_spec
+from .._options.paths import read_path, read_sources
+from .._options.transfer import read_relay_options, read_resources, read_retries, route_spec, transfer_spec
 from .._paths import destination_path, split
 from .._transfer.destination import Destination
 from .._transfer.namesakes import Namesakes

@@ -13,8 +13,8 @@ from dataclasses import asdict
 
 from .._errors import printable
 from .._model import Attributes, ConnectionReport, Digest, Endpoint, Outcome, RemoteFile, Source
-from .._options.endpoint import utc_text
 from .._selection.model import Selected, Skipped
+from .._units import utc_text
 
 Json = t.Dict[str, t.Any]
 

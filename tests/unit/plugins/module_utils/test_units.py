@@ -146,3 +146,17 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
             assert parse(text, option="x") >= 0
         except InputError as error:
             assert error.code == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, None),
+        (0, "1970-01-01T00:00:00Z"),
+        (2**32, "2106-02-07T06:28:16Z"),
+        (2**63, None),
+        (-1, "1969-12-31T23:59:59Z"),
+    ],
+)
+def test_times_for_people(seconds: int | None, text: str | None) -> None:
+    assert _units.utc_text(seconds) == text

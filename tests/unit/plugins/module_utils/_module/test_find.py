@@ -17,7 +17,8 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.find import find
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Request
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_spec, selection_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import endpoint_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.selection import selection_spec
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
 

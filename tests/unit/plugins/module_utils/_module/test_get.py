@@ -17,7 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._local.confined impo
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import get as get_module
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.get import get
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request, limited
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import get_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.paths import get_spec
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters
 

@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
     Request,
     SubstituteFiles,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import put_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.paths import put_spec
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
 

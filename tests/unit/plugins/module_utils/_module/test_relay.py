@@ -16,11 +16,8 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request, limited
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
-    destinations_spec,
-    source_spec,
-    transfer_spec,
-)
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import destinations_spec, source_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.transfer import transfer_spec
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import shared_read
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners

@@ -15,11 +15,8 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.relay import relay
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
-from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import (
-    destinations_spec,
-    source_spec,
-    transfer_spec,
-)
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import destinations_spec, source_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.transfer import transfer_spec
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parameters
 
 SPEC = {**source_spec(), **destinations_spec(), **transfer_spec(), "min_success": {"type": "int"}}

@@ -10,7 +10,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils import _options
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.handover import SECRET_SUBOPTIONS
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.secret_options import (
@@ -20,8 +19,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.secret_optio
     spellings,
     without_unknown,
 )
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.endpoint import destinations_spec, source_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.paths import put_spec
 
-RELAY = {**_options.source_spec(), **_options.destinations_spec()}
+RELAY = {**source_spec(), **destinations_spec()}
 CANARY = "pä'ss\"word"
 
 
@@ -53,7 +54,7 @@ def test_a_secret_of_the_wrong_type_is_refused_by_its_name(option: str, value: o
 
 
 def test_content_is_a_secret_too() -> None:
-    assert refusal({"content": [CANARY]}, _options.put_spec()).details == {"option": "content"}
+    assert refusal({"content": [CANARY]}, put_spec()).details == {"option": "content"}
 
 
 @pytest.mark.parametrize(
