@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Base names: which are safe to use, which are temporary, which are ours."""
+"""Classify base names (safe, temporary, made by this collection), and build the names of temporary files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _TEMPORARY = re.compile(
     re.DOTALL,
 )
 
-# What other tools call a file while they write it: downloaders and uploaders, WinSCP, editors.
+# Suffixes that other tools give to a file while they write it: downloaders and uploaders, WinSCP, editors.
 TEMPORARY_SUFFIXES = (b".part", b".tmp", b".filepart", b"~")
 
 
 def suspicion(name: bytes) -> str:
-    """Say why a base name from a server must never be joined to a path; an empty text means that it may be.
+    """Return why a base name from a server must never be joined to a path; an empty text if it may be.
 
-    Slashes and dots are how a server would choose another directory (CVE-2019-6111 was that in scp); a backslash is a
-    separator wherever a path ends up on Windows.
+    With a slash, ``.`` or ``..``, a server could choose another directory (in scp: CVE-2019-6111). A backslash is a
+    separator on Windows.
     """
     if not name:
         return "it is empty"
@@ -49,18 +49,18 @@ def suspicion(name: bytes) -> str:
 
 
 def is_ours(name: bytes) -> bool:
-    """Say whether this collection made the file: temporary files, partial files and whatever else hides there."""
+    """Return whether this collection made the file: temporary, partial and backup files."""
     return name.startswith(OUR_PREFIX)
 
 
 def is_temporary(name: bytes) -> bool:
-    """Say whether the name marks an unfinished file: ours, or one of the usual suffixes in any case."""
+    """Return whether the name marks an unfinished file: made by this collection, or with a usual suffix."""
     return is_ours(name) or name.lower().endswith(TEMPORARY_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class TemporaryName:
-    """A temporary name taken apart: ``final_name`` is cut when ``is_cut``, and then only good to be shown."""
+    """The parts of a temporary name. ``is_cut``: ``final_name`` is only the start of the final name, for display."""
 
     token: str
     final_name: bytes
@@ -70,9 +70,9 @@ class TemporaryName:
 def temporary_name(final_name: bytes, token: str) -> bytes:
     """Return the hidden name under which ``final_name`` is written before it is published.
 
-    ``token`` tells jobs or attempts apart: 8 to 64 lower-case letters and digits (``ValueError`` otherwise). The result
-    has at most 255 bytes (NAME_MAX nearly everywhere); a final name that is too long for that is cut, at the boundary
-    of a character, and a digest of the whole name is added, so that different names never meet.
+    ``token`` distinguishes jobs or attempts: 8 to 64 lower-case letters and digits (``ValueError`` otherwise). The
+    result has at most 255 bytes (NAME_MAX on nearly every file system). A longer final name is cut at a character
+    boundary, and a digest of the whole name is added, so that different names stay different.
     """
     if not _TOKEN.match(token):
         raise ValueError("a token is 8 to 64 lower-case letters and digits")
@@ -82,9 +82,9 @@ def temporary_name(final_name: bytes, token: str) -> bytes:
 
 
 def job_token(*identity: bytes, key: bytes = b"") -> str:
-    """Return the token for an identity: the same on every run, and another for every other identity.
+    """Return the token of an identity: equal on every run, and different for every other identity.
 
-    With a ``key`` (HMAC-SHA-256) nobody else can compute it; without one, everybody who knows the identity can.
+    With a ``key`` (HMAC-SHA-256) only the holder of the key can compute it. Without, the identity alone suffices.
     """
     hasher = hmac.new(key, digestmod="sha256") if key else hashlib.sha256()
     for part in identity:
@@ -93,7 +93,7 @@ def job_token(*identity: bytes, key: bytes = b"") -> str:
 
 
 def parse_temporary_name(name: bytes) -> TemporaryName | None:
-    """Take apart what :func:`temporary_name` made; None for every other name."""
+    """Return the parts of a name that :func:`temporary_name` made; None for every other name."""
     found = _TEMPORARY.match(name)
     if found is None or len(name) > LONGEST_NAME_BYTES:
         return None
@@ -103,20 +103,20 @@ def parse_temporary_name(name: bytes) -> TemporaryName | None:
 
 
 def is_temporary_for(name: bytes, final_name: bytes) -> bool:
-    """Say whether ``name`` is a temporary name of ours for exactly this final name, whatever the token."""
+    """Return whether ``name`` is a temporary name of this collection for ``final_name``, with any token."""
     parsed = parse_temporary_name(name)
     return parsed is not None and temporary_name(final_name, parsed.token) == name
 
 
 def as_text(name: bytes) -> str:
-    """Return a name for matching by characters; bytes that are not UTF-8 become surrogate escapes (PEP 383)."""
+    """Return a name as text, to match it by characters; non-UTF-8 bytes become surrogate escapes (PEP 383)."""
     return name.decode("utf-8", "surrogateescape")
 
 
 class SeenNames:
-    """Notice names that come twice, in bounded memory: after ``limit`` different names no new one is remembered.
+    """Detects repeated names in bounded memory: it stores the first ``limit`` different names and no more.
 
-    Hashes of 64 bits are kept and not names, so that long names cost no more than short ones.
+    It stores hashes of 64 bits and not names, so that a long name takes no more memory than a short one.
     """
 
     def __init__(self, *, limit: int = 65536) -> None:
@@ -124,7 +124,7 @@ class SeenNames:
         self._hashes: set[int] = set()
 
     def again(self, name: bytes) -> bool:
-        """Say whether the name came before, and remember it."""
+        """Return whether the name was added before, and add it."""
         number = hash(name)
         if number in self._hashes:
             return True
@@ -141,7 +141,7 @@ def _fitting(final_name: bytes, room: int) -> bytes:
 
 
 def _cut(name: bytes, length: int) -> bytes:
-    # Some servers refuse names that are not UTF-8, so a name that is must stay so (RFC 3629: 10xxxxxx continues).
+    # Some servers refuse names that are not UTF-8, so a cut must not split a character (RFC 3629: 10xxxxxx continues).
     end = length
     while end > length - 4 and name[end] & 0xC0 == 0x80:
         end -= 1

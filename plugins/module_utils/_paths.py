@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Paths on a server: bytes with ``/`` between the names, put together and taken apart without asking the server.
+"""Join and split paths of a server: bytes, with ``/`` between the names. No request is sent.
 
-Nothing here resolves ``..``: where ``a`` is a symlink, ``a/..`` is not where it was found (POSIX.1-2017, 4.13).
+``..`` is never resolved: if ``a`` is a symbolic link, ``a/..`` is not the directory that holds ``a`` (POSIX.1-2017,
+4.13).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ HERE = b"."
 
 
 def encode(text: str, *, option: str) -> bytes:
-    """Return the path that the playbook's author typed as bytes; raises ``InputError`` ``unsafe_path``.
+    """Return a path from a playbook as UTF-8 bytes. Raises ``InputError`` ``unsafe_path``.
 
-    UTF-8, with bytes that came in as surrogate escapes (PEP 383) going out as they were.
+    Surrogate escapes become the bytes that they stand for (PEP 383).
     """
     try:
         path = str(text).encode("utf-8", "surrogateescape")
@@ -29,25 +30,25 @@ def encode(text: str, *, option: str) -> bytes:
 
 
 def decode(path: bytes) -> str:
-    """Return the text from which :func:`encode` makes the same bytes again; to show a path, use ``shown``."""
+    """Return the text that :func:`encode` turns into the same bytes. To show a path, use ``_errors.printable``."""
     return path.decode("utf-8", "surrogateescape")
 
 
 def require_safe(path: bytes, *, what: str) -> bytes:
-    """Return ``path`` when it can be sent to a server.
+    """Return ``path`` unchanged. Raises ``InputError`` ``unsafe_path`` when it is empty or has a NUL byte.
 
-    Raises ``InputError`` ``unsafe_path`` when it is empty or has a NUL; ``what`` names the option or the thing.
+    ``what`` names the path in the message.
     """
     if not path:
         raise InputError("unsafe_path", f"{what}: the path is empty", remedy="Give a path.")
     if b"\0" in path:
-        # Servers written in C end the name at the NUL and would act on another file than the one that was checked.
+        # A server written in C ends the name at the NUL, and would use a file other than the one that was checked.
         raise InputError("unsafe_path", f"{what}: the path contains a NUL byte", remedy="Correct the path.", path=path)
     return path
 
 
 def require_safe_name(name: bytes, *, what: str) -> bytes:
-    """Return ``name`` when it is one plain component of a path; raises ``InputError`` ``unsafe_path``."""
+    """Return ``name`` unchanged. Raises ``InputError`` ``unsafe_path`` unless it is one plain component of a path."""
     reason = suspicion(name)
     if reason:
         raise InputError(
@@ -60,24 +61,24 @@ def require_safe_name(name: bytes, *, what: str) -> bytes:
 
 
 def normalise(path: bytes) -> bytes:
-    """Drop repeated and trailing slashes and ``.`` components; ``..`` stays, and an empty path is ``.``."""
+    """Return the path without repeated slashes, trailing slashes and ``.`` components; an empty path becomes ``.``."""
     parts = [part for part in path.split(SEPARATOR) if part not in (b"", HERE)]
     root = SEPARATOR if path.startswith(SEPARATOR) else b""
     return root + SEPARATOR.join(parts) or HERE
 
 
 def join(directory: bytes, name: bytes) -> bytes:
-    """Return the path of ``name`` in ``directory``; ``.`` leaves the name alone.
+    """Return the path of ``name`` in ``directory``; in ``.`` that is the name itself.
 
-    ``name`` may come from a server: raises ``InputError`` ``unsafe_path`` unless it is one plain component.
+    ``name`` may come from a server. Raises ``InputError`` ``unsafe_path`` unless it is one plain component.
     """
     return beneath(directory) + require_safe_name(name, what="name")
 
 
 def beneath(directory: bytes) -> bytes:
-    """Return what to put in front of the names of a directory's entries, so that they become their paths.
+    """Return the prefix that turns the names of a directory's entries into paths.
 
-    The names must have been checked (``suspicion``), as ``join`` does it for a single one.
+    The caller checks the names with ``suspicion``, as ``join`` does for a single name.
     """
     parent = normalise(require_safe(directory, what="directory") if directory else HERE)
     if parent == HERE:
@@ -86,9 +87,9 @@ def beneath(directory: bytes) -> bytes:
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:
-    """Return the directory (``.`` or ``/`` where none is named) and the last component of the normalised path.
+    """Return the directory and the last component of the normalised path; the directory is ``.`` where none is named.
 
-    The last component is empty for ``/`` and may be ``..``; ``join`` of the two parts gives the path again otherwise.
+    The last component is empty for ``/`` and may be ``..``. In all other cases ``join`` of both parts is the path.
     """
     clean = normalise(path)
     directory, separator, name = clean.rpartition(SEPARATOR)
@@ -98,15 +99,14 @@ def split(path: bytes) -> tuple[bytes, bytes]:
 
 
 def names_directory(path: bytes) -> bool:
-    """Say whether the spelling alone makes ``path`` a directory: it ends in ``/``, ``.`` or ``..``."""
+    """Return whether the spelling makes ``path`` a directory: its last component is empty, ``.`` or ``..``."""
     return path.rpartition(SEPARATOR)[2] in (b"", HERE, b"..")
 
 
 def destination_path(base: bytes, source_name: bytes) -> bytes:
-    """Return where a file called ``source_name`` goes: into ``base`` when that ends in ``/``, else to ``base`` itself.
+    """Return the path of the copy: ``source_name`` in ``base`` if ``base`` ends in ``/``, else ``base`` itself.
 
-    Raises ``InputError`` ``unsafe_path`` when the name is not a plain one, or when ``base`` can only be a directory but
-    has no trailing slash.
+    Raises ``InputError`` ``unsafe_path`` when the name is no plain component, or when ``base`` ends in ``.`` or ``..``.
     """
     require_safe(base, what="path")
     if base.endswith(SEPARATOR):
@@ -123,13 +123,13 @@ def destination_path(base: bytes, source_name: bytes) -> bytes:
 
 
 def is_within(root: bytes, path: bytes) -> bool:
-    """Say whether ``path`` is ``root`` or below it, by its spelling alone; anything with ``..`` below it is not."""
+    """Return whether ``path`` is ``root`` or below it, by spelling; a path with ``..`` after ``root`` is not."""
     below = _below(normalise(root), normalise(path))
     return below is not None and b".." not in below.split(SEPARATOR)
 
 
 def _below(top: bytes, inner: bytes) -> bytes | None:
-    """Return the part of a normalised path after ``top``, or None when it begins otherwise."""
+    """Return the part of a normalised path after ``top``, or None when the path is not below ``top``."""
     if top == HERE:
         return None if inner.startswith(SEPARATOR) else inner
     prefix = top if top == SEPARATOR else top + SEPARATOR

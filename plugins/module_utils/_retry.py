@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""When to try again, and after which pause. Randomness is passed in."""
+"""Decide whether to retry, and compute the pauses. The caller passes the random source."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from dataclasses import dataclass
 
 from ._errors import BackhaulError, IntegrityError
 
-# What a second transfer may mend, and only once: a source that changes goes on changing, and a refused rename stays so.
+# A second transfer can repair these, and is tried once. Other integrity errors would recur: a source that keeps
+# changing, a rename that the server refuses.
 INTEGRITY_RETRIES = 1
 INTEGRITY_CODES = frozenset({"digest_mismatch", "short_transfer"})
-# How often work may begin again without a retry being used up. Each time, one more request is not made.
+# The number of new attempts that do not count as retries. Each of them avoids one more kind of request.
 MOST_UNCOUNTED = 8
-# What all pauses together may last: each attempt ends by its own deadlines, and so there is an end to all of them.
+# The upper bound for the sum of all pauses. Each attempt has deadlines of its own, so that the whole work ends.
 LONGEST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often to try again after the first attempt, and the bounds of the pauses in between."""
+    """The number of retries after the first attempt, and the bounds of the pauses between attempts."""
 
     retries: int = 3
     base_seconds: float = 1.0
@@ -36,12 +37,11 @@ class RetryPolicy:
 def delays(
     retries: int, *, base_seconds: float, cap_seconds: float, random: t.Callable[[], float]
 ) -> t.Iterator[float]:
-    """Yield ``retries`` pauses in seconds: doubling from ``base_seconds``, never above ``cap_seconds``, jittered.
+    """Yield up to ``retries`` pauses in seconds, which double from ``base_seconds`` up to ``cap_seconds``.
 
-    There are fewer when they would last longer than an hour in all.
-
-    ``random`` returns numbers from 0.0 up to 1.0. Half of each pause is fixed and half is random: servers that count
-    connections (MaxStartups, PerSourcePenalties) get their rest, and jobs that failed together come back apart.
+    The pauses end early when their sum would exceed LONGEST_SECONDS. ``random`` returns numbers from 0.0 to 1.0. Half
+    of each pause is fixed, so that a server which limits connections (sshd_config(5), MaxStartups and
+    PerSourcePenalties) can recover. The other half is random, so that jobs which failed together do not retry together.
     """
     ceiling, left_seconds = min(base_seconds, cap_seconds), LONGEST_SECONDS
     for _retry in range(retries):
@@ -56,10 +56,10 @@ def delays(
 def may_retry(
     error: BaseException, *, attempt: int, policy: RetryPolicy, earlier: t.Sequence[BaseException] = ()
 ) -> bool:
-    """Say whether another attempt is allowed after ``error`` ended attempt number ``attempt`` (the first is 1).
+    """Return whether to retry after ``error`` ended attempt number ``attempt`` (the first is 1).
 
-    Only errors that call themselves retryable are; a damaged or short transfer is once, counted over the ``earlier``
-    errors of the same work. Whatever is not a ``BackhaulError`` is a mistake of ours that no retry mends.
+    A retryable error allows it. A damaged or short transfer allows it once, counted over the ``earlier`` errors of the
+    same work. An exception that is no ``BackhaulError`` is a bug, which a retry does not fix.
     """
     if attempt > policy.retries:
         return False

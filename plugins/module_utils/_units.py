@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Durations, sizes, shares and times: from the text that people write to numbers, and back."""
+"""Convert durations, sizes and shares from text to numbers, and times from numbers to text."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ _DURATION_FORMS = "seconds as a number, or amounts with s, m, h, d or w, such as
 _SIZE_FORMS = "bytes as a number, or an amount with B, k, M, G, T, KiB, MiB, GiB, kB, MB or GB, such as 500k or 10MiB"
 _SHARE_FORMS = "a number from 0 to 1, or a percentage such as 50%"
 
-# The length is bounded so that an amount always fits a float, and a refused value a message.
+# Longer texts are refused, so that every amount fits a float and every refused value fits a message.
 _LONGEST_TEXT = 64
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)[ \t]*", re.IGNORECASE)
 
 
 def duration(value: str | float, *, option: str, allow_negative: bool = False) -> Number:
-    """Return the seconds that ``value`` means.
+    """Return a duration in seconds, as ``int`` when it is whole and as ``float`` otherwise.
 
-    A number counts seconds; a text holds amounts with the units s, m, h, d (24 hours) and w, added up: ``1w 2d``,
-    ``1h30m``. A leading minus sign counts for the whole text. Whole results are ``int``, others ``float``. Raises
-    ``InputError`` ``invalid_input``.
+    A number is seconds. A text is a sum of amounts with the units s, m, h, d (24 hours) and w, such as ``1w 2d`` or
+    ``1h30m``. A leading minus sign applies to the whole text. Raises ``InputError`` ``invalid_input``.
     """
     text = _text(value)
     negative = text.startswith("-")
@@ -52,11 +51,11 @@ def duration(value: str | float, *, option: str, allow_negative: bool = False) -
 
 
 def size(value: str | float, *, option: str) -> int:
-    """Return the bytes that ``value`` means; a fraction of a byte is dropped.
+    """Return a size in bytes, rounded down. Raises ``InputError`` ``invalid_input``.
 
-    Case does not matter. ``kB``, ``MB``, ``GB``, ``TB`` and ``PB`` are decimal (powers of 1000, as in SI); ``KiB``,
-    ``MiB``, ``GiB`` and so on are binary (powers of 1024), and so are the bare letters ``k``, ``M``, ``G``, ``T`` and
-    ``P``, as in Ansible's own ``find``. Raises ``InputError`` ``invalid_input``.
+    Units are case-insensitive. ``kB``, ``MB``, ``GB``, ``TB`` and ``PB`` are powers of 1000 (SI). ``KiB``, ``MiB``,
+    ``GiB``, ``TiB`` and ``PiB`` are powers of 1024, and so are ``k``, ``M``, ``G``, ``T`` and ``P`` alone, as in
+    Ansible's own ``find``.
     """
     amounts = _amounts(_text(value), _BYTES)
     if amounts is None or len(amounts) != 1:
@@ -65,7 +64,7 @@ def size(value: str | float, *, option: str) -> int:
 
 
 def share(value: str | float, *, option: str) -> float:
-    """Return the share, from 0.0 to 1.0, that ``0.5`` or ``50%`` means; raises ``InputError`` ``invalid_input``."""
+    """Return a share from 0.0 to 1.0, written as ``0.5`` or ``50%``. Raises ``InputError`` ``invalid_input``."""
     text = _text(value)
     percent = text.endswith("%")
     amounts = _amounts(text[:-1] if percent else text, {"": 1})
@@ -78,19 +77,22 @@ def share(value: str | float, *, option: str) -> float:
 
 
 def _text(value: object) -> str:
-    """Bring a number to the same form as a text; what cannot be meant becomes a text that no parser accepts."""
+    """Return a value as text without an exponent; a boolean, NaN, an infinity or a huge number becomes ``?``."""
     if isinstance(value, bool):
         return "?"
     if isinstance(value, float):
         return format(Decimal(repr(float(value))), "f") if math.isfinite(value) else "?"
     if isinstance(value, int):
-        # int to text is refused by Python itself beyond some thousand digits.
+        # Python refuses to convert an int of more than 4300 digits to text (sys.set_int_max_str_digits).
         return str(int(value)) if abs(value) < 10**_LONGEST_TEXT else "?"
     return str(value).strip()
 
 
 def _amounts(text: str, units: t.Mapping[str, int]) -> list[Decimal] | None:
-    """Return every amount in the smallest unit, or None when anything in the text is not an amount with a unit."""
+    """Return the amounts in the smallest unit, or None when a part of the text is not an amount.
+
+    A single amount needs no unit; several amounts each need one.
+    """
     if not text or len(text) > _LONGEST_TEXT or not text.isascii():
         return None
     result: list[Decimal] = []
@@ -105,12 +107,12 @@ def _amounts(text: str, units: t.Mapping[str, int]) -> list[Decimal] | None:
 
 
 def _every_amount_has_a_unit(text: str) -> bool:
-    # "1 2d" and "1h 30" are more likely slips than meant.
+    # "1 2d" and "1h 30" are probably mistakes.
     return all(found[2] for found in _AMOUNT.finditer(text))
 
 
 def _plain(value: object) -> object:
-    # Tagged strings have a repr of their own, and huge integers none at all.
+    # Ansible's tagged strings have their own repr, and repr() of a huge integer raises ValueError.
     if isinstance(value, str):
         return str(value)
     return "a huge number" if isinstance(value, int) and abs(value) >= 10**_LONGEST_TEXT else value
@@ -127,7 +129,7 @@ def _invalid(noun: str, value: object, *, option: str, forms: str) -> InputError
 
 
 def utc_text(seconds: int | None) -> str | None:
-    """Return a time as ISO 8601 in UTC, for people; None stays None and what no calendar has becomes None."""
+    """Return seconds since 1970 as ISO 8601 in UTC; None for None and for a time that ``datetime`` cannot represent."""
     if seconds is None:
         return None
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options that name a server (documentation: the fragment ``_endpoint``)."""
+"""Options that name a server, and the paths on it (documentation: the fragment ``_endpoint``)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LONGEST_SECONDS = 7 * 24 * 3600.0
 
 
 def endpoint_spec() -> Spec:
-    """Spec of the option ``endpoint``."""
+    """Return the spec of the option ``endpoint``."""
     return {"endpoint": {"type": "dict", "default": {}, "options": endpoint_suboptions()}}
 
 
 def source_spec() -> Spec:
-    """Spec of the option ``source``: an endpoint, and a path or a list of them."""
+    """Return the spec of the option ``source``: an endpoint, and one path or a list of paths."""
     which = {"path": {"type": "str"}, "paths": {"type": "list", "elements": "str"}}
     return {"source": {"type": "dict", "required": True, "options": {**endpoint_suboptions(), **which}}}
 
 
 def destinations_spec() -> Spec:
-    """Spec of the option ``destinations``: endpoints and paths."""
+    """Return the spec of the option ``destinations``: a list of endpoints, each with a path."""
     path = {"path": {"type": "str", "required": True}}
     return {
         "destinations": {
@@ -41,7 +41,7 @@ def destinations_spec() -> Spec:
 
 
 def endpoint_suboptions() -> Spec:
-    """Spec of an endpoint (documentation: the fragment ``_endpoint``)."""
+    """Return the spec of an endpoint's suboptions."""
     return {
         **hop_suboptions(),
         "jump": {"type": "list", "elements": "dict", "default": [], "options": hop_suboptions()},
@@ -56,7 +56,7 @@ def endpoint_suboptions() -> Spec:
 
 
 def hop_suboptions() -> Spec:
-    """Spec of how one server is reached, trusted and logged in to: an endpoint, or a jump on the way to one."""
+    """Return the suboptions that an endpoint and a jump share: how to reach one server, trust it and log in."""
     return {
         "inventory_host": {"type": "str"},
         "host": {"type": "str"},
@@ -90,7 +90,10 @@ def hop_suboptions() -> Spec:
 
 
 def read_endpoint(params: Params, *, role: str) -> Endpoint:
-    """Return the endpoint that suboptions describe; blanks mean "not given" (AWX fills fields left empty with them)."""
+    """Return the endpoint that suboptions describe. Raises ``InputError`` ``invalid_input``.
+
+    A blank text means "not given": AWX sends one for each form field that was left empty.
+    """
     if params["local"]:
         return Endpoint(role=role, local=True, name=given(params["inventory_host"]) or "localhost")
     return replace(
@@ -144,18 +147,18 @@ def _trust(params: Params, role: str) -> Trust:
 
 
 def joined_lines(value: object) -> str:
-    """Return a text of lines, or a list of such texts, as one text whose lines end in a line feed; None is empty.
+    """Return one text with line feeds as line ends, from a text or a list of texts; None becomes an empty text.
 
-    Fields of forms deliver lines with any of the three line ends.
+    Form fields deliver CR, LF or CRLF.
     """
     texts = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
     return "\n".join(str(text) for text in texts).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _file_names(values: t.Sequence[object] | None) -> tuple[str, ...] | None:
-    """Return the names that are not blank. None means "not given": for None, and for a list of blanks alone.
+    """Return the names that are not blank; None ("not given") for None and for a list of blanks alone.
 
-    An empty list stands for no files.
+    An empty list stays empty: it means "read no files".
     """
     names = tuple(str(value) for value in values or () if given(value))
     return None if values is None or (values and not names) else names

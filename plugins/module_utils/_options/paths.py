@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The paths that modules take, and the specs of ``sftp_get`` and ``sftp_put`` (documentation: the modules)."""
+"""Path options, and the specs of ``sftp_get`` and ``sftp_put`` (documentation: the modules themselves)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .values import Params, Spec
 
 
 def get_spec() -> Spec:
-    """Spec of ``sftp_get``."""
+    """Return the spec of ``sftp_get``."""
     return {
         **endpoint_spec(),
         "src": {"type": "str"},
@@ -27,7 +27,7 @@ def get_spec() -> Spec:
 
 
 def put_spec() -> Spec:
-    """Spec of ``sftp_put``."""
+    """Return the spec of ``sftp_put``."""
     return {
         **endpoint_spec(),
         "src": {"type": "path"},
@@ -40,14 +40,14 @@ def put_spec() -> Spec:
 
 
 def read_path(value: str, *, option: str) -> bytes:
-    """Return a path option in bytes; ``unsafe_path`` when it is empty or has a NUL."""
+    """Return the value of a path option as bytes. Raises ``unsafe_path`` when it is empty or has a NUL byte."""
     return _paths.require_safe(_paths.encode(str(value), option=option), what=option)
 
 
 def read_sources(params: Params, *, single: str = "src", within: str = "") -> tuple[bytes, ...]:
-    """Return what the option ``single`` or ``paths`` names; ``invalid_input`` unless it is exactly one of them.
+    """Return the paths of the option ``single`` or of the option ``paths``.
 
-    ``within`` is the option that they are suboptions of.
+    ``within`` is the option whose suboptions they are. Raises ``invalid_input`` unless exactly one of them is given.
     """
     prefix = f"{within}." if within else ""
     alone, listed = params[single], params["paths"]

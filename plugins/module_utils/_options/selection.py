@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options that choose a backup (documentation: the fragment ``_selection``)."""
+"""Options that choose a backup (documentation: the fragment ``_selection``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .values import Params, Spec, given, invalid, optional_duration, optional_sh
 
 
 def selection_spec() -> Spec:
-    """Spec of what to look for (documentation: the fragment ``_selection``)."""
+    """Return the spec of the search options."""
     return {
         "patterns": {"type": "list", "elements": "str", "default": []},
         "excludes": {"type": "list", "elements": "str", "default": []},
@@ -45,7 +45,7 @@ def selection_spec() -> Spec:
 
 
 def read_selection(params: Params) -> Selection:
-    """Return what to look for."""
+    """Return the selection that the parameters describe. Raises ``InputError`` ``invalid_input``."""
     return Selection(
         patterns=tuple(str(pattern) for pattern in params["patterns"]),
         excludes=tuple(str(pattern) for pattern in params["excludes"]),
@@ -70,12 +70,12 @@ def read_selection(params: Params) -> Selection:
 
 
 def read_stable_seconds(params: Params) -> _units.Number | None:
-    """Return how long a selected file must stay as it is, or None."""
+    """Return the seconds during which a selected file must not change, or None for no such check."""
     return optional_duration(params, "stable_for")
 
 
 def _wall_clock(zone: str) -> WallClock:
-    """Return how to read the times in names: ``utc``, an offset, ``local``, or the name of a zone."""
+    """Return the rule that converts times in names; ``zone`` is ``utc``, an offset, ``local`` or a zone's name."""
     fixed = fixed_wall_clock(str(zone))
     if fixed is not None:
         return fixed

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The options of a transfer and the route (documentation: the fragment ``_transfer``)."""
+"""Options of a transfer, and its route (documentation: the fragment ``_transfer``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 def transfer_spec() -> Spec:
-    """Spec of how to transfer (documentation: the fragment ``_transfer``)."""
+    """Return the spec of the transfer options."""
     return {
         "if_exists": {"type": "str", "choices": ["replace", "fail", "skip", "version"], "default": "replace"},
         "compare": {"type": "str", "choices": ["auto", "checksum", "size_mtime"], "default": "auto"},
@@ -37,12 +37,12 @@ def transfer_spec() -> Spec:
 
 
 def route_spec() -> Spec:
-    """Spec of where the work runs (documentation: the fragment ``_transfer.route``)."""
+    """Return the spec of the option ``route`` (documentation: the part ``ROUTE`` of the fragment)."""
     return {"route": {"type": "str", "choices": ["controller", "destination", "source"], "default": "controller"}}
 
 
 def read_relay_options(params: Params) -> RelayOptions:
-    """Return how to relay."""
+    """Return the rules for each copy. Raises ``InputError`` ``invalid_input``."""
     mode = params["mode"]
     return RelayOptions(
         if_exists=params["if_exists"],
@@ -59,7 +59,10 @@ def read_relay_options(params: Params) -> RelayOptions:
 
 
 def _mode(value: object) -> int | None:
-    """Return permission bits; as with Ansible's own modules a number means what YAML made of it, so quotes are best."""
+    """Return permission bits, or None for ``preserve`` and for no value.
+
+    A text is octal. A number is taken as YAML parsed it, as in Ansible's own modules, so quotes are safer.
+    """
     if value is None or value in ("", "preserve"):
         return None
     try:
@@ -72,15 +75,15 @@ def _mode(value: object) -> int | None:
 
 
 def read_rate_limit(params: Params) -> float:
-    """Return the bytes per second that a transfer may take at most; 0 for no limit."""
+    """Return the limit in bytes per second, 0 for no limit."""
     value = given(params["rate_limit"])
     return 0 if value is None else _units.size(value, option="rate_limit")
 
 
 def read_resources(params: Params, *, destinations: int = 1) -> Resources:
-    """Return what each end may use, when so many destinations share the memory.
+    """Return the channels and the memory for each of ``destinations``, which share ``max_memory`` equally.
 
-    Under a limit of the rate little is asked for in advance, so that the limit is one of the network, too.
+    A rate limit also bounds read-ahead to two seconds of data (at least 4 MiB), so that the network sees the limit.
     """
     streams, memory = params["streams"], _units.size(params["max_memory"], option="max_memory")
     if streams is not None and not 1 <= streams <= _MOST_STREAMS:
@@ -93,7 +96,7 @@ def read_resources(params: Params, *, destinations: int = 1) -> Resources:
 
 
 def read_retries(params: Params) -> RetryPolicy:
-    """Return how often to try again."""
+    """Return the number of retries and the first pause. Raises ``InputError`` ``invalid_input``."""
     if params["retries"] < 0:
         raise invalid("retries", params["retries"], "0 or more")
     return RetryPolicy(
