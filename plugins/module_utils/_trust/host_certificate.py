@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Read OpenSSH host certificates, version 1, and judge them (OpenSSH's PROTOCOL.certkeys)."""
+"""Read and check OpenSSH host certificates, version 1 (OpenSSH's PROTOCOL.certkeys)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _ALWAYS = 2**64 - 1
 
 @dataclass(frozen=True)
 class HostCertificate:
-    """What a certificate says; it proves nothing until ``is_forged``, ``why_weak`` and ``why_invalid`` find no fault.
+    """The fields of a certificate. They prove nothing until ``is_forged``, ``why_weak`` and ``why_invalid`` all pass.
 
-    Times are seconds since 1970, ``valid_before`` is the first second at which it is no longer valid.
+    Times are seconds since 1970. ``valid_before`` is the first second at which the certificate is no longer valid.
     """
 
     public_key: PublicKey
@@ -48,15 +48,16 @@ class HostCertificate:
 
 
 def is_certificate(blob: bytes) -> bool:
-    """Whether the blob says that it is a certificate; raises ``WireError`` where it does not even hold a type."""
+    """Return whether the type in the blob is that of a certificate. Raises ``WireError`` when there is no type."""
     return type_name(WireReader(blob).string()).endswith(CERTIFICATE_SUFFIX)
 
 
 def read_certificate(blob: bytes) -> HostCertificate:
-    """Read a certificate that fills the blob. Raises ``WireError``.
+    """Return the certificate that fills the blob. Raises ``WireError``.
 
-    cryptography reads the keys in it and verifies the signature. Its SSHCertificate does not say with which algorithm
-    that was made (SHA-1 is refused here), loses the application of a key on a token, and refuses what ssh accepts.
+    The library cryptography reads the keys and verifies the signature. Its SSHCertificate is not used: it hides the
+    signature algorithm (SHA-1 is refused here), drops the application of a key on a token, and refuses certificates
+    that ssh accepts.
     """
     reader = WireReader(blob)
     kind = type_name(reader.string())
@@ -86,7 +87,7 @@ def read_certificate(blob: bytes) -> HostCertificate:
 
 
 def why_weak(certificate: HostCertificate) -> str:
-    """Say why the authority's signature would prove nothing even if it is right, or return an empty text."""
+    """Return why even a valid signature of the authority would prove nothing; an empty text if it proves something."""
     algorithm = certificate.signature_algorithm
     if algorithm not in SIGNATURE_ALGORITHMS.get(certificate.authority.key_type, ()):
         return f"its authority signed it with {algorithm}, which is not accepted"
@@ -96,7 +97,7 @@ def why_weak(certificate: HostCertificate) -> str:
 
 
 def is_forged(certificate: HostCertificate) -> bool:
-    """Whether the signature is of an algorithm that is accepted, and wrong."""
+    """Return whether the signature algorithm is accepted and the signature is wrong."""
     accepted = SIGNATURE_ALGORITHMS.get(certificate.authority.key_type, ())
     if certificate.signature_algorithm not in accepted:
         return False
@@ -104,10 +105,10 @@ def is_forged(certificate: HostCertificate) -> bool:
 
 
 def why_invalid(certificate: HostCertificate, *, name: bytes, now: int) -> str:
-    """Say why a signed certificate does not speak for ``name`` at ``now``, or return an empty text where it does.
+    """Return why a signed certificate is not valid for ``name`` at ``now``; an empty text if it is.
 
-    ``name`` is the host without its port, or the alias; ``now`` is in seconds since 1970. A certificate without
-    principals speaks for nobody and a principal may hold wildcards: as OpenSSH has it since 10.3.
+    ``name`` is the host without its port, or the alias. ``now`` is in seconds since 1970. A certificate without
+    principals is valid for no host, and a principal may hold wildcards (as in OpenSSH 10.3 and newer).
     """
     if certificate.role != "host":
         return f"it is a {certificate.role} certificate, not one for hosts"

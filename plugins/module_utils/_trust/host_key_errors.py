@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The errors that refuse a host key: what was shown, what was expected, and how a human settles it."""
+"""Errors that refuse a host key: the offered key, the expected keys, and how to resolve the difference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHECK_FIRST = (
 
 @dataclass(frozen=True)
 class Expected:
-    """A key that would have been accepted, as far as it is known: a pinned fingerprint has no type."""
+    """A key that would have been accepted. ``key_type`` is empty for a pinned fingerprint."""
 
     key_type: str
     fingerprint: str
@@ -31,7 +31,7 @@ class Expected:
         return f"{self.key_type} {self.fingerprint} ({self.place})".lstrip()
 
     def to_dict(self) -> dict[str, Detail]:
-        """The key as plain JSON types."""
+        """Return the key as plain JSON types."""
         return {"type": self.key_type or None, "fingerprint": self.fingerprint, "origin": self.place}
 
 
@@ -43,7 +43,7 @@ def unknown(
     authority: PublicKey | None = None,
     elsewhere: t.Sequence[Expected] = (),
 ) -> TrustError:
-    """Nothing is known about the server; ``elsewhere`` are keys under its name without the port."""
+    """Return the error for a server of which no key is known; ``elsewhere`` are the keys of its name without port."""
     places = ", ".join(looked_in) or "no known_hosts text or file was given"
     what = f" It offers {_shown(offered)}." if offered else ""
     signed = f" Its certificate's authority {authority.fingerprint} is not trusted for it." if authority else ""
@@ -58,7 +58,7 @@ def unknown(
 
 
 def mismatch(name: str, offered: PublicKey, *, expected: t.Sequence[Expected]) -> TrustError:
-    """Other keys are known for the server, and not this one."""
+    """Return the error for an offered key that differs from all keys that are known for the server."""
     listed = "; ".join(str(key) for key in expected[:8]) + ("; ..." if len(expected) > 8 else "")
     remedy = (
         "Either someone answers in the server's place, or its key was changed: stop until you know which.\n"
@@ -73,7 +73,7 @@ def mismatch(name: str, offered: PublicKey, *, expected: t.Sequence[Expected]) -
 
 
 def revoked(name: str, offered: PublicKey, *, place: str, reason: str) -> TrustError:
-    """The key, its certificate or its authority was withdrawn."""
+    """Return the error for a revoked key, certificate or authority."""
     return TrustError(
         "host_key_revoked",
         f"the host key of {name} must not be trusted: {reason} ({place}). It offers {_shown(offered)}",
@@ -83,7 +83,7 @@ def revoked(name: str, offered: PublicKey, *, place: str, reason: str) -> TrustE
 
 
 def revocations_unclear(name: str, offered: PublicKey, *, reason: str) -> TrustError:
-    """Something may revoke the key and cannot be read, so nothing can be trusted."""
+    """Return the error for a revocation that cannot be read: any key could be revoked, so none is trusted."""
     return TrustError(
         "host_key_revoked",
         f"no host key of {name} can be trusted, because what revokes keys cannot be read: {reason}",
@@ -93,7 +93,7 @@ def revocations_unclear(name: str, offered: PublicKey, *, reason: str) -> TrustE
 
 
 def certificate_invalid(name: str, offered: PublicKey, *, reason: str) -> TrustError:
-    """A certificate that does not prove what it should."""
+    """Return the error for a certificate that is not valid for this server."""
     return TrustError(
         "host_certificate_invalid",
         f"the host certificate of {name} is not valid: {reason}. It is for the key {_shown(offered)}",
@@ -103,7 +103,7 @@ def certificate_invalid(name: str, offered: PublicKey, *, reason: str) -> TrustE
 
 
 def too_weak(name: str, offered: PublicKey) -> TrustError:
-    """An RSA key that is too short."""
+    """Return the error for an RSA key that is too short."""
     return TrustError(
         "algorithm_mismatch",
         f"the RSA host key of {name} has only {offered.rsa_bits} bits; at least 2048 are required",
@@ -113,7 +113,7 @@ def too_weak(name: str, offered: PublicKey) -> TrustError:
 
 
 def unreadable(name: str, presented: bytes, *, is_certificate: bool, reason: str) -> TrustError:
-    """What the server showed cannot be understood."""
+    """Return the error for a key or certificate that cannot be parsed."""
     code, what = ("host_certificate_invalid", "certificate") if is_certificate else ("host_key_unknown", "key")
     return TrustError(
         code,

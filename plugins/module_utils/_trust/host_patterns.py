@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Match a host's name against the first field of a known_hosts line (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+"""Match the name of a host with the first field of a known_hosts line (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _HASH_MARK = b"|"
 _HASH_PREFIX = b"|1|"
 _SALT_BYTES = 20
 _LONGEST_SALT_TEXT = 1024
-# OpenSSH copies each pattern into a buffer of 1024 bytes; at this length it gives the whole list up.
+# OpenSSH copies each pattern into a buffer of 1024 bytes; a pattern of this length ends the match of the whole list.
 _TOO_LONG_PATTERN_BYTES = 1023
 
 
 def lookup_names(host: str, port: int, alias: str) -> tuple[bytes, ...]:
-    """Return the names of a server, the one that decides first, all in lower case.
+    """Return the names of a server in lower case, in the order of precedence.
 
-    With an alias that is the only one. Else it is the host, or ``[host]:port`` and then the host where the port is
-    not 22.
+    With an alias: the alias alone. With port 22: the host. With another port: ``[host]:port``, then the host.
     """
     if alias:
         return (lower(alias),)
@@ -33,9 +32,9 @@ def lookup_names(host: str, port: int, alias: str) -> tuple[bytes, ...]:
 
 
 def names_without_zone(host: str, port: int) -> tuple[bytes, ...]:
-    """Return the names of an IPv6 address without its zone (RFC 4007 section 11), or nothing for another host.
+    """Return the names of an IPv6 address without its zone (RFC 4007 section 11); none for any other host.
 
-    Most addresses mean the same server with any zone behind them, so that what is revoked under these names is revoked.
+    Most addresses mean the same server with every zone, so a revocation under these names applies, too.
     """
     address, mark, _zone = host.partition("%")
     return lookup_names(address, port, "") if mark and ":" in address else ()
@@ -47,9 +46,9 @@ def lower(name: str) -> bytes:
 
 
 def matches(name: bytes, hosts: bytes) -> bool:
-    """Whether the field names this host. Raises ``WireError`` where a hashed field cannot be read.
+    """Return whether the field names this host. Raises ``WireError`` when a hashed field cannot be read.
 
-    The field is a hash, or a comma list of patterns in which a negated match beats all others.
+    The field is a hash, or a comma-separated list of patterns, in which a negated match overrides all others.
     """
     if hosts.startswith(_HASH_MARK):
         return _hashed(name, hosts) == hosts
@@ -82,9 +81,9 @@ def _in_list(name: bytes, hosts: bytes) -> bool:
 
 
 def matches_pattern(name: bytes, pattern: bytes) -> bool:
-    """Whether a pattern of ``*`` (any bytes), ``?`` (one byte) and plain bytes covers the whole name.
+    """Return whether a pattern of ``*`` (any bytes), ``?`` (one byte) and plain bytes matches the whole name.
 
-    Only the last star is ever tried again, so the work is bounded by the product of both lengths.
+    Only the last star is retried, so that the time is bounded by the product of both lengths.
     """
     at_name = at_pattern = 0
     star, star_name = -1, 0

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Read known_hosts files as ssh does (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), and look up who is known in them."""
+"""Parse known_hosts files as ssh does (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), and look up hosts in them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _BLANKS = b" \t"
 
 
 class Marker(enum.Enum):
-    """What a line does for its hosts."""
+    """What a line states about its hosts."""
 
     KEY = ""
     AUTHORITY = "@cert-authority"
     REVOKED = "@revoked"
     UNKNOWN = "@"
-    # A marker that ssh overlooks because a tab follows it; a revocation counts all the same, an authority does not.
+    # A tab after the marker hides it from ssh. Such a revocation still applies here; such an authority does not.
     OVERLOOKED = "@cert-authority, then a tab"
 
 
 @dataclass(frozen=True)
 class KnownHostsLine:
-    """One line that is not a comment, taken apart but not yet decoded: most lines are about other hosts."""
+    """One line that is no comment, split into fields. The key is decoded only when the line names the host."""
 
     marker: Marker
     hosts: bytes
@@ -41,11 +41,11 @@ class KnownHostsLine:
 
     @property
     def place(self) -> str:
-        """Where the line is, as ``file:line``."""
+        """The position of the line, as ``file:line``."""
         return f"{self.origin}:{self.number}"
 
     def names(self, name: bytes) -> bool:
-        """Whether it is about this host. Raises ``WireError`` where its hosts cannot be read."""
+        """Return whether the line names this host. Raises ``WireError`` when its hosts field cannot be read."""
         return matches(name, self.hosts)
 
 
@@ -60,9 +60,10 @@ class KnownKey:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one name. ``faults`` are lines that may revoke something and cannot be understood.
+    """All keys that are listed for one name.
 
-    ``notes`` tell a curious reader which lines were passed over, and why.
+    ``faults`` are unreadable lines that may revoke a key. ``notes`` are lines that were skipped, with the reason, for
+    debug output.
     """
 
     keys: tuple[KnownKey, ...] = ()
@@ -74,14 +75,14 @@ class Known:
 
 @dataclass(frozen=True)
 class KnownHosts:
-    """The lines of one known_hosts text; ``origin`` says in messages where it came from."""
+    """The lines of one known_hosts text; ``origin`` names the text in messages."""
 
     origin: str
     lines: tuple[KnownHostsLine, ...] = ()
 
     @classmethod
     def parse(cls, text: bytes | str, *, origin: str) -> KnownHosts:
-        """Take a known_hosts text apart. It never raises: broken lines show when a host they name is looked up."""
+        """Split a known_hosts text into lines. Never raises: ``look_up`` reports a broken line of the host."""
         raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
         numbered = enumerate(raw.split(b"\n"), start=1)
         taken = (_take_apart(line, origin=origin, number=number) for number, line in numbered)
@@ -89,10 +90,9 @@ class KnownHosts:
 
 
 def look_up(known_hosts: t.Iterable[KnownHosts], name: bytes) -> Known:
-    """Gather what the texts say about a name, in their order.
+    """Return all keys that the texts list for a name, in the order of the texts.
 
-    ``name`` comes from ``lookup_names``. Several keys of one host are all kept; broken lines become notes, or faults
-    where they may revoke something.
+    ``name`` comes from ``lookup_names``. A broken line becomes a fault when it may revoke a key, else a note.
     """
     found = _Gathering()
     for text in known_hosts:
@@ -102,7 +102,7 @@ def look_up(known_hosts: t.Iterable[KnownHosts], name: bytes) -> Known:
 
 
 class _Gathering:
-    """The lists behind one ``Known``, while they grow."""
+    """Builds one ``Known`` line by line."""
 
     def __init__(self) -> None:
         self._keys: dict[Marker, list[KnownKey]] = {marker: [] for marker in Marker}
@@ -154,7 +154,7 @@ def _split_marker(line: bytes) -> tuple[Marker, bytes]:
         while rest.startswith(b"@"):
             rest = _split_field(rest)[1]
         return Marker.UNKNOWN, rest
-    # ssh ends a marker at the line's first blank, and at a tab only where the line has no blank.
+    # ssh ends a marker at the first blank of the line, and at a tab only when the line has no blank.
     if marker is Marker.AUTHORITY and b" " in line and line[len(word) : len(word) + 1] == b"\t":
         marker = Marker.OVERLOOKED
     return marker, rest
@@ -169,7 +169,7 @@ def _split_field(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _read_key(line: KnownHostsLine) -> PublicKey | None:
-    """Decode the line's key; ``None`` is a key that is revoked and of a type that is never accepted anyway."""
+    """Return the key of a line; None for a revoked key of a type that is never accepted. Raises ``WireError``."""
     if line.marker is Marker.UNKNOWN:
         raise WireError("its marker is not known")
     if line.marker is Marker.OVERLOOKED:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Read OpenSSH's key revocation lists (PROTOCOL.krl) and ask them about keys and certificates."""
+"""Read OpenSSH key revocation lists (PROTOCOL.krl), and look up keys and certificates in them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGEST_BITMAP_BYTES = 2**24 // 8  # as for OpenSSH (bitmap.c)
 
 @dataclass(frozen=True)
 class SerialBitmap:
-    """Revoked serials as the bits of a number; bit 0 stands for ``first``."""
+    """Revoked serials as the bits of an integer; bit 0 is the serial ``first``."""
 
     first: int
     bits: int
@@ -36,7 +36,7 @@ class SerialBitmap:
 
 @dataclass(frozen=True)
 class RevokedCertificates:
-    """What is revoked of one authority's certificates, or of every authority's where ``authority`` is ``None``."""
+    """The revoked certificates of one authority, or of every authority when ``authority`` is ``None``."""
 
     authority: PublicKey | None
     serials: frozenset[int] = frozenset()
@@ -45,7 +45,7 @@ class RevokedCertificates:
     key_ids: frozenset[bytes] = frozenset()
 
     def why_revoked(self, certificate: HostCertificate) -> str:
-        """Say why the certificate is revoked, or return an empty text. Serial 0 means none, and never matches."""
+        """Return why the certificate is revoked, or an empty text. Serial 0 means "no serial" and never matches."""
         if self.authority is not None and self.authority != certificate.authority:
             return ""
         if certificate.key_id in self.key_ids:
@@ -64,7 +64,7 @@ class RevokedCertificates:
 
 @dataclass(frozen=True)
 class RevocationList:
-    """Everything that one list revokes. Blobs are canonical plain keys, digests are raw."""
+    """The content of one list. Keys are canonical blobs of plain keys; digests are raw bytes."""
 
     keys: frozenset[bytes] = frozenset()
     sha1: frozenset[bytes] = frozenset()
@@ -72,17 +72,17 @@ class RevocationList:
     certificates: tuple[RevokedCertificates, ...] = field(default=())
 
     def why_key_revoked(self, key: PublicKey) -> str:
-        """Say why the plain key is revoked, or return an empty text."""
+        """Return why the plain key is revoked, or an empty text."""
         if key.blob in self.keys:
             return "its key is revoked"
-        # SHA-1 is what older lists hold; a collision could only revoke more, never less.
+        # Older lists hold SHA-1 digests. A collision could only revoke more keys, never fewer.
         sha1 = hashlib.sha1(key.blob).digest()  # noqa: S324
         if hashlib.sha256(key.blob).digest() in self.sha256 or sha1 in self.sha1:
             return "its key's fingerprint is revoked"
         return ""
 
     def why_revoked(self, key: PublicKey, certificate: HostCertificate | None = None) -> str:
-        """Say why a key, or the certificate around it or that one's authority, is revoked, or return an empty text."""
+        """Return why the key, its certificate or the certificate's authority is revoked, or an empty text."""
         reason = self.why_key_revoked(key)
         if reason or certificate is None:
             return reason
@@ -93,10 +93,10 @@ class RevocationList:
 
 
 def read_krl(blob: bytes) -> RevocationList:
-    """Read a binary list. Raises ``WireError``: a list that is not understood in full must not be believed in part.
+    """Read a binary list. Raises ``WireError`` for every part that is not understood, so that no revocation is missed.
 
-    That holds for extensions, too, also for those that do not call themselves critical, which OpenSSH since 9.4 passes
-    over. Signature sections are refused as well; OpenSSH never wrote them, and no longer reads them.
+    Extensions are refused, even those not marked critical, which OpenSSH 9.4 and newer ignores. Signature sections are
+    refused, too; OpenSSH never wrote them, and no longer reads them.
     """
     reader = WireReader(blob)
     if reader.take(len(KRL_MAGIC)) != KRL_MAGIC:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Pins: host keys that the playbook names itself, as whole public keys or as fingerprints."""
+"""Pins: host keys that the playbook states itself, as public keys or as fingerprints."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Pin:
-    """One pin; ``key`` is ``None`` where only its fingerprint is known. ``place`` says which of the pins it is."""
+    """One pin. ``key`` is None for a fingerprint. ``place`` is its position in the option, as ``host_keys[0]``."""
 
     fingerprint: str
     key: PublicKey | None
     place: str
 
     def matches(self, key: PublicKey) -> bool:
-        """Whether this is the key that was pinned."""
+        """Return whether ``key`` is the pinned key."""
         return self.fingerprint == key.fingerprint
 
 
 def read_pins(texts: t.Sequence[str]) -> tuple[Pin, ...]:
-    """Read the pins in order. Raises ``InputError`` (``invalid_input``), which says what is wrong with which one."""
+    """Return the pins in order. Raises ``InputError`` (``invalid_input``), which names the wrong pin and the reason."""
     pins = []
     for index, text in enumerate(texts):
         place = f"host_keys[{index}]"
         try:
             pins.append(_read_pin(text.strip(), place))
         except WireError as exc:
-            # The text itself stays out of the message: it may be a private key that slipped in here.
+            # The text is not part of the message: it may be a private key that was given here by mistake.
             details: dict[str, Detail] = {"option": "host_keys", "index": index}
             raise InputError(
                 "invalid_input", f"{place} is no host key: {exc}", remedy=_ADVICE, details=details
@@ -67,7 +67,7 @@ def _read_fingerprint(text: str) -> str:
 
 def _read_key(fields: list[str]) -> PublicKey:
     _refuse_other_forms(fields)
-    # A known_hosts line puts the host's names first; a pin belongs to its endpoint, so they do not matter.
+    # A known_hosts line starts with host names. They are ignored: the endpoint says which host a pin belongs to.
     for key_type, encoded in list(zip(fields, fields[1:]))[:2]:
         if plain_type(key_type) in HOST_KEY_TYPES:
             return read_public_key(read_key_text(key_type, encoded.encode("utf-8")))

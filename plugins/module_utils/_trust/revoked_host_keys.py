@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Revoked host keys: a text list of public keys, or OpenSSH's binary list; both are believed in full or not at all."""
+"""Revoked host keys: a text list of public keys, or a key revocation list. One unreadable part invalidates a list."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .public_key import CERTIFICATE_SUFFIX, PublicKey, is_known_type, read_key_t
 from .ssh_wire import WireError
 
 _BLANKS = b" \t"
-# Before the base64 of a binary list, which no option of Ansible's can hold as it is.
+# The prefix of a binary list in base64: an option of Ansible cannot hold binary data.
 ENCODED_KRL = b"krl-base64 "
 
 
 @dataclass(frozen=True)
 class RevokedHostKeys:
-    """One source of revocations. Where ``fault`` says that it cannot be read, no host may be trusted."""
+    """One list of revoked keys. ``fault`` says why it cannot be read; then no host may be trusted."""
 
     origin: str
     listed: RevocationList = field(default_factory=RevocationList)
@@ -29,12 +29,12 @@ class RevokedHostKeys:
 
     @classmethod
     def missing(cls, *, origin: str, fault: str) -> RevokedHostKeys:
-        """Stand for a list that was asked for and could not be read; ``fault`` says why."""
+        """Return the object for a list that was given and cannot be read; ``fault`` says why."""
         return cls(origin=origin, fault=fault or "it could not be read")
 
     @classmethod
     def parse(cls, content: bytes | str, *, origin: str) -> RevokedHostKeys:
-        """Read a list in either form. It never raises: what is not understood becomes the ``fault``."""
+        """Read a list in either form. Never raises: the first unreadable part becomes the ``fault``."""
         raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
         try:
             if raw.startswith(ENCODED_KRL):
@@ -45,12 +45,12 @@ class RevokedHostKeys:
         return cls(origin=origin, listed=listed)
 
     def why_revoked(self, key: PublicKey, certificate: HostCertificate | None) -> str:
-        """Say why the key, its certificate or the certificate's authority is revoked, or return an empty text."""
+        """Return why the key, its certificate or the certificate's authority is revoked, or an empty text."""
         return self.listed.why_revoked(key, certificate)
 
 
 def read_key_line(line: bytes) -> PublicKey:
-    """Read ``type base64 comment``; of a certificate only the key inside counts. Raises ``WireError``."""
+    """Return the key of a line ``type base64 comment``; for a certificate, the key in it. Raises ``WireError``."""
     fields = line.replace(b"\t", b" ").split(b" ", 1)
     encoded = fields[1].strip(b" ").split(b" ", 1)[0] if len(fields) == 2 else b""
     if not encoded:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Decide whether the key that a server shows is the server's: the one place where trust in a host is made."""
+"""Decide whether to trust the host key that a server presents. No other file makes this decision."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .public_key import CERTIFICATE_SUFFIX, HOST_KEY_TYPES, PublicKey, read_publ
 from .revoked_host_keys import RevokedHostKeys
 from .ssh_wire import WireError
 
-# An RSA key signs with SHA-512 or SHA-256; SHA-1, which "ssh-rsa" would mean, is never offered.
+# An RSA key signs with SHA-512 or SHA-256. The algorithm "ssh-rsa" (SHA-1) is never offered.
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A host key that may be trusted, and why.
+    """A trusted host key, and the reason for the trust.
 
-    ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``; ``origin`` is the pin or the ``file:line`` that
-    vouches. ``key`` is the plain key, also where a certificate came around it; then ``certificate`` is not ``None``.
+    ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``. ``origin`` is the pin, or the ``file:line`` of the
+    key or authority. ``key`` is the plain key; ``certificate`` is the certificate that was presented with it, or None.
     """
 
     trusted_by: str
@@ -37,7 +37,7 @@ class Verdict:
     certificate: HostCertificate | None = None
 
     def to_dict(self) -> dict[str, Detail]:
-        """The verdict as plain JSON types, as it appears under ``connections`` in a result."""
+        """Return the fields as plain JSON types, as they appear under ``connections`` in a result."""
         authority = None if self.certificate is None else self.certificate.authority.fingerprint
         return {
             "trusted_by": self.trusted_by,
@@ -50,10 +50,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TrustStore:
-    """Everything that may vouch for one server's host key, and everything that speaks against it.
+    """All declared keys, authorities and revocations of one server.
 
-    ``primary`` is what is known under the name that decides; ``fallback`` what is known under the name without the
-    port: its authorities and revocations apply, and its keys where ``primary`` has none (as for ssh, sshconnect.c).
+    ``primary`` is known under the first lookup name. ``fallback`` is known under the name without the port: its
+    authorities and revocations always apply, its keys only when ``primary`` has no keys (as in OpenSSH, sshconnect.c).
     """
 
     name: str
@@ -75,10 +75,10 @@ class TrustStore:
         known_hosts: t.Sequence[KnownHosts],
         revoked_host_keys: t.Sequence[RevokedHostKeys],
     ) -> TrustStore:
-        """Gather what is known about one server.
+        """Return the trust store of one server.
 
-        ``host`` is a name or the canonical text of an address. ``host_keys`` are the pins as text; where there are any,
-        nothing else can vouch for the server, while every revocation still counts. Raises ``InputError``
+        ``host`` is a name or the canonical text of an address. ``host_keys`` are the pins as text. With pins, no other
+        declaration can make a key trusted, and every revocation still applies. Raises ``InputError``
         (``invalid_input``) for a pin that cannot be read.
         """
         pins = read_pins(host_keys)
@@ -101,15 +101,15 @@ class TrustStore:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which lines about this host were passed over and why, for debug output."""
+        """The lines about this host that were skipped, with the reason, for debug output."""
         return tuple(dict.fromkeys(self.primary.notes + self.fallback.notes))
 
     def preferred_key_types(self) -> tuple[str, ...]:
-        """Return the host key algorithms to offer, the best first: those that could be verified, and no others.
+        """Return the host key algorithms to offer, the best first: only those that a declared key can verify.
 
-        Where nothing is known the result is empty, and ``nothing_known`` is the error to raise before any key
-        exchange. Offering these first keeps a server with several keys from showing one that is not known. A type of
-        which all known keys are revoked is left out.
+        A server with several keys then presents one that is known. A type of which all known keys are revoked is left
+        out. When nothing is known the result is empty; the caller then raises ``nothing_known`` before the key
+        exchange.
         """
         if self.pins:
             return _algorithms(self._pinned_types())
@@ -117,19 +117,19 @@ class TrustStore:
         certified = tuple(name + CERTIFICATE_SUFFIX for name in _algorithms(HOST_KEY_TYPES))
         if self._not_revoked(self.primary.authorities):
             return certified + plain
-        # As ssh has it, an authority for the host alone is asked after the keys that are known for host and port. So is
-        # one that is revoked, so that a refusal can say it.
+        # As in ssh, an authority for the host without port comes after the keys for host and port. A revoked authority
+        # does so as well, so that the error can say that it is revoked.
         return plain + certified if self._authorities() else plain
 
     def nothing_known(self) -> TrustError:
-        """Return the error for a server of which no key and no authority is known, before it showed a key."""
+        """Return the error for a server of which no key and no authority is known, before it presents a key."""
         return host_key_errors.unknown(self.name, looked_in=self.looked_in, offered=None)
 
     def judge(self, presented: bytes, *, now: int) -> Verdict:
-        """Return why the presented host key or certificate may be trusted.
+        """Return the presented host key with the reason to trust it.
 
-        ``presented`` is the blob of the key exchange, ``now`` is in seconds since 1970. Raises ``TrustError`` with the
-        code ``host_key_unknown``, ``host_key_mismatch``, ``host_key_revoked``, ``host_certificate_invalid``, or
+        ``presented`` is the blob from the key exchange. ``now`` is in seconds since 1970. Raises ``TrustError`` with
+        the code ``host_key_unknown``, ``host_key_mismatch``, ``host_key_revoked``, ``host_certificate_invalid``, or
         ``algorithm_mismatch`` for an RSA key that is too short.
         """
         key, certificate = self._read(presented)
