@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 LONGEST_NAME_BYTES = 255
 
-OUR_PREFIX = b".backhaul-"
-_OUR_SUFFIX = b".part"
+OWN_PREFIX = b".backhaul-"
+_OWN_SUFFIX = b".part"
 _CUT_MARK = b"~"
 _CUT_DIGEST_LENGTH = 16
 _JOB_TOKEN_LENGTH = 24
 _TOKEN = re.compile(r"[0-9a-z]{8,64}\Z")
 _TEMPORARY = re.compile(
-    re.escape(OUR_PREFIX) + rb"([0-9a-z]{8,64})-(.+)" + re.escape(_OUR_SUFFIX) + rb"\Z",
+    re.escape(OWN_PREFIX) + rb"([0-9a-z]{8,64})-(.+)" + re.escape(_OWN_SUFFIX) + rb"\Z",
     re.DOTALL,
 )
 
@@ -48,14 +48,14 @@ def suspicion(name: bytes) -> str:
     return ""
 
 
-def is_ours(name: bytes) -> bool:
+def is_own_name(name: bytes) -> bool:
     """Return whether this collection made the file: temporary, partial and backup files."""
-    return name.startswith(OUR_PREFIX)
+    return name.startswith(OWN_PREFIX)
 
 
 def is_temporary(name: bytes) -> bool:
     """Return whether the name marks an unfinished file: made by this collection, or with a usual suffix."""
-    return is_ours(name) or name.lower().endswith(TEMPORARY_SUFFIXES)
+    return is_own_name(name) or name.lower().endswith(TEMPORARY_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def temporary_name(final_name: bytes, token: str) -> bytes:
     """
     if not _TOKEN.match(token):
         raise ValueError("a token is 8 to 64 lower-case letters and digits")
-    front = OUR_PREFIX + token.encode("ascii") + b"-"
-    room = LONGEST_NAME_BYTES - len(front) - len(_OUR_SUFFIX)
-    return front + _fitting(final_name, room) + _OUR_SUFFIX
+    front = OWN_PREFIX + token.encode("ascii") + b"-"
+    room = LONGEST_NAME_BYTES - len(front) - len(_OWN_SUFFIX)
+    return front + _fitting(final_name, room) + _OWN_SUFFIX
 
 
 def job_token(*identity: bytes, key: bytes = b"") -> str:
@@ -123,7 +123,7 @@ class SeenNames:
         self._limit = limit
         self._hashes: set[int] = set()
 
-    def again(self, name: bytes) -> bool:
+    def seen_before(self, name: bytes) -> bool:
         """Return whether the name was added before, and add it."""
         number = hash(name)
         if number in self._hashes:

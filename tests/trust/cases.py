@@ -14,7 +14,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.algorithms impo
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.trust import numeric_host
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.known_hosts import KnownHosts
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.revoked_host_keys import RevokedHostKeys
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustStore, Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey, TrustStore
 
 from . import oracle
 from .generator import Target
@@ -59,7 +59,7 @@ class Difference:
     case: Case
     store: TrustStore
     transcript: str
-    ours: Verdict | TrustError
+    ours: TrustedKey | TrustError
 
     @property
     def code(self) -> str:
@@ -104,12 +104,12 @@ def meet_by_ssh(case: Case) -> oracle.Handshake:
     )
 
 
-def meet_by_us(case: Case, store: TrustStore) -> Verdict | TrustError:
+def meet_by_us(case: Case, store: TrustStore) -> TrustedKey | TrustError:
     presented = case.presented(store)
     try:
         if presented is None:
             raise store.nothing_known()
-        return store.judge(presented, now=int(time.time()))
+        return store.verify(presented, now=int(time.time()))
     except TrustError as exc:
         return exc
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey
 
 from . import oracle
 from .cases import Difference, meet_by_ssh, offer
@@ -57,14 +57,14 @@ STRICTER: dict[str, t.Callable[[Difference], bool]] = {
 # that it need not have asked for.
 WIDER: dict[str, t.Callable[[Difference], bool]] = {
     "a principal may hold wildcards (as in OpenSSH 10.3)": lambda d: (
-        isinstance(d.ours, Verdict)
+        isinstance(d.ours, TrustedKey)
         and d.ours.trusted_by == "certificate"
         and "name is not a listed principal" in d.transcript
         and d.certificate is not None
         and "*" in d.certificate.options["principals"]
     ),
     "of several keys only those that could be verified are asked for, and with that offer ssh accepts too": lambda d: (
-        isinstance(d.ours, Verdict) and not d.case.algorithms and _asked_as_we_ask(d)
+        isinstance(d.ours, TrustedKey) and not d.case.algorithms and _asked_as_we_ask(d)
     ),
 }
 
@@ -81,5 +81,5 @@ def is_of_the_past(name: str) -> bool:
 
 def explanations(difference: Difference) -> list[str]:
     """Return the names of the differences that explain this one."""
-    table = WIDER if isinstance(difference.ours, Verdict) else STRICTER
+    table = WIDER if isinstance(difference.ours, TrustedKey) else STRICTER
     return [name for name, explains in table.items() if explains(difference)]

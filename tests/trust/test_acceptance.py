@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey
 
 from .cases import Case, algorithm, meet_by_ssh, meet_by_us
 from .generator import SPELLINGS, Target
@@ -27,11 +27,11 @@ def _case(folder: Path, target: Target, key: Key, *lines: str) -> Case:
     return Case(target, [known_hosts], None, [key], [], algorithm(key.blob))
 
 
-def _both_accept(case: Case) -> Verdict | None:
+def _both_accept(case: Case) -> TrustedKey | None:
     """Return our verdict, or ``None`` where ssh and we refuse; fails where we disagree."""
     ours, theirs = meet_by_us(case, case.store()), meet_by_ssh(case)
-    assert isinstance(ours, Verdict) == theirs.accepted, (ours, theirs.transcript)
-    return ours if isinstance(ours, Verdict) else None
+    assert isinstance(ours, TrustedKey) == theirs.accepted, (ours, theirs.transcript)
+    return ours if isinstance(ours, TrustedKey) else None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_authority_may_live_on_a_hardware_token(damaged: bool, workshop: Work
     # sshd itself would not load a damaged one.
     if damaged:
         ours = meet_by_us(dataclasses.replace(case, certificates=[certificate]), case.store())
-        assert not isinstance(ours, Verdict)
+        assert not isinstance(ours, TrustedKey)
         return
     shown = dataclasses.replace(case, certificates=[certificate], algorithms=algorithm(certificate.blob))
     verdict = _both_accept(shown)

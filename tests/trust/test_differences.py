@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey
 
 from .cases import Case, Difference, algorithm, described, meet_by_ssh, meet_by_us
 from .differences import STRICTER, WIDER, explanations, is_of_the_past
@@ -125,7 +125,7 @@ def test_the_difference_happens_and_is_explained_by_its_name(
     case = _case(scene(workshop), tmp_path)
     theirs, store = meet_by_ssh(case), case.store()
     difference = Difference(case, store, theirs.transcript, meet_by_us(case, store))
-    assert isinstance(difference.ours, Verdict) == (name in WIDER), described(0, difference)
+    assert isinstance(difference.ours, TrustedKey) == (name in WIDER), described(0, difference)
     if is_of_the_past(name):
         assert theirs.accepted == (name in WIDER), described(0, difference)
     else:

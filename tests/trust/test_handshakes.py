@@ -15,7 +15,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey
 from ansible_collections.backhaul.sftp.tests.full import FULL
 
 from . import oracle
@@ -50,7 +50,7 @@ def test_we_accept_the_servers_that_ssh_accepts(
     for case, result in zip(cases, theirs):
         store = case.store()
         ours = meet_by_us(case, store)
-        if isinstance(ours, Verdict) == result.accepted:
+        if isinstance(ours, TrustedKey) == result.accepted:
             tally["both accept" if result.accepted else "both refuse"] += 1
             continue
         difference = Difference(case, store, result.transcript, ours)

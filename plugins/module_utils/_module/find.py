@@ -15,7 +15,7 @@ from .._options.endpoint import endpoint_spec, read_endpoint
 from .._options.paths import read_path
 from .._options.selection import read_selection, read_stable_seconds, selection_spec
 from .._retry import RetryPolicy
-from .._selection.checks import compare_looks
+from .._selection.checks import unstable_error
 from .._selection.model import Selected
 from .._selection.selector import Selector
 from .._transfer.inspect import blame
@@ -80,7 +80,7 @@ def _depth(params: t.Mapping[str, t.Any]) -> int | None:
 def _require_stable(files: FileSystem, selected: Selected, seconds: float) -> None:
     time.sleep(seconds)
     for file, now in zip(selected.files, look_again(files, selected.files)):
-        error = compare_looks(file, now)
+        error = unstable_error(file, now)
         if error is not None:
             raise error
 
@@ -95,7 +95,7 @@ def _described(request: Request, pool: ConnectionPool, endpoint: Endpoint, file:
 
 def _hashed(request: Request, files: FileSystem, endpoint: Endpoint, file: RemoteFile) -> Digest:
     seen = files.attributes(file.path, follow=False)
-    error = compare_looks(file, seen)
+    error = unstable_error(file, seen)
     if error is not None:
         raise error
     algorithm, progress = request.params["checksum"], request.progress.checked(endpoint, file.path)

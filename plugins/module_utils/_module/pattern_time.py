@@ -26,7 +26,7 @@ _ResultT = t.TypeVar("_ResultT")
 class Selector(t.Protocol):
     """Selects files by their names."""
 
-    def lacks(self, file: RemoteFile) -> t.Sequence[str]: ...
+    def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]: ...
 
     def offer(self, file: RemoteFile) -> None: ...
 
@@ -57,9 +57,9 @@ class BoundedSelector:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, self._before)
 
-    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+    def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]:
         """Return the names of attributes that are missing and needed."""
-        return self._bounded(lambda: self._selector.lacks(file), file)
+        return self._bounded(lambda: self._selector.missing_attributes(file), file)
 
     def offer(self, file: RemoteFile) -> None:
         """Offer one file to the selector."""

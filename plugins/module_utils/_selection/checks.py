@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""When the newest file is no good backup: each verdict is a pure check that raises or returns one error."""
+"""Checks of the newest file. Each one is pure, and raises or returns one error when the file is no good backup."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from .._errors import SelectionError, printable
 from .._model import Attributes, RemoteFile
 from .model import Candidate, Selection
 
-# Reasons that show that a file was nearly it, unlike those that speak of the name or the kind.
+# Reasons of files whose name and kind were right.
 _NEAR_MISSES = frozenset({"no_time_in_name", "future", "too_new", "too_old", "too_small", "too_big"})
 
 
 def is_future(time: int, *, selection: Selection, now: float) -> bool:
-    """Say whether a time is ahead of ``now`` by more than the tolerance.
+    """Return whether a time is after ``now`` by more than the tolerance.
 
-    An mtime that wrapped is, too: it is 32 bits unsigned on the wire (draft-ietf-secsh-filexfer-02, section 5).
+    A modification time before 1970 is, too: on the wire it is an unsigned 32-bit number, which wraps to a time after
+    2038 (draft-ietf-secsh-filexfer-02, section 5).
     """
     return time > now + selection.future_tolerance_seconds
 
 
 def require_plausible(latest: Candidate, *, selection: Selection, now: float) -> None:
-    """Raise ``suspicious`` when the time of the newest file cannot be right."""
+    """Raise ``suspicious`` when the time of the newest file is in the future, or is zero."""
     path = latest.file.path
     if selection.future == "refuse" and is_future(latest.time, selection=selection, now=now):
         raise _suspicious(
@@ -44,7 +45,7 @@ def require_plausible(latest: Candidate, *, selection: Selection, now: float) ->
 
 
 def require_not_shrunk(latest: Candidate, *, before: Candidate | None, selection: Selection) -> None:
-    """Raise ``suspicious`` when the newest file is too small a share of the one before; links are not measured."""
+    """Raise ``suspicious`` when the newest file is too small a share of the one before. Only files are compared."""
     share = selection.shrink_limit
     new, old = latest.file.attributes, before.file.attributes if before else Attributes()
     if share is None or new.kind != "file" or old.kind != "file" or new.size is None or old.size is None:
@@ -59,7 +60,7 @@ def require_not_shrunk(latest: Candidate, *, before: Candidate | None, selection
 
 
 def require_fresh(latest: Candidate, *, selection: Selection, now: float) -> None:
-    """Raise ``stale`` when the newest file is too old: the job that makes the backups may have died."""
+    """Raise ``stale`` when the newest file is too old: the job that makes the backups may have failed."""
     wanted, age = selection.fresh_within_seconds, now - latest.time
     if wanted is None or age <= wanted:
         return
@@ -73,22 +74,22 @@ def require_fresh(latest: Candidate, *, selection: Selection, now: float) -> Non
 
 
 def listed_twice(path: bytes) -> SelectionError:
-    """Return the error for a newest file of which the server gave two versions."""
+    """Return the error for a newest file that the server listed twice."""
     return _suspicious(path, "repeated", "was listed twice by the server", "List it by hand to see what it is.")
 
 
-def too_many_repeats(borne: int) -> SelectionError:
-    """Return the error for a listing that goes round in circles."""
+def too_many_repeats(limit: int) -> SelectionError:
+    """Return the error for a listing that repeats more than ``limit`` names, as an endless one does."""
     return SelectionError(
         "suspicious",
-        f"the server listed more than {borne} names twice",
+        f"the server listed more than {limit} names twice",
         remedy="Ask whoever runs the server: a listing like this cannot be relied on.",
         details={"reason": "repeated"},
     )
 
 
 def attributes_missing(file: RemoteFile, missing: t.Sequence[str]) -> SelectionError:
-    """Return the error for a file that cannot be judged, so that nobody knows which is the newest."""
+    """Return the error for a file without the attributes that are needed to find the newest file."""
     return SelectionError(
         "suspicious",
         f"the server does not tell the {listing(missing)} of {printable(file.path)}, so the newest is unknown",
@@ -98,10 +99,10 @@ def attributes_missing(file: RemoteFile, missing: t.Sequence[str]) -> SelectionE
     )
 
 
-def compare_looks(first: RemoteFile, second: Attributes | None) -> SelectionError | None:
-    """Compare two looks at a file, some time apart; return the error ``incomplete`` when it is not at rest.
+def unstable_error(first: RemoteFile, second: Attributes | None) -> SelectionError | None:
+    """Return the error ``incomplete`` when a file changed between two readings of its attributes, else None.
 
-    ``second`` is None when the file was gone by then.
+    ``second`` is None when the file no longer exists.
     """
     changes = ["it is gone"] if second is None else _changes(first.attributes, second)
     if not changes:
@@ -124,7 +125,7 @@ def _changes(before: Attributes, after: Attributes) -> list[str]:
 
 
 def no_match(examined: int, counts: t.Mapping[str, int]) -> SelectionError:
-    """Return the error for a listing without one good file; ``counts`` are the skipped files by reason."""
+    """Return the error for a listing without a good file; ``counts`` are the numbers of skipped files by reason."""
     reason = _reason(examined, counts)
     reasons = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     return SelectionError(
@@ -136,7 +137,10 @@ def no_match(examined: int, counts: t.Mapping[str, int]) -> SelectionError:
 
 
 def _reason(examined: int, counts: t.Mapping[str, int]) -> str:
-    """Name why the nearest misses failed: ``empty``, ``nothing_matched``, ``all_`` and the one reason, or ``mixed``."""
+    """Return ``empty``, ``nothing_matched``, ``all_`` with the only reason, or ``mixed``.
+
+    Files whose name and kind were right decide the reason; when there are none, all files that match a pattern do.
+    """
     near = [reason for reason in counts if reason in _NEAR_MISSES]
     reasons = near or [reason for reason in counts if reason != "not_matched"]
     if not reasons:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The nouns of choosing a backup: what is asked for, and what was chosen."""
+"""The data types of a selection: the rules that files must meet, and the files that were selected."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FUTURE_POLICIES = ("refuse", "skip", "allow")
 
 @dataclass(frozen=True)
 class Selection:
-    """What ``sftp_find`` selects, parsed: ages and tolerances in seconds, sizes in bytes, ``shrink_limit`` a share.
+    """The parsed options of ``sftp_find``: ages and tolerances in seconds, sizes in bytes, ``shrink_limit`` as a share.
 
-    A file's time is its mtime, or with ``order_by`` ``name_time`` the time in its name, read by ``time_format`` and
-    ``wall_clock``. ``min_age_seconds`` alone always means the mtime: it asks whether a file is still being written.
-    Sizes are judged for regular files only. Raises ``InputError`` ``invalid_input`` for what cannot be.
+    The time of a file is its mtime, or with ``order_by`` ``name_time`` the time in its name, read by ``time_format``
+    and ``wall_clock``. ``min_age_seconds`` always refers to the mtime, to leave out files that are still being written.
+    Size limits apply to regular files only. Raises ``InputError`` ``invalid_input`` for values that contradict.
     """
 
     patterns: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Selection:
         )
 
     def name_time(self) -> NameTime | None:
-        """Return the compiled time format, or None when names are not asked for the time."""
+        """Return the compiled time format, or None when the order is not by the time in names."""
         if self.order_by != "name_time":
             return None
         return NameTime(self.time_format, wall_clock=self.wall_clock)
@@ -82,9 +82,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was looked at and not chosen: a stable reason code, and a text for people.
+    """A file that was not selected: a stable reason code, and a text for people.
 
-    With a ``count`` of more than one it stands for so many files somewhere in the directory ``path``.
+    With a ``count`` above 1 the entry represents that many files below the directory ``path``.
     """
 
     path: bytes
@@ -95,13 +95,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Selected:
-    """What was chosen: ``files`` newest first, of which ``latest`` is the first.
+    """The selected files, newest first; ``latest`` is the first of them.
 
-    ``qualified`` counts all good files, also those beyond the limit. ``latest_time`` is in seconds since 1970.
-    ``tied_with`` is the second file when only the rule for ties puts it second (greater name first, then greater path).
-    ``skipped`` lists no more than the first thousand files, and none that merely matched no pattern;
-    ``skipped_counts`` counts them all by reason. ``is_cut`` says that ``files`` has fewer than were asked for, since
-    more would be too many for a result.
+    ``qualified`` counts all good files, including those beyond the limit. ``latest_time`` is in seconds since 1970.
+    ``tied_with`` is the second file when it differs from the first only by the rule for ties (greater name first, then
+    greater path). ``skipped`` lists at most the first thousand files, without those that matched no pattern;
+    ``skipped_counts`` counts all of them by reason. ``is_cut``: the bounds of a result left fewer files than requested.
     """
 
     latest: RemoteFile | None
@@ -116,7 +115,7 @@ class Selected:
 
 
 class Candidate(t.NamedTuple):
-    """A good file; its first two fields order it, and no two files share the second."""
+    """A good file. The first two fields define the order; ``sequence`` is unique."""
 
     key: tuple[int, bytes, bytes]
     sequence: int

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Which base names a selection takes: patterns, excludes, hidden and temporary files."""
+"""Decide which base names a selection accepts: patterns, excludes, hidden and temporary files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Refusal = t.Optional[t.Tuple[str, str]]
 
 
 class NameRules:
-    """Judge base names by patterns; no patterns take every name.
+    """Matches base names with patterns; without patterns every name matches.
 
-    Patterns are globs (``*``, ``?``, ``[...]``; a dot and a slash are nothing special) or with ``use_regex`` regular
-    expressions, must match the whole name, and case matters. Characters count, not bytes, where a name is UTF-8.
-    Regular expressions are not tried on names of more than 255 characters, which nearly no file system holds: their
-    time grows with a power of the length.
-    Raises ``InputError`` ``invalid_input`` for a broken expression.
+    Patterns are globs (``*``, ``?``, ``[...]``; dots and slashes have no special meaning), or regular expressions with
+    ``use_regex``. They match the whole name and are case-sensitive. They match characters where a name is UTF-8, else
+    bytes. Regular expressions are not applied to names of more than 255 characters, because their time grows with a
+    power of the length; nearly no file system has such names.
+    Raises ``InputError`` ``invalid_input`` for an invalid expression.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class NameRules:
         self._ignore_temporary = ignore_temporary
 
     def refusal(self, name: bytes) -> Refusal:
-        """Return the reason code and a text why the name is not taken, or None when it is."""
+        """Return why the name is not accepted, as a reason code and a text, or None when it is accepted."""
         problem = suspicion(name)
         if problem:
             return "suspicious_name", f"its name is suspicious: {problem}"

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Times that are written in file names, by a format as ``strptime`` has it.
+"""Find times in file names, by a format like that of ``strptime``.
 
-The names of months are English whatever the locale, digits are ASCII, and no clock and no time zone database is asked.
+Names of months are English in every locale, and digits are ASCII. No clock and no time zone database is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typing as t
 from .._errors import InputError, printable
 from .._names import as_text
 
-# From the wall clock time in a name to seconds since 1970; raises ValueError or OverflowError for times it has not.
+# Converts the wall clock time in a name to seconds since 1970. Raises ValueError or OverflowError for invalid times.
 WallClock = t.Callable[[datetime.datetime], float]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -45,26 +45,26 @@ _DIRECTIVES = {
     "S": "[0-5][0-9]",
     "B": "(?i:" + "|".join(_MONTHS) + ")",
     "b": "(?i:" + "|".join(month[:3] for month in _MONTHS) + ")",
-    # Nine to eleven digits are 1973 to 5138; fewer are more likely a counter.
+    # Nine to eleven digits are the years 1973 to 5138. Fewer digits are more likely a counter.
     "s": "[0-9]{9,11}",
     "z": "Z|[+-](?:0[0-9]|1[0-9]|2[0-3]):?[0-5][0-9]",
     "Z": "UTC|GMT|Z",
 }
 _SUPPORTED = " ".join(f"%{directive}" for directive in _DIRECTIVES) + " %%"
 _ENDS_IN_DIGIT = frozenset("YymdjHMSs")
-# What each directive makes no sense without; any one of the letters will do.
+# Each directive on the left needs one of the directives on the right.
 _NEEDS = {"m": "Yy", "B": "Yy", "b": "Yy", "j": "Yy", "d": "mBb", "H": "dj", "M": "H", "S": "M", "z": "H", "Z": "H"}
 _EXCLUSIVE = ("Yys", "mBbjs", "djs", "Hs", "zZs")
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])\Z")
 
 
 def utc(wall: datetime.datetime) -> float:
-    """Read a wall clock time as UTC."""
+    """Return the seconds since 1970 of a wall clock time in UTC."""
     return (wall.replace(tzinfo=datetime.timezone.utc) - _EPOCH).total_seconds()
 
 
 def in_zone(zone: datetime.tzinfo) -> WallClock:
-    """Return the rule of a time zone; of a time that comes twice in autumn it takes the first, as ``fold`` is 0."""
+    """Return the rule of a time zone. A time that occurs twice in autumn means the first one (``fold`` is 0)."""
 
     def read(wall: datetime.datetime) -> float:
         return (wall.replace(tzinfo=zone) - _EPOCH).total_seconds()
@@ -75,8 +75,7 @@ def in_zone(zone: datetime.tzinfo) -> WallClock:
 def fixed_wall_clock(text: str) -> WallClock | None:
     """Return the rule for ``utc`` (``Z``, ``GMT``) or an offset such as ``+02:00``; None for any other text.
 
-    Other zones need the machine's zone database, which the caller has: ``in_zone(ZoneInfo(text))``, and
-    ``datetime.datetime.timestamp`` for local time.
+    The caller handles other zones, since they need the zone database or the clock of the machine.
     """
     if text.strip().lower() in ("utc", "z", "gmt"):
         return utc
@@ -87,10 +86,9 @@ def fixed_wall_clock(text: str) -> WallClock | None:
 class NameTime:
     """A compiled format that finds the time in a name.
 
-    ``time_format`` is searched anywhere in the name; the leftmost valid time counts. A number at either end of the
-    format never begins or ends inside a longer run of digits. Left out, month and day are the first, and the time is
-    midnight.
-    Raises ``InputError`` ``invalid_input`` for a format that says no definite time.
+    The format may match anywhere in the name; the leftmost valid time is used. A number at either end of the format
+    does not match a part of a longer number. A missing month or day is the first, a missing time of day is midnight.
+    Raises ``InputError`` ``invalid_input`` for a format that does not define a time.
     """
 
     def __init__(self, time_format: str, *, wall_clock: WallClock, option: str = "time_format") -> None:
@@ -120,12 +118,12 @@ class NameTime:
             wall = _wall_time(fields)
             return int(_zone_in_name(fields, self._wall_clock)(wall))
         except (ValueError, OverflowError):
-            # 30 February, day 366 of a short year, year 0: it looked like a time and is none.
+            # 30 February, day 366 of a common year, or year 0.
             return None
 
 
 def _pieces(time_format: str, *, option: str) -> list[tuple[str, str]]:
-    """Take a format apart into (directive letter, "") and ("", literal text)."""
+    """Split a format into pieces (directive letter, "") and ("", literal text). Raises ``InputError``."""
     pieces: list[tuple[str, str]] = []
     for found in re.finditer(r"%(.?)|([^%]+)", time_format, re.DOTALL):
         letter, literal = found[1], found[2]
@@ -139,7 +137,7 @@ def _pieces(time_format: str, *, option: str) -> list[tuple[str, str]]:
 
 
 def _problem(directives: t.Sequence[str]) -> str:
-    """Say why these directives give no definite time; an empty text means that they do."""
+    """Return why these directives do not define a time; an empty text if they do."""
     for group in _EXCLUSIVE:
         clash = [letter for letter in directives if letter in group]
         if len(clash) > 1:
@@ -177,7 +175,7 @@ def _year(fields: t.Mapping[str, str]) -> int:
     if "Y" in fields:
         return int(fields["Y"])
     short = int(fields["y"])
-    # POSIX.1-2017, strptime: 69 to 99 are the last century's.
+    # POSIX.1-2017, strptime: 69 to 99 mean 1969 to 1999.
     return short + (1900 if short >= 69 else 2000)
 
 

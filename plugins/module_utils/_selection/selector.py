@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Choose the newest good file out of a stream of files, in constant memory where a limit allows it.
+"""Select the newest good files from a stream of files, in constant memory when there is a limit.
 
-The caller walks the directories, decides how deep, and asks again for attributes that are missing; what counts as a
-good backup, and when there is none, is decided here.
+The caller reads the directories, to the depth that it decides, and requests attributes that are missing. This file
+decides which files are good backups, and which error to raise when there is none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .._model import Attributes, RemoteFile
 from .._names import SeenNames
 from .checks import (
     attributes_missing,
-    compare_looks,
     is_future,
     listed_twice,
     listing,
@@ -27,24 +26,25 @@ from .checks import (
     require_not_shrunk,
     require_plausible,
     too_many_repeats,
+    unstable_error,
 )
 from .model import Candidate, Selected, Selection, Skipped
 from .name_rules import Refusal
 
-__all__ = ["SKIPPED_LISTED", "Selected", "Selection", "Selector", "Skipped", "compare_looks"]
+__all__ = ["SKIPPED_LISTED", "Selected", "Selection", "Selector", "Skipped", "unstable_error"]
 
-# Every skipped file is counted, but only so many are listed: a directory may hold a million.
+# All skipped files are counted. At most this many are listed, because a directory may hold a million.
 SKIPPED_LISTED = 1000
-_REPEATS_BORNE = 1000
-# A result holds no more files than this, nor more bytes of their paths; with each file come about 2 KiB of JSON.
+_MAX_REPEATS = 1000
+# The upper bounds of the files in a result and of the bytes of their paths. Each file adds about 2 KiB of JSON.
 MOST_FILES = 100_000
 MOST_PATHS_BYTES = 32 * 1024 * 1024
 
 
 class Selector:
-    """Take one file after the other, then say which are the newest good ones.
+    """Receives files one by one, then returns the newest good ones.
 
-    ``now`` is the present in seconds since 1970, as the clock says against which ages are measured.
+    ``now`` is the current time in seconds since 1970, on the clock by which ages are measured.
     """
 
     def __init__(self, selection: Selection, *, now: float) -> None:
@@ -56,7 +56,7 @@ class Selector:
         self._repeated: set[bytes] = set()
         self._kept: list[Candidate] = []
         self._kept_bytes = 0
-        # The second is always kept: ties and shrinking are judged by it.
+        # At least two files are kept: ties and shrinking compare the newest with the second.
         self._most = max(2, min(selection.limit or MOST_FILES, MOST_FILES))
         self._older: Candidate | None = None
         self._unclear: tuple[RemoteFile, tuple[str, ...]] | None = None
@@ -65,21 +65,21 @@ class Selector:
         self._examined = 0
         self._qualified = 0
 
-    def lacks(self, file: RemoteFile) -> tuple[str, ...]:
-        """Name the attributes that the server left out and the decision needs: ask for those by LSTAT before offering.
+    def missing_attributes(self, file: RemoteFile) -> tuple[str, ...]:
+        """Return the names of the needed attributes that the listing left out. The caller reads them by LSTAT first.
 
-        Empty for files that their names rule out already, so that nobody asks in vain.
+        The result is empty for a file whose name is not accepted, so that no request is wasted.
         """
         missing = self._missing(file.attributes, kind=file.attributes.kind)
         return () if missing and self._name_rules.refusal(file.name) else missing
 
     def skip(self, path: bytes, reason: str, text: str) -> None:
-        """Count and list what the walker itself left out, such as a name that must not be joined to a path."""
+        """Record an entry that the caller left out, such as a name that must not be joined to a path."""
         self._examined += 1
         self._note(path, reason, text)
 
     def offer(self, file: RemoteFile) -> None:
-        """Judge one file."""
+        """Keep one file as a candidate, or record why it is skipped."""
         self._examined += 1
         kind = file.attributes.kind
         refusal = (
@@ -89,12 +89,12 @@ class Selector:
             or self._refusal_by_kind(kind)
         )
         if refusal is None:
-            self._judge_by_time_and_size(file, kind=kind)
+            self._add_by_time_and_size(file, kind=kind)
         else:
             self._note(file.path, *refusal)
 
     def result(self) -> Selected:
-        """Return what was chosen; raises ``SelectionError`` ``no_match``, ``stale`` or ``suspicious``."""
+        """Return the selected files. Raises ``SelectionError`` ``no_match``, ``stale`` or ``suspicious``."""
         ordered = sorted(self._kept, reverse=True)
         self._require_good(ordered)
         tied = len(ordered) > 1 and self._are_tied(ordered[0], ordered[1])
@@ -111,8 +111,8 @@ class Selector:
         )
 
     def _require_good(self, ordered: t.Sequence[Candidate]) -> None:
-        if len(self._repeated) > _REPEATS_BORNE:
-            raise too_many_repeats(_REPEATS_BORNE)
+        if len(self._repeated) > _MAX_REPEATS:
+            raise too_many_repeats(_MAX_REPEATS)
         if self._unclear is not None:
             raise attributes_missing(*self._unclear)
         if not ordered:
@@ -135,9 +135,9 @@ class Selector:
         return size if attributes.mtime is not None else (*size, "mtime")
 
     def _refusal_as_repeated(self, file: RemoteFile) -> Refusal:
-        if not self._seen.again(file.path):
+        if not self._seen.seen_before(file.path):
             return None
-        if len(self._repeated) <= _REPEATS_BORNE:
+        if len(self._repeated) <= _MAX_REPEATS:
             self._repeated.add(file.path)
         return "suspicious_name", "the server listed this name twice"
 
@@ -154,7 +154,7 @@ class Selector:
             return None
         return f"not_a_{wanted}", "it is a device, pipe or socket" if kind == "other" else f"it is a {kind}"
 
-    def _judge_by_time_and_size(self, file: RemoteFile, *, kind: str) -> None:
+    def _add_by_time_and_size(self, file: RemoteFile, *, kind: str) -> None:
         mtime = file.attributes.mtime or 0
         time = mtime if self._name_time is None else self._name_time.find(file.name)
         if time is None:
@@ -169,7 +169,7 @@ class Selector:
         candidate = Candidate(key, -self._examined, time, file)
         self._note(file.path, *refusal)
         if refusal[0] == "too_old" and (self._older is None or candidate > self._older):
-            # Too old to be chosen, but still the measure for a newest file that shrank.
+            # It is not selected, but the newest file is compared with it to detect shrinking.
             self._older = candidate
 
     def _refusal_by_size(self, size: int | None, *, kind: str) -> Refusal:
@@ -185,7 +185,7 @@ class Selector:
     def _refusal_by_time(self, time: int, mtime: int) -> Refusal:
         rules, age = self._selection, self._now - time
         if self._is_future(time) and rules.future != "allow":
-            # With "refuse" it must stay in the running: skipped as too new, it would go unnoticed.
+            # With "refuse" the file stays a candidate. If it were skipped as too new, the error would not be raised.
             return ("future", f"its time is {-age:.0f} seconds ahead") if rules.future == "skip" else None
         if rules.min_age_seconds is not None and self._now - mtime < rules.min_age_seconds:
             return "too_new", f"written {self._now - mtime:.0f} seconds ago, wanted at least {rules.min_age_seconds}"
@@ -206,7 +206,7 @@ class Selector:
         return first.key[:length] == second.key[:length]
 
     def _keep(self, key: tuple[int, bytes, bytes], time: int, file: RemoteFile) -> None:
-        if len(self._kept) >= self._most and key <= self._kept[0].key:  # of two equal ones the first stays
+        if len(self._kept) >= self._most and key <= self._kept[0].key:  # of two equal files the first is kept
             return
         heapq.heappush(self._kept, Candidate(key, -self._examined, time, file))
         self._kept_bytes += len(file.path)

@@ -14,7 +14,7 @@ from .._errors import LinkError, TrustError
 from .._model import Endpoint
 from .._trust.host_certificate import is_certificate, read_certificate
 from .._trust.public_key import CERTIFICATE_SUFFIX, PublicKey, read_public_key
-from .._trust.trust_store import Verdict
+from .._trust.trust_store import TrustedKey
 from . import algorithms
 from .connect import Connection, close_transport, open_transport, reach
 from .dependency import require_paramiko
@@ -26,7 +26,7 @@ class ScannedKey:
     """A host key that a server showed, and what the endpoint's own trust says about it."""
 
     key: PublicKey
-    verdict: Verdict | None
+    verdict: TrustedKey | None
     refusal: TrustError | None
 
 

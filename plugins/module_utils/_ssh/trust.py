@@ -18,7 +18,7 @@ from .._errors import InputError
 from .._model import Endpoint
 from .._trust.known_hosts import KnownHosts
 from .._trust.revoked_host_keys import RevokedHostKeys
-from .._trust.trust_store import TrustStore, Verdict
+from .._trust.trust_store import TrustedKey, TrustStore
 from . import audit
 from .files import read_file
 
@@ -38,7 +38,7 @@ class HostTrust:
     def __init__(self, load: t.Callable[[], TrustStore]) -> None:
         self._load = load
         self._store = load()
-        self.verdict: Verdict | None = None
+        self.verdict: TrustedKey | None = None
         self.shown_types: list[str] = []
 
     @property
@@ -51,7 +51,7 @@ class HostTrust:
         store = _with_revocations_of(self._load(), self._store) if self.verdict else self._store
         self.shown_types.append(_type_of(presented))
         now = int(time.time())  # certificates have dates
-        self.verdict = store.judge(presented, now=now)
+        self.verdict = store.verify(presented, now=now)
 
     def known_algorithms(self) -> tuple[str, ...]:
         """Return the host key algorithms of which something is known, the best first."""

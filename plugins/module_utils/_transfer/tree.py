@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .._errors import BackhaulError, RemoteError
 from .._filesystem import FileSystem
 from .._model import Attributes, DirectoryEntry, RemoteFile
-from .._names import is_ours
+from .._names import is_own_name
 from .._paths import normalise
 from .._selection.model import Skipped
 from .layout import below
@@ -98,7 +98,7 @@ class _Collected:
             self._errors.append(error.with_location(path=directory))
         self.skip(directory, UNREADABLE, "it cannot be listed")
 
-    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+    def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]:
         return ("mode",) if file.attributes.kind == "unknown" else ()
 
     def skip(self, path: bytes, reason: str, text: str) -> None:
@@ -131,7 +131,7 @@ class _Collected:
         path, kind = below(self.top, file.path), file.attributes.kind
         if path in self._found:
             self.skip(file.path, SUSPICIOUS, "the server listed this name twice")
-        elif is_ours(file.name):
+        elif is_own_name(file.name):
             self.skip(file.path, "temporary", "it is a hidden file of this collection")
         elif kind in ("file", "directory"):
             self._found[path] = file

@@ -37,7 +37,7 @@ class Listing(t.Protocol):
 class Collector(t.Protocol):
     """Whoever wants to hear of everything in a tree: the selector of a search, or a list of what to copy."""
 
-    def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+    def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]:
         """Name the attributes that are missing and needed, to be asked for before the file is offered."""
 
     def offer(self, file: RemoteFile) -> None:
@@ -90,7 +90,7 @@ def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collec
         selector.skip(front + entry.name, "suspicious_name", f"its name was refused: {reason}")
         return None
     file = RemoteFile(front + entry.name, entry.attributes)
-    if selector.lacks(file):
+    if selector.missing_attributes(file):
         found = _asked_again(files, file)
         if found is None:
             return None

@@ -41,14 +41,14 @@ def unknown(
     looked_in: t.Sequence[str],
     offered: PublicKey | None,
     authority: PublicKey | None = None,
-    elsewhere: t.Sequence[Expected] = (),
+    portless: t.Sequence[Expected] = (),
 ) -> TrustError:
-    """Return the error for a server of which no key is known; ``elsewhere`` are the keys of its name without port."""
+    """Return the error for a server of which no key is known; ``portless`` are the keys of its name without port."""
     places = ", ".join(looked_in) or "no known_hosts text or file was given"
-    what = f" It offers {_shown(offered)}." if offered else ""
+    what = f" It offers {_type_and_fingerprint(offered)}." if offered else ""
     signed = f" Its certificate's authority {authority.fingerprint} is not trusted for it." if authority else ""
     details = _details(offered, looked_in=list(looked_in), authority=authority.fingerprint if authority else None)
-    hint = _portless_hint(name, elsewhere)
+    hint = _portless_hint(name, portless)
     return TrustError(
         "host_key_unknown",
         f"the host key of {name} is not known.{what}{signed} Looked in: {places}",
@@ -66,7 +66,8 @@ def mismatch(name: str, offered: PublicKey, *, expected: t.Sequence[Expected]) -
     )
     return TrustError(
         "host_key_mismatch",
-        f"the host key of {name} is not the expected one: it offers {_shown(offered)}, expected was {listed}",
+        f"the host key of {name} is not the expected one: "
+        f"it offers {_type_and_fingerprint(offered)}, expected was {listed}",
         remedy=remedy,
         details=_details(offered, expected=[key.to_dict() for key in expected]),
     )
@@ -76,7 +77,7 @@ def revoked(name: str, offered: PublicKey, *, place: str, reason: str) -> TrustE
     """Return the error for a revoked key, certificate or authority."""
     return TrustError(
         "host_key_revoked",
-        f"the host key of {name} must not be trusted: {reason} ({place}). It offers {_shown(offered)}",
+        f"the host key of {name} must not be trusted: {reason} ({place}). It offers {_type_and_fingerprint(offered)}",
         remedy="A revoked key may be in the hands of someone else. Give the server a new host key or certificate.",
         details=_details(offered, origin=place),
     )
@@ -96,7 +97,7 @@ def certificate_invalid(name: str, offered: PublicKey, *, reason: str) -> TrustE
     """Return the error for a certificate that is not valid for this server."""
     return TrustError(
         "host_certificate_invalid",
-        f"the host certificate of {name} is not valid: {reason}. It is for the key {_shown(offered)}",
+        f"the host certificate of {name} is not valid: {reason}. It is for the key {_type_and_fingerprint(offered)}",
         remedy="Have the certificate authority sign the server's key again (ssh-keygen -s CA -h -n NAME -V ...).",
         details=_details(offered, reason=reason),
     )
@@ -123,7 +124,7 @@ def unreadable(name: str, presented: bytes, *, is_certificate: bool, reason: str
     )
 
 
-def _shown(offered: PublicKey) -> str:
+def _type_and_fingerprint(offered: PublicKey) -> str:
     return f"{offered.key_type} {offered.fingerprint}"
 
 
@@ -146,10 +147,10 @@ def _how_to_find(name: str) -> str:
     )
 
 
-def _portless_hint(name: str, elsewhere: t.Sequence[Expected]) -> str:
-    if not elsewhere:
+def _portless_hint(name: str, portless: t.Sequence[Expected]) -> str:
+    if not portless:
         return ""
     return (
         f"Other keys are known for this host without its port, and would count for {name} as well: "
-        f"{elsewhere[0]}. Another server may listen there.\n"
+        f"{portless[0]}. Another server may listen there.\n"
     )

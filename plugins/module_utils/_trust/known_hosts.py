@@ -85,7 +85,7 @@ class KnownHosts:
         """Split a known_hosts text into lines. Never raises: ``look_up`` reports a broken line of the host."""
         raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
         numbered = enumerate(raw.split(b"\n"), start=1)
-        taken = (_take_apart(line, origin=origin, number=number) for number, line in numbered)
+        taken = (_parse_line(line, origin=origin, number=number) for number, line in numbered)
         return cls(origin=origin, lines=tuple(line for line in taken if line is not None))
 
 
@@ -94,14 +94,14 @@ def look_up(known_hosts: t.Iterable[KnownHosts], name: bytes) -> Known:
 
     ``name`` comes from ``lookup_names``. A broken line becomes a fault when it may revoke a key, else a note.
     """
-    found = _Gathering()
+    found = _KnownBuilder()
     for text in known_hosts:
         for line in text.lines:
             found.add(line, name)
     return found.result()
 
 
-class _Gathering:
+class _KnownBuilder:
     """Builds one ``Known`` line by line."""
 
     def __init__(self) -> None:
@@ -115,14 +115,14 @@ class _Gathering:
                 return
             key = _read_key(line)
         except WireError as exc:
-            self._pass_over(line, str(exc))
+            self._skip(line, str(exc))
             return
         if key is None:
             self._notes.append(f"{line.place}: it revokes a key of a type that is never accepted")
         else:
             self._keys[line.marker].append(KnownKey(line.marker, key, line.place))
 
-    def _pass_over(self, line: KnownHostsLine, reason: str) -> None:
+    def _skip(self, line: KnownHostsLine, reason: str) -> None:
         may_revoke = line.marker in (Marker.REVOKED, Marker.UNKNOWN)
         (self._faults if may_revoke else self._notes).append(f"{line.place}: {reason}")
 
@@ -136,7 +136,7 @@ class _Gathering:
         )
 
 
-def _take_apart(raw: bytes, *, origin: str, number: int) -> KnownHostsLine | None:
+def _parse_line(raw: bytes, *, origin: str, number: int) -> KnownHostsLine | None:
     line = raw.split(b"\0")[0].lstrip(_BLANKS)
     if not line or line.startswith(b"#"):
         return None

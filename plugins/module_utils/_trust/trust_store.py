@@ -24,7 +24,7 @@ _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrustedKey:
     """A trusted host key, and the reason for the trust.
 
     ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``. ``origin`` is the pin, or the ``file:line`` of the
@@ -125,7 +125,7 @@ class TrustStore:
         """Return the error for a server of which no key and no authority is known, before it presents a key."""
         return host_key_errors.unknown(self.name, looked_in=self.looked_in, offered=None)
 
-    def judge(self, presented: bytes, *, now: int) -> Verdict:
+    def verify(self, presented: bytes, *, now: int) -> TrustedKey:
         """Return the presented host key with the reason to trust it.
 
         ``presented`` is the blob from the key exchange. ``now`` is in seconds since 1970. Raises ``TrustError`` with
@@ -179,31 +179,31 @@ class TrustStore:
         if reason:
             raise host_key_errors.certificate_invalid(self.name, key, reason=reason)
 
-    def _trusted(self, key: PublicKey, certificate: HostCertificate | None, *, now: int) -> Verdict:
+    def _trusted(self, key: PublicKey, certificate: HostCertificate | None, *, now: int) -> TrustedKey:
         if self.pins:
             return self._pinned(key)
         authority = None if certificate is None else self._authority_of(certificate)
         if certificate is not None and authority is not None:
             reason = why_weak(certificate) or why_invalid(certificate, name=self.principal, now=now)
             self._refuse_invalid(key, reason)
-            return Verdict("certificate", authority.place, key, certificate)
+            return TrustedKey("certificate", authority.place, key, certificate)
         return self._known(key, certificate)
 
-    def _pinned(self, key: PublicKey) -> Verdict:
+    def _pinned(self, key: PublicKey) -> TrustedKey:
         for pin in self.pins:
             if pin.matches(key):
-                return Verdict("pin", pin.place, key)
+                return TrustedKey("pin", pin.place, key)
         expected = [
             host_key_errors.Expected(pin.key.key_type if pin.key else "", pin.fingerprint, pin.place)
             for pin in self.pins
         ]
         raise host_key_errors.mismatch(self.name, key, expected=expected)
 
-    def _known(self, key: PublicKey, certificate: HostCertificate | None) -> Verdict:
+    def _known(self, key: PublicKey, certificate: HostCertificate | None) -> TrustedKey:
         plain_keys = self._plain_keys()
         for known in plain_keys:
             if known.key == key:
-                return Verdict("known_hosts", known.place, key)
+                return TrustedKey("known_hosts", known.place, key)
         if self.primary.keys:
             raise host_key_errors.mismatch(self.name, key, expected=[_expected(known) for known in plain_keys])
         raise host_key_errors.unknown(
@@ -211,7 +211,7 @@ class TrustStore:
             looked_in=self.looked_in,
             offered=key,
             authority=certificate.authority if certificate else None,
-            elsewhere=[_expected(known) for known in self.fallback.keys],
+            portless=[_expected(known) for known in self.fallback.keys],
         )
 
     def _authority_of(self, certificate: HostCertificate) -> KnownKey | None:

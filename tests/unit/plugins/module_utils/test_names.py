@@ -53,7 +53,7 @@ def test_temporary_names_are_always_valid_ours_and_for_their_file(final: bytes, 
     name = _names.temporary_name(final, token)
     assert len(name) <= 255
     assert _names.suspicion(name) == ""
-    assert _names.is_ours(name)
+    assert _names.is_own_name(name)
     assert _names.is_temporary(name)
     assert _names.is_temporary_for(name, final)
     parsed = _names.parse_temporary_name(name)
@@ -100,13 +100,13 @@ def test_other_names_are_not_taken_for_temporary_ones(name: bytes) -> None:
 @given(st.lists(st.binary(max_size=4), max_size=60))
 def test_names_that_come_again_are_noticed(listed: list[bytes]) -> None:
     seen = _names.SeenNames()
-    assert [seen.again(name) for name in listed] == [name in listed[:index] for index, name in enumerate(listed)]
+    assert [seen.seen_before(name) for name in listed] == [name in listed[:index] for index, name in enumerate(listed)]
 
 
 def test_memory_for_names_is_bounded_and_says_no_wrong_yes() -> None:
     seen = _names.SeenNames(limit=3)
-    assert not any(seen.again(b"%d" % number) for number in range(10))
-    assert [seen.again(b"%d" % number) for number in range(5)] == [True, True, True, False, False]
+    assert not any(seen.seen_before(b"%d" % number) for number in range(10))
+    assert [seen.seen_before(b"%d" % number) for number in range(5)] == [True, True, True, False, False]
 
 
 @given(st.binary())

@@ -27,7 +27,7 @@ def selector(*patterns: str) -> Selector:
 
 def offer(bounded: BoundedSelector, name: bytes) -> None:
     file = RemoteFile(b"/b/" + name, FILE)
-    bounded.lacks(file)
+    bounded.missing_attributes(file)
     bounded.offer(file)
 
 
@@ -76,7 +76,7 @@ def test_another_thread_has_no_signals_and_judges_all_the_same() -> None:
 
 def test_what_a_selector_raises_comes_through_with_the_timer_off() -> None:
     class Broken:
-        def lacks(self, file: RemoteFile) -> t.Sequence[str]:
+        def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]:
             raise ValueError
 
         def offer(self, file: RemoteFile) -> None: ...

@@ -20,7 +20,7 @@ LOOK = RemoteFile(b"/b/x.tar", Attributes(size=10, mode=REGULAR, mtime=1000))
 
 def test_two_equal_looks_are_a_file_at_rest() -> None:
     again = Attributes(size=10, mode=stat.S_IFREG | 0o644, mtime=1000, atime=5)
-    assert verdict.compare_looks(LOOK, again) is None
+    assert verdict.unstable_error(LOOK, again) is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_two_equal_looks_are_a_file_at_rest() -> None:
     ],
 )
 def test_a_file_that_changes_between_two_looks_is_incomplete(second: Attributes | None, word: str) -> None:
-    error = verdict.compare_looks(LOOK, second)
+    error = verdict.unstable_error(LOOK, second)
     assert error is not None
     assert (error.code, error.path) == ("incomplete", b"/b/x.tar")
     assert word in error.cause
@@ -66,7 +66,7 @@ def test_every_verdict_is_plain_json_and_one_line_with_a_remedy() -> None:
         verdict.listed_twice(hostile.path),
         verdict.too_many_repeats(5),
         verdict.attributes_missing(hostile, ("size", "mtime")),
-        verdict.compare_looks(hostile, None),
+        verdict.unstable_error(hostile, None),
     ]
     for error in errors:
         assert isinstance(error, SelectionError)

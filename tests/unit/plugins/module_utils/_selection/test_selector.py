@@ -277,7 +277,7 @@ def test_attributes_that_are_missing_are_asked_for_and_then_refused(
     attributes: Attributes, missing: tuple[str, ...]
 ) -> None:
     unclear = RemoteFile(b"/b/unclear.tar", attributes)
-    assert Selector(Selection(), now=NOW).lacks(unclear) == missing
+    assert Selector(Selection(), now=NOW).missing_attributes(unclear) == missing
     error = refusal([*WEEK, unclear], when_none="ok")
     assert (error.code, error.path) == ("suspicious", b"/b/unclear.tar")
     assert error.details["missing"] == list(missing)
@@ -287,7 +287,7 @@ def test_nobody_asks_for_the_attributes_of_files_that_are_out_by_name_or_kind() 
     selector = Selector(Selection(patterns=("*.tar",)), now=NOW)
     bare = RemoteFile(b"/b/notes.txt", Attributes())
     directory = RemoteFile(b"/b/x.tar", Attributes(mode=KINDS["directory"]))
-    assert selector.lacks(bare) == selector.lacks(directory) == ()
+    assert selector.missing_attributes(bare) == selector.missing_attributes(directory) == ()
     assert select([bare, directory, WEEK[0]], patterns=("*.tar",)).latest == WEEK[0]
 
 

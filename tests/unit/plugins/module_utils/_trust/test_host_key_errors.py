@@ -36,7 +36,7 @@ def test_an_unknown_host_that_was_not_asked_yet_shows_no_key() -> None:
 
 
 def test_a_key_known_without_the_port_is_pointed_out() -> None:
-    error = host_key_errors.unknown("[host]:2222", looked_in=["a"], offered=KEY, elsewhere=[EXPECTED])
+    error = host_key_errors.unknown("[host]:2222", looked_in=["a"], offered=KEY, portless=[EXPECTED])
     assert "/etc/ssh/ssh_known_hosts:3" in error.remedy
     assert "would count for [host]:2222 as well" in error.remedy
 

@@ -17,7 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Input
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.known_hosts import KnownHosts
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.public_key import PublicKey
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.revoked_host_keys import RevokedHostKeys
-from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustStore, Verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey, TrustStore
 from ansible_collections.backhaul.sftp.tests.unit.plugins.module_utils._trust.ssh_material import (
     certificate,
     ecdsa,
@@ -61,13 +61,13 @@ def _store(
 
 
 def _accepted(store: TrustStore, presented: bytes = KEY.blob) -> tuple[str, str]:
-    verdict = store.judge(presented, now=1000)
+    verdict = store.verify(presented, now=1000)
     return verdict.trusted_by, verdict.origin
 
 
 def _refused(store: TrustStore, presented: bytes = KEY.blob) -> TrustError:
     with pytest.raises(TrustError) as caught:
-        store.judge(presented, now=1000)
+        store.verify(presented, now=1000)
     return caught.value
 
 
@@ -231,7 +231,7 @@ def test_a_binary_list_revokes_a_certificate_by_its_key_id() -> None:
 def test_an_authority_vouches_under_both_names(name: str) -> None:
     store = _store(f"@cert-authority {name} {line(AUTHORITY)}", port=2222)
     assert _accepted(store, CERTIFICATE) == ("certificate", "known_hosts:1")
-    verdict = store.judge(CERTIFICATE, now=1000)
+    verdict = store.verify(CERTIFICATE, now=1000)
     assert verdict.to_dict() == {
         "trusted_by": "certificate",
         "origin": "known_hosts:1",
@@ -372,7 +372,7 @@ def test_a_damaged_certificate_is_never_trusted_for_more_than_it_says(data: st.D
     blob = bytearray(CERTIFICATE)
     blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        verdict: Verdict | None = _store(f"@cert-authority * {line(AUTHORITY)}").judge(bytes(blob), now=1000)
+        verdict: TrustedKey | None = _store(f"@cert-authority * {line(AUTHORITY)}").verify(bytes(blob), now=1000)
     except TrustError:
         verdict = None
     assert verdict is None
