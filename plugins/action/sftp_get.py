@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..module_utils._module.get import GET
-from ..plugin_utils._local_files import DownloadAction
+from ..plugin_utils._controller_files import DownloadAction
 
 
 class ActionModule(DownloadAction):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..module_utils._module.put import PUT
-from ..plugin_utils._local_files import UploadAction
+from ..plugin_utils._controller_files import UploadAction
 
 
 class ActionModule(UploadAction):

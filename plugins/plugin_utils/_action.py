@@ -54,7 +54,7 @@ class EndpointAction(ActionBase):
         with cancellable():
             try:
                 arguments = checked_secrets(self._task.args, self._endpoints_spec())
-                return {**result, **self._answer(arguments, self._resolver(variables))}
+                return {**result, **self._execute(arguments, self._resolver(variables))}
             except BackhaulError as exc:
                 return {**result, **as_result(exc)}
 
@@ -62,7 +62,7 @@ class EndpointAction(ActionBase):
         names, spec = (self.endpoint_option, self.endpoint_list_option), self.module.argument_spec
         return {name: spec[name] for name in names if name}
 
-    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+    def _execute(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         """Run the module where it belongs, and return what it says. Raises BackhaulError."""
         return self._run_here(self._resolved(arguments, resolver), resolver.variables)
 
@@ -169,10 +169,10 @@ def as_result(error: BackhaulError) -> Vars:
 
 
 @contextlib.contextmanager
-def _environment(told: t.Mapping[str, str]) -> t.Iterator[None]:
+def _environment(added: t.Mapping[str, str]) -> t.Iterator[None]:
     """Let processes that are started in the block have these variables."""
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
     try:
         yield
     finally:

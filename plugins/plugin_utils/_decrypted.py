@@ -60,7 +60,7 @@ class PlainText:
                 for name in names:
                     self._decrypt_file(os.path.join(folder, name), follow=False)
 
-    def hold(self, content: bytes) -> str:
+    def write_content(self, content: bytes) -> str:
         """Write text that has no file of its own, and return where it is."""
         path = self._write(content)
         self._content = os.fsencode(path)

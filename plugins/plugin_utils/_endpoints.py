@@ -21,7 +21,7 @@ from ..module_utils._errors import InputError
 from ._secrets import read_controller_file
 from ._ssh_arguments import as_options, read_ssh_arguments, split_arguments
 from ._ssh_config import SshSettings, find_ssh, user_config_file
-from ._ssh_endpoint import NO_PROXY, SshQuestions, completed, inherited_key, inherited_trust, text
+from ._ssh_endpoint import NO_PROXY, SshResolver, completed, inherited_key, inherited_trust, text
 
 Params = t.Dict[str, t.Any]
 
@@ -49,7 +49,7 @@ class EndpointResolver:
     loader: t.Any
     templar: t.Any
     variables: t.Mapping[str, t.Any]
-    questions: SshQuestions = field(default_factory=SshQuestions)
+    ssh_resolver: SshResolver = field(default_factory=SshResolver)
 
     def resolve(self, given: object, *, role: str, is_jump: bool = False) -> object:
         """Return the suboptions of an endpoint with everything that the inventory adds.
@@ -102,11 +102,11 @@ class EndpointResolver:
         self._read_secrets(params, role)
         name = named or self.play_host()
         address = text(params.get("host")) or text(_option(options, "host") or _option(options, "remote_addr"))
-        states_the_way = is_jump or "jump" in params or "host" in params
+        states_route = is_jump or "jump" in params or "host" in params
         ssh = find_ssh(text(_option(options, "ssh_executable")))
         if ssh:
-            words = _command_line(options, params, takes_no_proxy=states_the_way)
-            settings = self.questions.ask(ssh, words, address, role=role, label=name)
+            words = _command_line(options, params, takes_no_proxy=states_route)
+            settings = self.ssh_resolver.query(ssh, words, address, role=role, label=name)
             port, user = settings.port, settings.user
         else:
             settings = self._without_ssh(options, name)
@@ -122,7 +122,7 @@ class EndpointResolver:
             **inherited_trust(params, settings, name, role),
         }
         found = completed(params, inherited)
-        return found if states_the_way else self._with_jumps(found, settings, ssh, params, role)
+        return found if states_route else self._with_jumps(found, settings, ssh, params, role)
 
     def _as_configured(self, params: Params, role: str, *, is_jump: bool) -> Params:
         """Return the suboptions of a server that the task spells out, with what ssh_config files say about it."""
@@ -136,9 +136,9 @@ class EndpointResolver:
                 host=address,
             )
         self._read_secrets(params, role)
-        states_the_way = is_jump or "jump" in params
+        states_route = is_jump or "jump" in params
         words = as_options(Port=params.get("port"), User=params.get("user"))
-        settings = self.questions.ask(ssh, [*NO_PROXY, *words] if states_the_way else words, address, role=role)
+        settings = self.ssh_resolver.query(ssh, [*NO_PROXY, *words] if states_route else words, address, role=role)
         inherited: Params = {
             "port": settings.port,
             "user": settings.user,
@@ -147,7 +147,7 @@ class EndpointResolver:
         }
         # The name in the task is the one that ssh is given. Where it leads is up to HostName, as for ssh.
         found = completed({**params, "host": settings.host}, inherited)
-        return found if states_the_way else self._with_jumps(found, settings, ssh, params, role)
+        return found if states_route else self._with_jumps(found, settings, ssh, params, role)
 
     @staticmethod
     def _without_ssh(options: t.Any, name: str) -> SshSettings:  # noqa: ANN401
@@ -160,7 +160,7 @@ class EndpointResolver:
 
     def _with_jumps(self, params: Params, settings: SshSettings, ssh: str, stated: Params, role: str) -> Params:
         known = self.variables.get("hostvars") or {}
-        jumps = self.questions.jumps(params, settings, ssh, stated=stated, known=known, role=role)
+        jumps = self.ssh_resolver.jumps(params, settings, ssh, stated=stated, known=known, role=role)
         return {**params, "jump": jumps} if jumps else params
 
     def play_host(self) -> str:

@@ -30,7 +30,7 @@ _SSH_LAST = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
 
 
 class HostAction(t.NamedTuple):
-    """An action plugin that is pointed at a host, and the variables of a task there."""
+    """An action plugin that is action at a host, and the variables of a task there."""
 
     plugin: t.Any
     variables: Vars
@@ -44,19 +44,19 @@ def action_on(name: str, *, plugin: ActionBase, resolver: EndpointResolver) -> t
     ssh whatever Ansible's settings say, and the module with its arguments goes through a pipe where that is possible.
     """
     is_play_host = name == resolver.play_host() and plugin._connection.transport not in LOCAL_CONNECTIONS
-    pointed = _as_given(plugin, resolver) if is_play_host else _pointed_at(name, plugin, resolver)
-    with _hardened(pointed.plugin._connection):
+    action = _action_as_is(plugin, resolver) if is_play_host else _action_for(name, plugin, resolver)
+    with _hardened(action.plugin._connection):
         try:
-            yield pointed
+            yield action
         finally:
-            pointed.plugin.cleanup(force=True)
+            action.plugin.cleanup(force=True)
 
 
-def _as_given(plugin: t.Any, resolver: EndpointResolver) -> HostAction:  # noqa: ANN401
-    return HostAction(_like(plugin, _task_of(plugin)), dict(resolver.variables))
+def _action_as_is(plugin: t.Any, resolver: EndpointResolver) -> HostAction:  # noqa: ANN401
+    return HostAction(_copy_of(plugin, _task_of(plugin)), dict(resolver.variables))
 
 
-def _pointed_at(name: str, plugin: t.Any, resolver: EndpointResolver) -> HostAction:  # noqa: ANN401
+def _action_for(name: str, plugin: t.Any, resolver: EndpointResolver) -> HostAction:  # noqa: ANN401
     hostvars = resolver.variables["hostvars"]
     own: Vars = {"ansible_facts": {}, **hostvars.raw_get(name)}
     templar = Templar(loader=resolver.loader, variables={**own, "hostvars": hostvars})
@@ -65,7 +65,7 @@ def _pointed_at(name: str, plugin: t.Any, resolver: EndpointResolver) -> HostAct
     connection = _connection_to(name, task, own, templar, resolver)
     variables = {**resolver.variables, "ansible_delegated_vars": {name: own}}
     changed = {"connection": connection, "play_context": connection._play_context, "templar": templar}
-    return HostAction(_like(plugin, task, **changed), variables)
+    return HostAction(_copy_of(plugin, task, **changed), variables)
 
 
 def _task_of(plugin: t.Any) -> t.Any:  # noqa: ANN401 - a task
@@ -75,21 +75,21 @@ def _task_of(plugin: t.Any) -> t.Any:  # noqa: ANN401 - a task
     return task
 
 
-def _like(plugin: t.Any, task: t.Any, **changed: t.Any) -> t.Any:  # noqa: ANN401
+def _copy_of(plugin: t.Any, task: t.Any, **changed: t.Any) -> t.Any:  # noqa: ANN401
     names = ("connection", "play_context", "loader", "templar", "shared_loader_obj")
     return type(plugin)(task=task, **{name: changed.get(name, getattr(plugin, f"_{name}")) for name in names})
 
 
-Told = t.Callable[[str], t.Any]
+ValueOf = t.Callable[[str], t.Any]
 
 
 def _connection_to(name: str, task: t.Any, own: Vars, templar: t.Any, resolver: EndpointResolver) -> t.Any:  # noqa: ANN401
     """Return the host's connection plugin with its shell and become plugins, set up as the task executor does it."""
 
-    def told(variable: str) -> t.Any:  # noqa: ANN401 - whatever the variable holds
+    def value_of(variable: str) -> t.Any:  # noqa: ANN401 - whatever the variable holds
         return templar.template(own[variable]) if variable in own else None
 
-    kind = str(told("ansible_connection") or task.connection or "smart")
+    kind = str(value_of("ansible_connection") or task.connection or "smart")
     if kind in LOCAL_CONNECTIONS or kind == "smart":
         kind = "ansible.builtin.ssh"
     context = resolver.play_context.copy()
@@ -98,9 +98,12 @@ def _connection_to(name: str, task: t.Any, own: Vars, templar: t.Any, resolver: 
         resolver.from_command_line("password"),
         resolver.from_command_line("become_pass"),
     )
-    context.shell, context.executable = told("ansible_shell_type"), told("ansible_shell_executable") or "/bin/sh"
+    context.shell, context.executable = (
+        value_of("ansible_shell_type"),
+        value_of("ansible_shell_executable") or "/bin/sh",
+    )
     connection = _found(connection_loader.get(kind, context, os.devnull), "connection", kind, name)
-    become = _become(task, told, name)
+    become = _become(task, value_of, name)
     connection.set_become_plugin(become)
     if become is not None:
         context.set_become_plugin(become.name)
@@ -108,16 +111,16 @@ def _connection_to(name: str, task: t.Any, own: Vars, templar: t.Any, resolver: 
     for sort, part in (("connection", connection), ("shell", connection._shell), ("become", become)):
         if part is not None:
             variables = _constants.config.get_plugin_vars(sort, part._load_name)
-            part.set_options(task_keys=keys, var_options={key: told(key) for key in variables if key in own})
+            part.set_options(task_keys=keys, var_options={key: value_of(key) for key in variables if key in own})
     context.set_attributes_from_plugin(connection)
     return connection
 
 
-def _become(task: t.Any, told: Told, host: str) -> t.Any:  # noqa: ANN401 - a become plugin, or None
-    wanted = told("ansible_become")
+def _become(task: t.Any, value_of: ValueOf, host: str) -> t.Any:  # noqa: ANN401 - a become plugin, or None
+    wanted = value_of("ansible_become")
     if not (task.become if wanted is None else boolean(wanted)):
         return None
-    method = told("ansible_become_method") or task.become_method or _constants.DEFAULT_BECOME_METHOD
+    method = value_of("ansible_become_method") or task.become_method or _constants.DEFAULT_BECOME_METHOD
     return _found(become_loader.get(method), "become", method, host)
 
 
@@ -132,17 +135,17 @@ def _found(plugin: t.Any, sort: str, name: str, host: str) -> t.Any:  # noqa: AN
 @contextlib.contextmanager
 def _hardened(connection: t.Any) -> t.Iterator[None]:  # noqa: ANN401
     """Let the connection verify its host and keep arguments out of files, as far as it has options for that."""
-    before = {name: connection.get_option(name) for name in _HARDER if _has_option(connection, name)}
+    before = {name: connection.get_option(name) for name in _HARDENED_OPTIONS if _has_option(connection, name)}
     try:
         for name, given in before.items():
-            connection.set_option(name, _HARDER[name](given))
+            connection.set_option(name, _HARDENED_OPTIONS[name](given))
         yield
     finally:
         for name, given in before.items():
             connection.set_option(name, given)
 
 
-_HARDER: t.Mapping[str, t.Callable[[t.Any], t.Any]] = {
+_HARDENED_OPTIONS: t.Mapping[str, t.Callable[[t.Any], t.Any]] = {
     "pipelining": lambda _given: True,
     "host_key_checking": lambda _given: True,
     "host_key_auto_add": lambda _given: False,

@@ -17,7 +17,7 @@ _HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@/]+)
 _FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
 # In a command that makes a jump: those that say where it leads and as whom, and those without bearing on that.
 _FLAGS_OF_JUMPS = frozenset("FiJlop")
-_FLAGS_WITHOUT_BEARING = "46AaCKkNnqTvXxY"
+_IGNORED_FLAGS = "46AaCKkNnqTvXxY"
 _SPECIAL = re.compile(r"[%$`;&|<>(){}*?!#\\\n]")
 
 
@@ -53,10 +53,10 @@ def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
         words = shlex.split(value)
     except ValueError:
         return None
-    flags = list(taken_apart(words[1:]))
+    flags = list(split_flags(words[1:]))
     names = [text for flag, text in flags if not flag]
     targets = [text for flag, text in flags if flag == "W"]
-    others = [(flag, text) for flag, text in flags if flag and flag not in "W" + _FLAGS_WITHOUT_BEARING]
+    others = [(flag, text) for flag, text in flags if flag and flag not in "W" + _IGNORED_FLAGS]
     is_plain = not _SPECIAL.search(" ".join([*names, *(text for _flag, text in others)]))
     is_jump = targets in (["%h:%p"], ["[%h]:%p"]) and len(names) == 1
     if not words or words[0].rsplit("/", 1)[-1] != "ssh" or not (is_plain and is_jump):
@@ -70,16 +70,16 @@ def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
     return (Hop(hop.host, port, given.get("l") or hop.user, tuple(f"-{flag}{text}" for flag, text in rest)),)
 
 
-def taken_apart(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+def split_flags(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
     """Yield ssh's flags one by one, each with its value or empty text; what is no flag comes under an empty one."""
-    waiting = iter(words)
-    for word in waiting:
+    remaining = iter(words)
+    for word in remaining:
         if not word.startswith("-"):
             yield "", word
             continue
         for position, flag in enumerate(word[1:], start=2):
             if flag in _FLAGS_WITH_VALUE:
-                yield flag, word[position:] or next(waiting, "")
+                yield flag, word[position:] or next(remaining, "")
                 break
             yield flag, ""
 

@@ -12,11 +12,11 @@ from ..module_utils._errors import InputError, RemoteError
 from ._routes import Leg
 
 Result = t.Dict[str, t.Any]
-Ran = t.Tuple[Leg, Result]
+LegResult = t.Tuple[Leg, Result]
 _LISTS = ("connections", "warnings", "deprecations", "diff", "directories")
 
 
-def needed_of(arguments: t.Mapping[str, t.Any]) -> int:
+def required_successes(arguments: t.Mapping[str, t.Any]) -> int:
     """Return how many destinations must succeed; InputError when there are not as many."""
     given, count = arguments.get("min_success"), len(arguments["destinations"])
     if given in (None, ""):
@@ -30,10 +30,10 @@ def needed_of(arguments: t.Mapping[str, t.Any]) -> int:
     return int(given)
 
 
-def merge(runs: t.Sequence[Ran], *, needed: int) -> Result:
-    """Return the runs' results as one, in the form and with the verdict of a relay that ran in one place."""
-    entries = dict(entry for leg, result in runs for entry in zip(leg.places, _entries(leg, result)))
-    destinations = [entries[place] for place in sorted(entries)]
+def merge(runs: t.Sequence[LegResult], *, required: int) -> Result:
+    """Return the runs' results as one, in the form and with the verdict of a relay that ran in one index."""
+    entries = dict(entry for leg, result in runs for entry in zip(leg.indexes, _entries(leg, result)))
+    destinations = [entries[index] for index in sorted(entries)]
     results = [result for _leg, result in runs]
     merged: Result = {
         "changed": any(entry["changed"] for entry in destinations),
@@ -45,23 +45,27 @@ def merge(runs: t.Sequence[Ran], *, needed: int) -> Result:
         **_merged_files(runs),
     }
     for key in _LISTS:
-        together = [item for result in results for item in _listed(result.get(key))]
-        if together or key == "connections":
-            merged[key] = together
+        items = [item for result in results for item in _listed(result.get(key))]
+        if items or key == "connections":
+            merged[key] = items
     errors = [entry["error"] for entry in destinations if entry["error"]]
     incomplete = next((result for leg, result in runs if _is_incomplete(leg, result)), None)
-    if incomplete is not None and len(destinations) - len(errors) >= needed:
+    if incomplete is not None and len(destinations) - len(errors) >= required:
         return {**merged, "failed": True, "msg": incomplete["msg"], "error": incomplete["error"]}
-    if len(destinations) - len(errors) >= needed:
-        told = [f"{error['host'] or error['role']}: {error['message']}" for error in errors]
-        return {**merged, "warnings": list(dict.fromkeys([*merged.get("warnings", []), *told]))} if told else merged
+    if len(destinations) - len(errors) >= required:
+        messages = [f"{error['host'] or error['role']}: {error['message']}" for error in errors]
+        return (
+            {**merged, "warnings": list(dict.fromkeys([*merged.get("warnings", []), *messages]))}
+            if messages
+            else merged
+        )
     failed = next(result for result in results if result.get("failed"))
     counts = {"failed": len(errors), "succeeded": len(destinations) - len(errors)}
     error = {**errors[0], "details": {**errors[0]["details"], **counts}}
     return {**merged, "failed": True, "msg": failed["msg"], "error": error}
 
 
-def _merged_files(runs: t.Sequence[Ran]) -> Result:
+def _merged_files(runs: t.Sequence[LegResult]) -> Result:
     """Return the ``files`` of all runs, each with all its destinations; nothing where no run had several files.
 
     A file that only some of the runs found has no entries of the others.
@@ -74,11 +78,11 @@ def _merged_files(runs: t.Sequence[Ran]) -> Result:
         for file in result.get("files", ()):
             key = _key(file["source"])
             sources.setdefault(key, file["source"])
-            entries.setdefault(key, {}).update(zip(leg.places, file["destinations"]))
+            entries.setdefault(key, {}).update(zip(leg.indexes, file["destinations"]))
     for leg, result in runs:
         if "files" not in result:
             for of_file in entries.values():
-                of_file.update(zip(leg.places, _entries(leg, result)))
+                of_file.update(zip(leg.indexes, _entries(leg, result)))
     return {"files": [_file(source, entries[key]) for key, source in sources.items()]}
 
 
@@ -87,7 +91,7 @@ def _key(source: Result) -> str:
 
 
 def _file(source: Result, entries: t.Mapping[int, Result]) -> Result:
-    ordered = [entries[place] for place in sorted(entries)]
+    ordered = [entries[index] for index in sorted(entries)]
     return {"source": source, "changed": any(entry["changed"] for entry in ordered), "destinations": ordered}
 
 

@@ -17,7 +17,7 @@ from ..module_utils._trust.revoked_host_keys import ENCODED_KRL
 Params = t.Dict[str, t.Any]
 
 
-def carried(params: t.Mapping[str, t.Any], *, role: str) -> Params:
+def portable(params: t.Mapping[str, t.Any], *, role: str) -> Params:
     """Return a resolved endpoint, its jumps included, that needs no file and no agent of where the module runs.
 
     What vouches for host keys is what the controller would go by, and nothing that lies on that host. Raises InputError
@@ -30,7 +30,7 @@ def carried(params: t.Mapping[str, t.Any], *, role: str) -> Params:
         raise
     changed.setdefault("use_agent", False)
     if isinstance(changed.get("jump"), list):
-        changed["jump"] = [carried(hop, role=role) if isinstance(hop, t.Mapping) else hop for hop in changed["jump"]]
+        changed["jump"] = [portable(hop, role=role) if isinstance(hop, t.Mapping) else hop for hop in changed["jump"]]
     return changed
 
 

@@ -7,15 +7,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._errors import BackhaulError, InputError, LinkError, TrustError
 
 Result = t.Dict[str, t.Any]
+_POLL_SECONDS = 0.25
 _INSTEAD = "'route: controller' needs nothing there."
-_REFUSALS = (
+_SSH_ERRORS = (
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", "host_key_mismatch", "ssh knows another host key for it"),
     ("Host key verification failed", "host_key_unknown", "ssh does not know its host key"),
     ("Permission denied", "authentication_refused", "Ansible cannot log in there"),
@@ -24,7 +29,7 @@ _REFUSALS = (
 
 
 @contextlib.contextmanager
-def reaching(host: str, *, role: str) -> t.Iterator[None]:
+def translate_errors(host: str, *, role: str) -> t.Iterator[None]:
     """Turn Ansible's errors about its connection to the host into those of the collection."""
     try:
         yield
@@ -33,10 +38,10 @@ def reaching(host: str, *, role: str) -> t.Iterator[None]:
 
 
 def _unreachable(text: str, host: str, role: str) -> BackhaulError:
-    for sign, code, cause in _REFUSALS:
-        if sign in text:
-            return TrustError(code, f"{cause}: {_told(text)}", remedy=_REMEDIES[code], role=role, host=host)
-    cause = f"Ansible cannot connect to it to run the module there: {_told(text)}"
+    for text_of_ssh, code, cause in _SSH_ERRORS:
+        if text_of_ssh in text:
+            return TrustError(code, f"{cause}: {_last_line(text)}", remedy=_REMEDIES[code], role=role, host=host)
+    cause = f"Ansible cannot connect to it to run the module there: {_last_line(text)}"
     return LinkError(
         "connect_failed", cause, remedy=f"See whether 'ansible -m ping {host}' works.", role=role, host=host
     )
@@ -53,28 +58,28 @@ _REMEDIES = {
 }
 
 
-def _told(text: str) -> str:
+def _last_line(text: str) -> str:
     """Return the last thing that ssh said that is no record of how it went about it."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "OpenSSH_"))]
     return lines[-1] if lines else "no reason was given"
 
 
-def explained(result: Result, host: str, *, role: str) -> Result:
+def explain(result: Result, host: str, *, role: str) -> Result:
     """Return a module's result with what is missing on the host said as such."""
     if not result.get("failed"):
         return result
     if "error" not in result:
         return _not_started(result, host, role) if {"module_stderr", "module_stdout"} & set(result) else result
-    amended = {**result, "error": _amended(result["error"], host, role)}
+    amended = {**result, "error": _install_hint(result["error"], host, role)}
     if amended["error"] is not result["error"]:
         amended["msg"] = _message(amended["error"])
     if isinstance(result.get("destinations"), list):
-        entries = [{**entry, "error": _amended(entry["error"], host, role)} for entry in result["destinations"]]
+        entries = [{**entry, "error": _install_hint(entry["error"], host, role)} for entry in result["destinations"]]
         amended["destinations"] = entries
     return amended
 
 
-def _amended(error: Result | None, host: str, role: str) -> Result | None:
+def _install_hint(error: Result | None, host: str, role: str) -> Result | None:
     """Say of a missing library on which host it is missing."""
     if not error or error["code"] != "dependency_missing":
         return error
@@ -93,3 +98,45 @@ def _not_started(result: Result, host: str, role: str) -> Result:
     hint = f"The route runs the module on {host}, which takes Python 3.9 and paramiko 3.5 or newer there. {_INSTEAD}"
     error = InputError("dependency_missing", str(result["msg"]), remedy=hint, role=role, host=host)
     return {**result, **error.to_fail_json(), "changed": False}
+
+
+@contextlib.contextmanager
+def terminate_children_on_error() -> t.Iterator[None]:
+    """End this process's children when the block is left by an exception, or when the run it belongs to is gone.
+
+    An exception may be the task's ``timeout``. Only Linux tells a process's children; elsewhere they come to their end.
+    """
+    finished = threading.Event()
+    watching = threading.Thread(target=_watch, args=(finished, os.getppid()), daemon=True)
+    watching.start()
+    try:
+        yield
+    except BaseException:
+        terminate_children()
+        raise
+    finally:
+        finished.set()
+        watching.join()
+
+
+def _watch(finished: threading.Event, run_pid: int) -> None:
+    while not finished.wait(_POLL_SECONDS):
+        if os.getppid() != run_pid:
+            terminate_children()
+            return
+
+
+def terminate_children() -> None:
+    """Send SIGTERM to the children of this process."""
+    for pid in _children():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _children() -> list[int]:
+    """Return the children of every thread (proc(5), /proc/pid/task/tid/children)."""
+    found: list[int] = []
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in listing.read_text(encoding="ascii").split()]
+    return found

@@ -15,28 +15,27 @@ from ..module_utils._errors import BackhaulError, InputError
 from ..module_utils._module.entry import TIME_LIMIT_NAME
 from ..module_utils._module.request import timeout_error
 from ._action import EndpointAction, Vars, as_result
-from ._child_processes import ending_children
 from ._endpoints import EndpointResolver
 from ._hosts import action_on
-from ._merge import merge, needed_of
-from ._remote_run import explained, reaching
+from ._merge import merge, required_successes
+from ._remote_run import explain, terminate_children_on_error, translate_errors
 from ._routes import Leg, is_routed, plan_legs
 
 
 class RoutedAction(EndpointAction):
     """Follows the option ``route``: one run of the module for each host that is to do the work."""
 
-    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+    def _execute(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         if not is_routed(arguments):
-            return super()._answer(arguments, resolver)
+            return super()._execute(arguments, resolver)
         self._heartbeat_seconds()  # no lines can come from there, but what cannot be meant is refused all the same
         legs = plan_legs(arguments, resolver)
         self._refuse_background(legs)
         seconds = self._seconds_left()
         if len(legs) == 1:
-            return self._ran(legs[0], resolver, seconds)
-        needed = needed_of(arguments)
-        return merge([(leg, self._tried(leg, resolver, seconds)) for leg in legs], needed=needed)
+            return self._run_leg(legs[0], resolver, seconds)
+        required = required_successes(arguments)
+        return merge([(leg, self._try_leg(leg, resolver, seconds)) for leg in legs], required=required)
 
     def _refuse_background(self, legs: t.Sequence[Leg]) -> None:
         hosts = [leg.host for leg in legs if leg.host]
@@ -58,27 +57,27 @@ class RoutedAction(EndpointAction):
         deadline = time.monotonic() + min(limits)
         return lambda: deadline - time.monotonic()
 
-    def _tried(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
+    def _try_leg(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
         """Let one host fail without harm to the others."""
         try:
-            return self._ran(Leg(leg.host, {**leg.arguments, "min_success": None}, leg.places), resolver, seconds)
+            return self._run_leg(Leg(leg.host, {**leg.arguments, "min_success": None}, leg.indexes), resolver, seconds)
         except BackhaulError as exc:
             return as_result(exc)
         except AnsibleError as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
-    def _ran(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
+    def _run_leg(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
         if not leg.host:
             return self._run_here(leg.arguments, resolver.variables)
         left = seconds()
         if left is not None and left <= 0:
             raise timeout_error()
         role = str(leg.arguments["route"])
-        with reaching(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as there:
+        with translate_errors(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as there:
             if left is not None:
                 there.plugin._task.environment.append({TIME_LIMIT_NAME: str(round(left, 1))})
-            with ending_children():
+            with terminate_children_on_error():
                 result = there.plugin._execute_module(
                     module_name=self.module.name, module_args=leg.arguments, task_vars=there.variables
                 )
-        return explained(result, leg.host, role=role)
+        return explain(result, leg.host, role=role)

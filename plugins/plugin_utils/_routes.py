@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..module_utils._errors import InputError
 from ._endpoints import EndpointResolver, is_local
-from ._portable import carried
+from ._portable import portable
 
 Params = t.Dict[str, t.Any]
 ROUTES = ("source", "destination")
@@ -21,12 +21,12 @@ ROUTES = ("source", "destination")
 class Leg:
     """One run of the module: on ``host``, or on the controller where that is empty.
 
-    ``places`` are those of its destinations in the task's list.
+    ``indexes`` are those of its destinations in the task's list.
     """
 
     host: str
     arguments: Params
-    places: tuple[int, ...]
+    indexes: tuple[int, ...]
 
 
 def is_routed(arguments: t.Mapping[str, t.Any]) -> bool:
@@ -42,16 +42,16 @@ def plan_legs(arguments: t.Mapping[str, t.Any], resolver: EndpointResolver) -> l
     source, entries = arguments["source"], list(arguments["destinations"])
     if arguments["route"] == "source":
         host = _host_of(source, resolver, role="source", route="source")
-        far = [_far(entry, resolver, host, role="destination") for entry in entries]
-        near = _near(source, host, resolver, role="source")
+        far = [_remote_end(entry, resolver, host, role="destination") for entry in entries]
+        near = _local_end(source, host, resolver, role="source")
         return [Leg(host, {**arguments, "source": near, "destinations": far}, tuple(range(len(entries))))]
     hosts = [_host_of(entry, resolver, role="destination", route="destination") for entry in entries]
     legs = []
     for host in dict.fromkeys(hosts):
-        places = tuple(place for place, its_host in enumerate(hosts) if its_host == host)
-        near_ends = [_near(entries[place], host, resolver, role="destination") for place in places]
-        far_end = _far(source, resolver, host, role="source")
-        legs.append(Leg(host, {**arguments, "source": far_end, "destinations": near_ends}, places))
+        indexes = tuple(index for index, its_host in enumerate(hosts) if its_host == host)
+        local_ends = [_local_end(entries[index], host, resolver, role="destination") for index in indexes]
+        remote_end = _remote_end(source, resolver, host, role="source")
+        legs.append(Leg(host, {**arguments, "source": remote_end, "destinations": local_ends}, indexes))
     return legs
 
 
@@ -71,7 +71,7 @@ def _host_of(end: t.Mapping[str, t.Any], resolver: EndpointResolver, *, role: st
     return "" if resolver.is_this_machine(named, role=role) else named or resolver.play_host()
 
 
-def _near(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver, *, role: str) -> object:
+def _local_end(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver, *, role: str) -> object:
     """Return the end whose files are local to the module; how the controller would log in there is left out."""
     if not host:
         return resolver.resolve(end, role=role)
@@ -79,7 +79,7 @@ def _near(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver, *, 
     return {**kept, "inventory_host": host, "local": True}
 
 
-def _far(end: t.Mapping[str, t.Any], resolver: EndpointResolver, host: str, *, role: str) -> object:
+def _remote_end(end: t.Mapping[str, t.Any], resolver: EndpointResolver, host: str, *, role: str) -> object:
     """Return an end with everything that the module on ``host`` needs to reach it."""
     resolved = resolver.resolve(end, role=role)
     if not host or not isinstance(resolved, t.Mapping):
@@ -91,4 +91,4 @@ def _far(end: t.Mapping[str, t.Any], resolver: EndpointResolver, host: str, *, r
             remedy="Leave out the route, or take the route to the other end.",
             role=role,
         )
-    return carried(resolved, role=role)
+    return portable(resolved, role=role)

@@ -12,10 +12,10 @@ import typing as t
 from dataclasses import replace
 
 from ..module_utils._errors import InputError
-from ._jumps import read_proxy_command, read_proxy_jump, taken_apart
+from ._jumps import read_proxy_command, read_proxy_jump, split_flags
 from ._ssh_config import SshSettings
 
-_UNFOLLOWED = {
+_UNSUPPORTED = {
     "hostname": "HostName",
     "configfile": "a configuration file (-F)",
     "proxyusefdpass": "ProxyUseFdpass",
@@ -64,7 +64,7 @@ def read_ssh_arguments(words: t.Sequence[str]) -> SshSettings:
 
 def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
     """Yield settings by their lower-case names, from ``-o Name=value``, ``-oName value`` and the short flags."""
-    for flag, value in taken_apart(words):
+    for flag, value in split_flags(words):
         if flag == "o":
             name, _equals, setting = value.replace("=", " ", 1).strip().partition(" ")
             yield name.lower(), setting.strip().strip('"')
@@ -73,8 +73,8 @@ def _settings(words: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
 
 
 def _with(found: SshSettings, name: str, value: str) -> SshSettings:
-    if name in _UNFOLLOWED:
-        return replace(found, unsupported_route=f"{_UNFOLLOWED[name]} {value}")
+    if name in _UNSUPPORTED:
+        return replace(found, unsupported_route=f"{_UNSUPPORTED[name]} {value}")
     if name in _JUMP_READERS and value.lower() != "none" and not found.jumps:
         spelling, read = _JUMP_READERS[name]
         hops = read(value)

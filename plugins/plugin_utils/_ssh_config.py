@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..module_utils._errors import InputError, printable
-from ._jumps import Hop, read_proxy_command, read_proxy_jump, taken_apart
+from ._jumps import Hop, read_proxy_command, read_proxy_jump, split_flags
 
 # ``Match exec`` runs a command, and CanonicalizeHostname asks the DNS.
 TIMEOUT_SECONDS = 20.0
@@ -34,7 +34,7 @@ class SshSettings:
     """The settings of ssh for one host that matter here; empty or None where nothing was said.
 
     ``jumps`` are the servers to go through, nearest first. ``unsupported_route`` is a setting that leads elsewhere, or
-    ``foreign_trust`` one that decides about host keys, in a way that cannot be followed. ``no_agent`` says that no key
+    ``trust_program`` one that decides about host keys, in a way that cannot be followed. ``no_agent`` says that no key
     but those of files is to be offered. ``known_hosts_files`` is None for the files that ssh reads by default.
 
     ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
@@ -51,7 +51,7 @@ class SshSettings:
     no_agent: bool = False
     jumps: tuple[Hop, ...] = ()
     unsupported_route: str = ""
-    foreign_trust: str = ""
+    trust_program: str = ""
 
 
 def find_ssh(executable: str) -> str:
@@ -72,7 +72,7 @@ def user_config_file() -> str:
     return path if os.path.exists(path) else ""
 
 
-def ask_ssh(executable: str, arguments: t.Sequence[str], host: str) -> SshSettings:
+def query_ssh(executable: str, arguments: t.Sequence[str], host: str) -> SshSettings:
     """Return the settings with which ``executable`` would connect to ``host``, given its arguments.
 
     Raises InputError when ssh does not accept them, or has no answer in time.
@@ -94,7 +94,7 @@ def ask_ssh(executable: str, arguments: t.Sequence[str], host: str) -> SshSettin
 
 
 def _config_file(arguments: t.Sequence[str]) -> str:
-    files = [value for flag, value in taken_apart(arguments) if flag == "F"]
+    files = [value for flag, value in split_flags(arguments) if flag == "F"]
     return files[-1] if files else ""
 
 
@@ -123,7 +123,7 @@ def _read(settings: Settings, host: str, *, config_file: str) -> SshSettings:
         no_agent=single("identitiesonly") == "yes" or not _is_our_agent(settings),
         jumps=jumps,
         unsupported_route=unsupported_route,
-        foreign_trust="KnownHostsCommand" if single("knownhostscommand") else "",
+        trust_program="KnownHostsCommand" if single("knownhostscommand") else "",
     )
 
 

@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from ..module_utils._errors import InputError
 from ._identities import certificate_of, choose_identity
 from ._jumps import Hop
-from ._ssh_config import SshSettings, ask_ssh
+from ._ssh_config import SshSettings, query_ssh
 
 Params = t.Dict[str, t.Any]
 
@@ -27,21 +27,21 @@ _MOST_JUMPS = 16
 
 
 @dataclass(frozen=True)
-class SshQuestions:
-    """What ssh was asked in one task, and what it said: the same question is asked once."""
+class SshResolver:
+    """What ssh was asked in one task, and what it said: the same key is asked once."""
 
-    answers: dict[tuple[str, ...], SshSettings] = field(default_factory=dict, repr=False)
+    cache: dict[tuple[str, ...], SshSettings] = field(default_factory=dict, repr=False)
 
-    def ask(self, ssh: str, arguments: t.Sequence[str], host: str, *, role: str, label: str = "") -> SshSettings:
+    def query(self, ssh: str, arguments: t.Sequence[str], host: str, *, role: str, label: str = "") -> SshSettings:
         """Return ssh's settings for a host; an InputError names the end, and its host by ``label``."""
-        question = (ssh, *arguments, host)
-        if question not in self.answers:
+        key = (ssh, *arguments, host)
+        if key not in self.cache:
             try:
-                self.answers[question] = ask_ssh(ssh, arguments, host)
+                self.cache[key] = query_ssh(ssh, arguments, host)
             except InputError as exc:
                 exc.with_location(role=role, host=label or host)
                 raise
-        return self.answers[question]
+        return self.cache[key]
 
     def jumps(
         self, target: Params, settings: SshSettings, ssh: str, *, stated: Params, known: t.Container[str], role: str
@@ -63,7 +63,7 @@ class SshQuestions:
                 found.append({"inventory_host": hop.host, **{name: value for name, value in own.items() if value}})
             elif ssh:
                 arguments = _words_of(hop) if place == 0 else [*NO_PROXY, *_words_of(hop)]
-                found.append(_jump(self.ask(ssh, arguments, hop.host, role=role), target, stated, hop.host, role))
+                found.append(_jump(self.query(ssh, arguments, hop.host, role=role), target, stated, hop.host, role))
             else:
                 shared = ("use_agent", "known_hosts", "known_hosts_files", "revoked_host_keys", *_KEY_OPTIONS)
                 own = {name: target[name] for name in shared if name in target}
@@ -73,7 +73,7 @@ class SshQuestions:
     def _route(self, hops: list[Hop], ssh: str, label: str, role: str) -> list[Hop]:
         """Return all the hops: to the first one, ssh may be configured to jump in its turn."""
         while hops:
-            first = self.ask(ssh, _words_of(hops[0]), hops[0].host, role=role)
+            first = self.query(ssh, _words_of(hops[0]), hops[0].host, role=role)
             _refuse_unsupported_route(first, hops[0].host, role)
             if not first.jumps:
                 break
@@ -115,7 +115,7 @@ def _jump(settings: SshSettings, target: Params, stated: Params, name: str, role
         key = {**{name: target[name] for name in _KEY_OPTIONS if name in target}, "use_agent": key["use_agent"]}
     agent = stated.get("use_agent", key["use_agent"])
     made = {"port": settings.port, "user": settings.user, **trust, **key, "use_agent": agent, "host": settings.host}
-    return _stating(made)
+    return _given(made)
 
 
 def _refuse_unsupported_route(settings: SshSettings, host: str, role: str) -> None:
@@ -159,10 +159,10 @@ def inherited_trust(params: Params, settings: SshSettings, host: str, role: str)
     always = {"host_key_alias": settings.host_key_alias, "revoked_host_keys": settings.revoked_host_keys}
     if params.get("known_hosts_files") == [] or any(is_given(params.get(name)) for name in _TRUST_OPTIONS):
         return always
-    if settings.foreign_trust:
+    if settings.trust_program:
         raise InputError(
             "invalid_input",
-            f"ssh's settings for {host} ask a program for host keys ({settings.foreign_trust}), which is not run here",
+            f"ssh's settings for {host} ask a program for host keys ({settings.trust_program}), which is not run here",
             remedy="Say in the task what to trust, with 'host_keys', 'known_hosts' or 'known_hosts_files'.",
             role=role,
             host=host,
@@ -173,10 +173,13 @@ def inherited_trust(params: Params, settings: SshSettings, host: str, role: str)
 
 def completed(params: Params, inherited: Params) -> Params:
     """Return suboptions with what is inherited in place of what is not given."""
-    return {**params, **{name: value for name, value in _stating(inherited).items() if not is_given(params.get(name))}}
+    return {
+        **params,
+        **{name: value for name, value in _given(inherited).items() if not is_given(params.get(name))},
+    }
 
 
-def _stating(params: Params) -> Params:
+def _given(params: Params) -> Params:
     """Return the suboptions that say something: an empty list of known-hosts files does."""
     return {name: value for name, value in params.items() if is_given(value) or value == []}
 

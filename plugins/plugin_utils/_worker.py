@@ -57,24 +57,24 @@ def run_body(
     params = validation.validated_parameters
     secrets |= set(validation._no_log_values)
     if validation.error_messages:
-        message = _refusal(validation, module.name)
+        message = _validation_message(validation, module.name)
         invocation = {"invocation": {"module_args": params}} if shows_invocation else {}
-        return _without(secrets, {"failed": True, "msg": message, **invocation})
-    _tell_of_options(validation)
+        return _masked(secrets, {"failed": True, "msg": message, **invocation})
+    _warn_about_options(validation)
     request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), substitutes=substitutes)
     try:
-        answer = perform(module.body, request, limit_seconds=limit_seconds)
+        outcome = perform(module.body, request, limit_seconds=limit_seconds)
     except Exception as exc:  # noqa: BLE001 - a mistake of ours: its traceback is shown without secrets
         text = f"{type(exc).__name__}: {exc}"
-        return _without(secrets, {"failed": True, "msg": text, "exception": traceback.format_exc()})
-    result = result_fields(answer, params)
+        return _masked(secrets, {"failed": True, "msg": text, "exception": traceback.format_exc()})
+    result = result_fields(outcome, params)
     if not shows_invocation:
         del result["invocation"]
-    if answer.error is not None:
+    if outcome.error is not None:
         result["failed"] = True
-    if answer.warnings:
-        result["warnings"] = [printable(warning) for warning in answer.warnings]
-    return _without(secrets, result)
+    if outcome.warnings:
+        result["warnings"] = [printable(warning) for warning in outcome.warnings]
+    return _masked(secrets, result)
 
 
 def as_plain(value: t.Any) -> t.Any:  # noqa: ANN401 - arguments of any type
@@ -96,14 +96,14 @@ def as_plain(value: t.Any) -> t.Any:  # noqa: ANN401 - arguments of any type
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _refusal(validation: t.Any, module_name: str) -> str:  # noqa: ANN401 - a ValidationResult
+def _validation_message(validation: t.Any, module_name: str) -> str:  # noqa: ANN401 - a ValidationResult
     message = str(validation.errors.msg)
     if validation.unsupported_parameters:
         return f"Unsupported parameters for ({module_name}) module: {message}"
     return message
 
 
-def _tell_of_options(validation: t.Any) -> None:  # noqa: ANN401 - a ValidationResult
+def _warn_about_options(validation: t.Any) -> None:  # noqa: ANN401 - a ValidationResult
     display = Display()
     for entry in validation._warnings:
         display.warning("Both option {option} and its alias {alias} are set.".format(**entry))
@@ -116,7 +116,7 @@ def _tell_of_options(validation: t.Any) -> None:  # noqa: ANN401 - a ValidationR
         )
 
 
-def _without(secrets: set[str], result: Result) -> Result:
+def _masked(secrets: set[str], result: Result) -> Result:
     """Return the result with every secret masked; what is true, false or null stays so, as with AnsibleModule."""
     kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
     return {**t.cast(Result, remove_values(result, secrets)), **kept}
@@ -127,7 +127,7 @@ def cancellable() -> t.Iterator[None]:
     """Let signals cancel the block through its context managers, and then do what they would have done before.
 
     SIGTERM and SIGINT end a worker, SIGALRM is the task's ``timeout``. A worker whose controller is gone is cancelled,
-    too, and then ends. Signal handlers are those of before when the block is over.
+    too, and then ends. Signal handlers are those of before when the block is finished.
     """
     if threading.current_thread() is not threading.main_thread():  # which alone is given signals
         yield
@@ -152,13 +152,13 @@ def cancellable() -> t.Iterator[None]:
         signal.signal(number, on_signal)
     if callable(before[signal.SIGALRM]):
         signal.signal(signal.SIGALRM, on_timeout)
-    orphaned, over = threading.Event(), threading.Event()
-    watch = threading.Thread(target=_watch_controller, args=(os.getppid(), orphaned, over), daemon=True)
+    orphaned, finished = threading.Event(), threading.Event()
+    watch = threading.Thread(target=_watch_controller, args=(os.getppid(), orphaned, finished), daemon=True)
     watch.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         watch.join()
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -168,9 +168,9 @@ def cancellable() -> t.Iterator[None]:
             os.kill(os.getpid(), received_number)
 
 
-def _watch_controller(pid: int, orphaned: threading.Event, over: threading.Event) -> None:
+def _watch_controller(pid: int, orphaned: threading.Event, finished: threading.Event) -> None:
     """Cancel this process when its parent is not ``pid`` any more; a killed controller sends no signal."""
-    while not over.wait(_POLL_SECONDS):
+    while not finished.wait(_POLL_SECONDS):
         if os.getppid() != pid:
             orphaned.set()
             os.kill(os.getpid(), signal.SIGTERM)

@@ -93,7 +93,7 @@ def test_without_the_password_or_for_a_detached_job_it_is_an_error(
 
 def test_text_without_a_file_is_held_as_well(temporary: Path, loader: DataLoader) -> None:
     with PlainText(loader, detached=False) as plain_text:
-        path = plain_text.hold(b"text")
+        path = plain_text.write_content(b"text")
         assert Path(path).read_bytes() == b"text"
         assert plain_text.substitutes == SubstituteFiles(content=os.fsencode(path))
     assert os.listdir(temporary) == []

@@ -316,11 +316,11 @@ def test_a_blank_is_no_secret(blank: str) -> None:
 
 def test_many_keys_pass_through_the_environment_of_a_process() -> None:
     secrets = {f"withheld-{number}": "k" * 3000 for number in range(120)}
-    carried = handover.as_environment(secrets)
-    assert len(carried) > 1
+    exported = handover.as_environment(secrets)
+    assert len(exported) > 1
     name = handover.__name__
     program = f"import json; from {name} import take_secrets; print(json.dumps([take_secrets(), take_secrets()]))"
-    environment = {**os.environ, **carried, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **exported, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
     ).stdout

@@ -10,18 +10,18 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, LinkError
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._merge import merge, needed_of
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._merge import merge, required_successes
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._routes import Leg
 
 Vars = t.Dict[str, t.Any]
 
 
-def _leg(host: str, *places: int) -> Leg:
-    return Leg(host, {"destinations": [{"path": f"/{place}"} for place in places]}, places)
+def _leg(host: str, *indexes: int) -> Leg:
+    return Leg(host, {"destinations": [{"path": f"/{index}"} for index in indexes]}, indexes)
 
 
-def _entry(place: int, *, changed: bool = True, error: Vars | None = None) -> Vars:
-    return {"host": "h", "path": f"/{place}", "state": "x", "changed": changed, "error": error}
+def _entry(index: int, *, changed: bool = True, error: Vars | None = None) -> Vars:
+    return {"host": "h", "path": f"/{index}", "state": "x", "changed": changed, "error": error}
 
 
 def _result(*entries: Vars, **more: t.Any) -> Vars:
@@ -36,7 +36,7 @@ def test_destinations_keep_the_order_of_the_task() -> None:
         (_leg("a", 0, 2), _result(_entry(0), _entry(2), connections=[1], diff=[1], warnings=["w"])),
         (_leg("b", 1), _result(_entry(1, changed=False), connections=[2], diff=[2])),
     ]
-    merged = merge(runs, needed=3)
+    merged = merge(runs, required=3)
     assert [entry["path"] for entry in merged["destinations"]] == ["/0", "/1", "/2"]
     assert (merged["changed"], merged["bytes_read"], merged["source"]) == (True, 10, {"host": "s"})
     assert (merged["connections"], merged["diff"], merged["warnings"]) == ([1, 2], [1, 2], ["w"])
@@ -44,7 +44,7 @@ def test_destinations_keep_the_order_of_the_task() -> None:
 
 
 def test_a_run_that_came_to_nothing_fails_its_destinations_alone() -> None:
-    merged = merge([(_leg("a", 0), _result(_entry(0))), (_leg("b", 1, 2), GONE)], needed=3)
+    merged = merge([(_leg("a", 0), _result(_entry(0))), (_leg("b", 1, 2), GONE)], required=3)
     assert merged["failed"]
     assert merged["msg"] == GONE["msg"]
     assert merged["error"]["code"] == "connect_failed"
@@ -55,13 +55,13 @@ def test_a_run_that_came_to_nothing_fails_its_destinations_alone() -> None:
 
 
 def test_enough_successes_make_a_success_with_a_warning() -> None:
-    merged = merge([(_leg("a", 0), _result(_entry(0))), (_leg("b", 1), GONE)], needed=1)
+    merged = merge([(_leg("a", 0), _result(_entry(0))), (_leg("b", 1), GONE)], required=1)
     assert "failed" not in merged
     assert merged["warnings"] == ["b: it is gone"]
 
 
 def test_what_ansible_says_of_a_run_is_an_error_of_its_destinations() -> None:
-    merged = merge([(_leg("a", 0), {"failed": True, "msg": "no such option"})], needed=1)
+    merged = merge([(_leg("a", 0), {"failed": True, "msg": "no such option"})], required=1)
     assert merged["destinations"][0]["error"]["message"] == "no such option"
     assert (merged["changed"], merged["bytes_read"], merged["connections"]) == (False, 0, [])
 
@@ -69,19 +69,19 @@ def test_what_ansible_says_of_a_run_is_an_error_of_its_destinations() -> None:
 def test_a_destination_that_failed_within_a_run_counts() -> None:
     error = GONE["error"]
     runs = [(_leg("a", 0, 1), _result(_entry(0), _entry(1, error=error), failed=True, msg="one", error=error))]
-    assert merge(runs, needed=2)["msg"] == "one"
-    assert "msg" not in merge(runs, needed=1)
+    assert merge(runs, required=2)["msg"] == "one"
+    assert "msg" not in merge(runs, required=1)
 
 
-@pytest.mark.parametrize(("given", "needed"), [(None, 2), ("", 2), (1, 1), ("2", 2)])
-def test_all_must_succeed_unless_it_says_otherwise(given: object, needed: int) -> None:
-    assert needed_of({"min_success": given, "destinations": [1, 2]}) == needed
+@pytest.mark.parametrize(("given", "required"), [(None, 2), ("", 2), (1, 1), ("2", 2)])
+def test_all_must_succeed_unless_it_says_otherwise(given: object, required: int) -> None:
+    assert required_successes({"min_success": given, "destinations": [1, 2]}) == required
 
 
 @pytest.mark.parametrize("given", [0, 3, "-1", "many"])
 def test_more_than_there_are_cannot_succeed(given: object) -> None:
     with pytest.raises(InputError):
-        needed_of({"min_success": given, "destinations": [1, 2]})
+        required_successes({"min_success": given, "destinations": [1, 2]})
 
 
 def _file(name: str, *entries: Vars) -> Vars:
@@ -94,7 +94,7 @@ def test_files_have_the_destinations_of_all_runs() -> None:
         (_leg("b", 1), _result(_entry(1), files=[_file("f", _entry(1)), _file("new", _entry(1))], passed_over=["p"])),
         (_leg("c", 3), GONE),
     ]
-    merged = merge(runs, needed=3)
+    merged = merge(runs, required=3)
     assert [file["source"]["path"] for file in merged["files"]] == ["f", "new"]
     assert [entry["path"] for entry in merged["files"][0]["destinations"]] == ["/0", "/1", "/2", "/3"]
     assert merged["files"][0]["destinations"][3]["state"] == "failed"
@@ -105,5 +105,5 @@ def test_files_have_the_destinations_of_all_runs() -> None:
 def test_a_source_that_is_not_whole_fails_though_all_destinations_succeeded() -> None:
     error = GONE["error"]
     runs = [(_leg("a", 0), _result(_entry(0), failed=True, msg="unreadable", error=error, files=[]))]
-    merged = merge(runs, needed=1)
+    merged = merge(runs, required=1)
     assert (merged["failed"], merged["msg"], merged["error"]) == (True, "unreadable", error)

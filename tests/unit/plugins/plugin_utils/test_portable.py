@@ -17,14 +17,14 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._trust.revoked_host_
     RevokedHostKeys,
     read_key_line,
 )
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._portable import carried
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._portable import portable
 
 Vars = t.Dict[str, t.Any]
 _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
 def _carried(**params: t.Any) -> Vars:
-    return carried({"host": "h", "known_hosts_files": [], **params}, role="destination")
+    return portable({"host": "h", "known_hosts_files": [], **params}, role="destination")
 
 
 def _file(path: Path, content: str | bytes) -> str:

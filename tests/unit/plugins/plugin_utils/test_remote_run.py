@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import typing as t
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, InputError
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._remote_run import explained, reaching
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._remote_run import (
+    explain,
+    terminate_children,
+    terminate_children_on_error,
+    translate_errors,
+)
 
 Vars = t.Dict[str, t.Any]
 
@@ -27,7 +35,7 @@ Vars = t.Dict[str, t.Any]
     ],
 )
 def test_a_host_out_of_reach_is_an_error_with_a_code(text: str, code: str) -> None:
-    with pytest.raises(BackhaulError) as caught, reaching("h", role="source"):
+    with pytest.raises(BackhaulError) as caught, translate_errors("h", role="source"):
         raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: OpenSSH_9.2p1\ndebug1: x\n{text}")
     assert (caught.value.code, caught.value.host, caught.value.role) == (code, "h", "source")
     assert "debug1" not in caught.value.cause
@@ -46,7 +54,7 @@ def test_a_missing_library_is_missing_on_the_host_that_ran_the_module() -> None:
         "error": _missing(),
         "destinations": [{"error": _missing()}, {"error": None}],
     }
-    found = explained(given, "near", role="source")
+    found = explain(given, "near", role="source")
     for error in (found["error"], found["destinations"][0]["error"]):
         assert (error["host"], error["role"]) == ("near", "source")
         assert "near" in error["remedy"]
@@ -60,7 +68,7 @@ def test_any_other_answer_stays_as_it_is() -> None:
         {"failed": True, "msg": "Unsupported parameters"},
         {"failed": True, "msg": "x", "error": _missing("unsafe_path"), "destinations": []},
     ):
-        assert explained(dict(given), "near", role="source") == given
+        assert explain(dict(given), "near", role="source") == given
 
 
 def test_a_module_that_did_not_start_is_explained() -> None:
@@ -71,8 +79,41 @@ def test_a_module_that_did_not_start_is_explained() -> None:
         "module_stdout": "",
         "rc": 127,
     }
-    found = explained(given, "near", role="source")
+    found = explain(given, "near", role="source")
     assert found["error"]["code"] == "dependency_missing"
     assert "MODULE FAILURE" in found["msg"]
     assert "route: controller" in found["msg"]
     assert found["module_stderr"] == "python: not found"
+
+
+@pytest.fixture
+def child() -> t.Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_an_exception_ends_the_children(child: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(KeyError), terminate_children_on_error():
+        raise KeyError
+    assert child.wait(timeout=20) == -signal.SIGTERM
+
+
+def test_a_block_that_ends_well_leaves_them_alone(child: subprocess.Popen[bytes]) -> None:
+    with terminate_children_on_error():
+        pass
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(timeout=0.2)
+
+
+def test_without_children_there_is_nothing_to_end() -> None:
+    terminate_children()
+
+
+def test_a_run_that_is_gone_ends_the_children(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent of a worker whose run was killed is another process."""
+    parents = iter([1])
+    monkeypatch.setattr("os.getppid", lambda: next(parents, 2))
+    with terminate_children_on_error():
+        assert child.wait(timeout=20) == -signal.SIGTERM

@@ -44,7 +44,7 @@ def test_the_shorter_limit_counts() -> None:
 
 def test_a_host_gets_no_run_when_the_time_is_up() -> None:
     with pytest.raises(LinkError) as caught:
-        _action()._ran(LEGS[0], NOTHING, lambda: -1.0)
+        _action()._run_leg(LEGS[0], NOTHING, lambda: -1.0)
     assert caught.value.code == "timed_out"
 
 
@@ -53,5 +53,5 @@ def test_one_host_fails_without_harm_to_the_others(error: Exception) -> None:
     def fail() -> float:
         raise error
 
-    result = _action()._tried(LEGS[0], NOTHING, fail)
+    result = _action()._try_leg(LEGS[0], NOTHING, fail)
     assert (result["failed"], result["changed"], result["msg"]) == (True, False, "no")

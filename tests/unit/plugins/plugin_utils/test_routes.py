@@ -46,7 +46,7 @@ def _legs(route: str, source: Vars, *destinations: Vars) -> list[Leg]:
 
 def test_the_source_runs_it_once_with_its_own_files() -> None:
     (leg,) = _legs("source", _end("a", password="x", port=22), _end("b"), {"path": "/p"})
-    assert (leg.host, leg.places) == ("a", (0, 1))
+    assert (leg.host, leg.indexes) == ("a", (0, 1))
     assert leg.arguments["source"] == {"inventory_host": "a", "path": "/a", "local": True}
     assert [end["use_agent"] for end in leg.arguments["destinations"]] == [False, False]
     assert leg.arguments["route"] == "source"
@@ -59,7 +59,7 @@ def test_a_list_of_paths_goes_with_the_source() -> None:
 
 def test_each_host_of_a_destination_runs_it_once() -> None:
     legs = _legs("destination", _end("a"), _end("b"), {"path": "/p"}, _end("b"), _end("play"))
-    assert [(leg.host, leg.places) for leg in legs] == [("b", (0, 2)), ("play", (1, 3))]
+    assert [(leg.host, leg.indexes) for leg in legs] == [("b", (0, 2)), ("play", (1, 3))]
     assert [end["path"] for end in legs[1].arguments["destinations"]] == ["/p", "/play"]
     assert all(end["local"] for leg in legs for end in leg.arguments["destinations"])
     assert {leg.arguments["source"]["host"] for leg in legs} == {"address"}

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError
 from ansible_collections.backhaul.sftp.plugins.plugin_utils import _ssh_config
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._jumps import Hop
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_config import SshSettings, ask_ssh, find_ssh
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_config import SshSettings, find_ssh, query_ssh
 
 _ACCOUNT = pwd.getpwuid(os.getuid())
 _SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -25,12 +25,12 @@ _SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 def asked(tmp_path: Path) -> t.Callable[..., SshSettings]:
     """Ask ssh with a configuration file of a test."""
 
-    def ask(text: str, *arguments: str, host: str = "nas") -> SshSettings:
+    def query(text: str, *arguments: str, host: str = "nas") -> SshSettings:
         path = tmp_path / "config"
         path.write_text(text, encoding="utf-8")
-        return ask_ssh("ssh", ["-F", str(path), *arguments], host)
+        return query_ssh("ssh", ["-F", str(path), *arguments], host)
 
-    return ask
+    return query
 
 
 Asked = t.Callable[..., SshSettings]
@@ -38,7 +38,7 @@ Asked = t.Callable[..., SshSettings]
 
 def test_a_host_without_settings_is_what_ssh_takes_by_default() -> None:
     home = _ACCOUNT.pw_dir
-    assert ask_ssh("ssh", ["-F", "none"], "nas") == SshSettings(
+    assert query_ssh("ssh", ["-F", "none"], "nas") == SshSettings(
         host="nas",
         port=22,
         user=_ACCOUNT.pw_name,
@@ -152,8 +152,8 @@ def test_only_the_agent_that_ssh_would_ask_is_asked(
 
 
 def test_a_program_that_is_asked_for_host_keys_is_named(asked: Asked) -> None:
-    assert asked("KnownHostsCommand /bin/echo %H").foreign_trust == "KnownHostsCommand"
-    assert asked("KnownHostsCommand none").foreign_trust == ""
+    assert asked("KnownHostsCommand /bin/echo %H").trust_program == "KnownHostsCommand"
+    assert asked("KnownHostsCommand none").trust_program == ""
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_program_that_is_asked_for_host_keys_is_named(asked: Asked) -> None:
 )
 def test_what_ssh_refuses_is_refused_with_its_own_words(arguments: list[str], host: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
-        ask_ssh("ssh", arguments, host)
+        query_ssh("ssh", arguments, host)
     assert caught.value.code == "invalid_input"
     assert "ssh -G" in str(caught.value.remedy)
 
@@ -181,7 +181,7 @@ def _stand_in(folder: Path, body: str) -> str:
 
 def test_ssh_has_no_input_and_speaks_english(tmp_path: Path) -> None:
     program = _stand_in(tmp_path, 'read line; echo "hostname nas"; echo "user $LC_ALL$line"')
-    assert ask_ssh(program, [], "nas").user == "C"
+    assert query_ssh(program, [], "nas").user == "C"
 
 
 def test_an_ssh_that_never_ends_is_ended_with_what_it_has_started(
@@ -191,9 +191,9 @@ def test_an_ssh_that_never_ends_is_ended_with_what_it_has_started(
     monkeypatch.setattr(_ssh_config, "TIMEOUT_SECONDS", 0.5)
     program = _stand_in(tmp_path, f"sleep 600 & echo $! > {tmp_path}/pid; wait")
     with pytest.raises(InputError, match="did not end within"):
-        ask_ssh(program, [], "nas")
+        query_ssh(program, [], "nas")
     with pytest.raises(InputError, match="did not end within"):
-        ask_ssh(_stand_in(tmp_path, "exec >&- 2>&-; sleep 600"), [], "nas")
+        query_ssh(_stand_in(tmp_path, "exec >&- 2>&-; sleep 600"), [], "nas")
     started = Path("/proc", (tmp_path / "pid").read_text(encoding="ascii").strip(), "stat")
     assert not started.exists() or started.read_text(encoding="ascii").split()[2] == "Z"
 
@@ -201,20 +201,20 @@ def test_an_ssh_that_never_ends_is_ended_with_what_it_has_started(
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_an_endless_answer_is_cut_off(tmp_path: Path, stream: str) -> None:
     with pytest.raises(InputError, match="printed more than"):
-        ask_ssh(_stand_in(tmp_path, f"yes >&{stream}"), [], "nas")
+        query_ssh(_stand_in(tmp_path, f"yes >&{stream}"), [], "nas")
 
 
 @pytest.mark.parametrize("body", ["", "echo nonsense", "echo"])
 def test_an_answer_without_settings_is_none(tmp_path: Path, body: str) -> None:
     with pytest.raises(InputError, match="does not print its settings"):
-        ask_ssh(_stand_in(tmp_path, body), [], "nas")
+        query_ssh(_stand_in(tmp_path, body), [], "nas")
 
 
 def test_what_is_no_program_cannot_be_run(tmp_path: Path) -> None:
     (tmp_path / "ssh").write_text("", encoding="ascii")
     (tmp_path / "ssh").chmod(0o755)
     with pytest.raises(InputError, match="cannot be run"):
-        ask_ssh(str(tmp_path / "ssh"), [], "nas")
+        query_ssh(str(tmp_path / "ssh"), [], "nas")
 
 
 def test_ssh_is_found_by_name_and_by_path(tmp_path: Path) -> None:

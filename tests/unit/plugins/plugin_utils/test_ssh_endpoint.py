@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Input
 from ansible_collections.backhaul.sftp.plugins.plugin_utils import _ssh_endpoint
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_config import SshSettings
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._ssh_endpoint import (
-    SshQuestions,
+    SshResolver,
     completed,
     inherited_key,
     inherited_trust,
@@ -36,10 +36,10 @@ class Configured:
     ) -> Params:
         """Return the jumps by the names or addresses at which they are reached."""
         self.path.write_text(text, encoding="utf-8")
-        questions = SshQuestions()
-        settings = questions.ask("ssh", ["-F", str(self.path)], "nas", role="source")
+        resolver = SshResolver()
+        settings = resolver.query("ssh", ["-F", str(self.path)], "nas", role="source")
         params = {"inventory_host": "nas", "host": settings.host, "password": "secret", **(target or {}), **stated}
-        made = questions.jumps(params, settings, "ssh", stated=stated, known=known, role="source")
+        made = resolver.jumps(params, settings, "ssh", stated=stated, known=known, role="source")
         return {jump.get("inventory_host") or jump["host"]: jump for jump in made}
 
 
@@ -151,10 +151,10 @@ def test_the_same_question_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> Non
         asked.append(host)
         return SshSettings(host=host)
 
-    monkeypatch.setattr(_ssh_endpoint, "ask_ssh", answer)
-    questions = SshQuestions()
+    monkeypatch.setattr(_ssh_endpoint, "query_ssh", answer)
+    resolver = SshResolver()
     for host in ("nas", "nas", "other"):
-        assert questions.ask("ssh", ["-4"], host, role="").host == host
+        assert resolver.query("ssh", ["-4"], host, role="").host == host
     assert asked == ["nas", "other"]
 
 
@@ -173,7 +173,7 @@ def test_an_agents_key_that_identities_only_asks_for_needs_the_agent(tmp_path: P
 
 
 def test_trust_that_the_task_states_is_not_mixed_with_that_of_the_settings() -> None:
-    settings = SshSettings(known_hosts_files=("/k",), foreign_trust="KnownHostsCommand", revoked_host_keys="/r")
+    settings = SshSettings(known_hosts_files=("/k",), trust_program="KnownHostsCommand", revoked_host_keys="/r")
     stated: Params
     for stated in ({"host_keys": ["x"]}, {"known_hosts": "x"}, {"known_hosts_files": []}):
         assert inherited_trust(stated, settings, "nas", "source")["revoked_host_keys"] == "/r"

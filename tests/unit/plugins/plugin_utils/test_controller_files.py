@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.backhaul.sftp.plugins.plugin_utils._local_files import _with_slash_of
+from ansible_collections.backhaul.sftp.plugins.plugin_utils._controller_files import _with_slash_of
 
 
 @pytest.mark.parametrize(

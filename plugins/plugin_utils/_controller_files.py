@@ -39,9 +39,9 @@ class UploadAction(EndpointAction):
 
     _plain_text: PlainText
 
-    def _answer(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
+    def _execute(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         with PlainText(self._loader, detached=self._is_for_the_background()) as self._plain_text:
-            return super()._answer(arguments, resolver)
+            return super()._execute(arguments, resolver)
 
     def _substitutes(self) -> SubstituteFiles:
         return self._plain_text.substitutes
@@ -50,27 +50,27 @@ class UploadAction(EndpointAction):
         resolved = super()._resolved(arguments, resolver)
         content = resolved.pop("content", None)
         if content is not None:
-            return {**resolved, **self._held(content, resolved)}
+            return {**resolved, **self._content_options(content, resolved)}
         if isinstance(resolved.get("src"), str):
-            resolved["src"] = self._found(resolved["src"])
+            resolved["src"] = self._search(resolved["src"])
         if isinstance(resolved.get("paths"), list):
-            resolved["paths"] = [self._found(path) if isinstance(path, str) else path for path in resolved["paths"]]
+            resolved["paths"] = [self._search(path) if isinstance(path, str) else path for path in resolved["paths"]]
         if boolean(resolved.get("decrypt", True), strict=False):
             named = (resolved.get("src"), *(resolved.get("paths") or ()))
             self._plain_text.decrypt(path for path in named if isinstance(path, str))
         return resolved
 
-    def _held(self, content: object, resolved: Vars) -> Vars:
+    def _content_options(self, content: object, resolved: Vars) -> Vars:
         """Return options that send a file with this content; it has no time of its own that could be kept."""
         if resolved.get("src") is not None or resolved.get("paths") is not None:
-            raise _content_with("src or paths", "Give one of 'src', 'paths' and 'content'.")
+            raise _content_conflict("src or paths", "Give one of 'src', 'paths' and 'content'.")
         if str(resolved.get("dest", "")).endswith(os.sep):
-            raise _content_with("a dest that is a directory", "Give the copy a name.")
+            raise _content_conflict("a dest that is a directory", "Give the copy a name.")
         text = content if isinstance(content, str) else json.dumps(content)
-        path = self._plain_text.hold(text.encode("utf-8", "surrogateescape"))
+        path = self._plain_text.write_content(text.encode("utf-8", "surrogateescape"))
         return {"src": path, "preserve_mtime": False}
 
-    def _found(self, named: str) -> str:
+    def _search(self, named: str) -> str:
         try:
             search: t.Callable[[str, str], str] = self._find_needle
             return _with_slash_of(named, search("files", named))
@@ -83,7 +83,7 @@ class UploadAction(EndpointAction):
             ) from exc
 
 
-def _content_with(other: str, remedy: str) -> InputError:
+def _content_conflict(other: str, remedy: str) -> InputError:
     return InputError(
         "invalid_input", f"content cannot go with {other}", remedy=remedy, role="source", details={"option": "content"}
     )
