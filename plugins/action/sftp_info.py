@@ -10,7 +10,7 @@ from ..plugin_utils._action import EndpointAction
 
 
 class ActionModule(EndpointAction):
-    """Runs ``sftp_info`` on the controller, with its endpoints resolved from the inventory."""
+    """Runs ``sftp_info`` on the controller, with its endpoint resolved from the inventory."""
 
     module = INFO
     endpoint_option = "endpoint"

@@ -10,7 +10,7 @@ from ..plugin_utils._routed import RoutedAction
 
 
 class ActionModule(RoutedAction):
-    """Runs ``sftp_relay`` on the controller or on one of its ends, with its endpoints resolved from the inventory."""
+    """Runs ``sftp_relay`` on the controller or, with ``route``, on an end; endpoints come from the inventory."""
 
     module = RELAY
     endpoint_option = "source"

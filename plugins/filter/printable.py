@@ -43,7 +43,7 @@ _value:
 
 
 class FilterModule:
-    """Gives Ansible the filter."""
+    """The filters of this file, for Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., str]]:
         """Return the filters by name."""
@@ -51,5 +51,5 @@ class FilterModule:
 
 
 def printable(text: object) -> str:
-    """Return text with everything escaped that must not be shown."""
+    """Return text with backslash escapes for all characters that must not be shown."""
     return escaped(str(text), limit=sys.maxsize)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What every action plugin of the collection does: resolve the endpoints, run the body here, show that it lives."""
+"""The base of all action plugins: resolve the endpoints, run the module's body in this process, show progress."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _constants: t.Any = constants
 
 
 class EndpointAction(ActionBase):
-    """Runs a module's body in Ansible's worker, whatever the connection of the play's host is.
+    """Runs a module's body in Ansible's worker process, independent of the connection of the play's host.
 
-    Where the work is elsewhere, or goes on in the background, the module file runs the same body.
-    The option ``endpoint_option`` holds one endpoint, ``endpoint_list_option`` (where there is one) a list of them.
+    With ``route`` and with ``poll: 0`` the module file runs the same body. The option ``endpoint_option`` holds one
+    endpoint. The option ``endpoint_list_option``, when it is set, holds a list of endpoints.
     """
 
     module: t.ClassVar[Module]
@@ -45,7 +45,7 @@ class EndpointAction(ActionBase):
     _supports_diff = True
     _supports_async = True
     _requires_connection = False
-    _limit_seconds = 0  # outlives the first attempt of a task with 'until'
+    _limit_seconds = 0  # kept for the further attempts of a task with 'until'
 
     def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
         """Return the module's result."""
@@ -63,7 +63,7 @@ class EndpointAction(ActionBase):
         return {name: spec[name] for name in names if name}
 
     def _execute(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
-        """Run the module where it belongs, and return what it says. Raises BackhaulError."""
+        """Run the module and return its result. Raises BackhaulError."""
         return self._run_here(self._resolved(arguments, resolver), resolver.variables)
 
     def _resolver(self, variables: Vars) -> EndpointResolver:
@@ -89,10 +89,10 @@ class EndpointAction(ActionBase):
         return 0.0 if self._task.no_log else seconds
 
     def _run_here(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
-        """Run the body in this process, or start the module file in the background on this machine.
+        """Run the body in this process; with ``poll: 0`` start the module file in the background on this machine.
 
-        A task with ``async`` and ``poll`` is run like any other, within its limit: asking for a job's status would
-        need a shell on the play's host.
+        A task with ``async`` and a ``poll`` above 0 runs in this process, too, with the same time limit: to poll a job,
+        Ansible would need a shell on the play's host.
         """
         heartbeat_seconds = self._heartbeat_seconds()
         if self._is_for_the_background():
@@ -113,19 +113,19 @@ class EndpointAction(ActionBase):
             )
 
     def _substitutes(self) -> SubstituteFiles:
-        """Return the files that the body reads in the place of others."""
+        """Return the files that the body reads instead of those that the options name."""
         return SubstituteFiles()
 
     def _is_for_the_background(self) -> bool:
         return bool(self._task.async_val and not self._task.poll)
 
     def _detach(self, arguments: Vars, variables: t.Mapping[str, t.Any]) -> Vars:
-        """Start the module file in the background, with its secrets in its environment and in no file."""
+        """Start the module file in the background. Its secrets are in its environment and in no file."""
         secrets: dict[str, str] = {}
         arguments = handover.extract_secrets(arguments, secrets, token=uuid.uuid4().hex)
         original = self._connection, self._play_context
         self._play_context = self._play_context.copy()
-        # And not what runs commands on the play's host.
+        # Not the shell of the play's host.
         self._play_context.shell, self._play_context.executable = "sh", "/bin/sh"
         self._connection = self._local_connection()
         try:
@@ -149,7 +149,7 @@ class EndpointAction(ActionBase):
         return connection
 
     def _take_limit_seconds(self) -> int:
-        """Return the seconds of the task's ``async``, 0 for no limit, and let Ansible forget them."""
+        """Return the seconds of the task's ``async``, 0 for no limit, and reset ``async`` on the task."""
         if self._task.async_val:
             self._limit_seconds, self._task.async_val = self._task.async_val, 0
         return self._limit_seconds
@@ -164,13 +164,13 @@ def _shows_invocation(variables: t.Mapping[str, t.Any]) -> bool:
 
 
 def as_result(error: BackhaulError) -> Vars:
-    """Return the result of a task that an error ended before its module did anything."""
+    """Return the failed result for an error that was raised before the module ran."""
     return {"failed": True, "changed": False, **error.to_fail_json()}
 
 
 @contextlib.contextmanager
 def _environment(added: t.Mapping[str, str]) -> t.Iterator[None]:
-    """Let processes that are started in the block have these variables."""
+    """Add variables to the environment during the block."""
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:
@@ -184,7 +184,7 @@ def _environment(added: t.Mapping[str, str]) -> t.Iterator[None]:
 
 
 def _with_this_python(variables: t.Mapping[str, t.Any], delegate_to: str | None) -> Vars:
-    """Return the task's variables with the interpreter that runs Ansible, which has what the modules need."""
+    """Return the task's variables for a local run with the interpreter that runs Ansible, which has paramiko."""
     local = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

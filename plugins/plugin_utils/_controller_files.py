@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Actions whose other end is the controller: its files are named relative to playbooks and roles, as in Ansible."""
+"""Actions that read or write files on the controller, named relative to playbooks and roles as in Ansible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._endpoints import EndpointResolver
 
 
 class DownloadAction(EndpointAction):
-    """An action whose option ``dest`` is on the controller, relative to the playbook as with Ansible's ``fetch``."""
+    """An action whose ``dest`` is on the controller, relative to the playbook as in ``ansible.builtin.fetch``."""
 
     def _resolved(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         resolved = super()._resolved(arguments, resolver)
@@ -32,9 +32,9 @@ class DownloadAction(EndpointAction):
 
 
 class UploadAction(EndpointAction):
-    """An action whose options ``src`` and ``paths`` are on the controller, searched for as with Ansible's ``copy``.
+    """An action whose ``src`` and ``paths`` are on the controller, searched for as in ``ansible.builtin.copy``.
 
-    What Ansible Vault encrypted is decrypted, unless ``decrypt`` is false, and ``content`` becomes a file.
+    Files that Ansible Vault encrypted are decrypted unless ``decrypt`` is false. ``content`` is written to a file.
     """
 
     _plain_text: PlainText
@@ -61,7 +61,7 @@ class UploadAction(EndpointAction):
         return resolved
 
     def _content_options(self, content: object, resolved: Vars) -> Vars:
-        """Return options that send a file with this content; it has no time of its own that could be kept."""
+        """Return the options to send a file with this content, without a modification time to preserve."""
         if resolved.get("src") is not None or resolved.get("paths") is not None:
             raise _content_conflict("src or paths", "Give one of 'src', 'paths' and 'content'.")
         if str(resolved.get("dest", "")).endswith(os.sep):
@@ -90,5 +90,5 @@ def _content_conflict(other: str, remedy: str) -> InputError:
 
 
 def _with_slash_of(given: str, found: str) -> str:
-    """Return a path that was found, with the slash at its end that Ansible's search takes away."""
+    """Return the path ``found``, with a slash at the end if ``given`` has one: Ansible's search drops it."""
     return os.path.join(found, "") if given.endswith(os.sep) else found

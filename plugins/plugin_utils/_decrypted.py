@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Plain text on the controller: what Ansible Vault had encrypted, and text that a task holds itself.
+"""Temporary plain text files on the controller: decrypted Ansible Vault files, and the option ``content``.
 
-It is in files of mode 0600, in a folder that is removed when the block ends; signals cancel the block (_worker.py).
+The files have mode 0600, in a directory that is removed when the block ends. Signals cancel the block (_worker.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..module_utils._errors import InputError
 from ..module_utils._module.request import SubstituteFiles
 from ..module_utils._paths import encode, normalise
 
-# Its attributes are made when it is imported.
+# Its attributes are created at import, so type checkers do not know them.
 _constants: t.Any = constants
 
 
 class PlainText:
-    """Files that stand in for others; a context manager. ``loader`` is the action plugin's, which knows the vaults.
+    """The temporary files of one task, as a context manager. ``loader`` holds the vault passwords.
 
-    With ``detached``, for a job that outlives its task, nothing is written and ``invalid_input`` is raised instead.
+    With ``detached`` (a background job) nothing is written, and ``invalid_input`` is raised instead.
     """
 
     def __init__(self, loader: t.Any, *, detached: bool) -> None:  # noqa: ANN401 - a DataLoader
@@ -48,11 +48,11 @@ class PlainText:
 
     @property
     def substitutes(self) -> SubstituteFiles:
-        """The files that were written, and what each stands for."""
+        """The files that were written, by the path of the file that each of them replaces."""
         return SubstituteFiles(self._files, self._content)
 
     def decrypt(self, paths: t.Iterable[str]) -> None:
-        """Write what files have in them, if Ansible Vault encrypted them; a directory stands for all files in it."""
+        """Write the plain text of each file that Ansible Vault encrypted; a directory means all files below it."""
         for path in paths:
             if not os.path.isdir(path):
                 self._decrypt_file(path, follow=True)
@@ -61,7 +61,7 @@ class PlainText:
                     self._decrypt_file(os.path.join(folder, name), follow=False)
 
     def write_content(self, content: bytes) -> str:
-        """Write text that has no file of its own, and return where it is."""
+        """Write the content to a file and return its path."""
         path = self._write(content)
         self._content = os.fsencode(path)
         return path
@@ -71,7 +71,7 @@ class PlainText:
             return
         try:
             content, _show = self._loader._get_file_contents(path)
-        except Exception as exc:  # whatever Ansible's loader raises for a vault without its password
+        except Exception as exc:  # Ansible's loader raises several types when the password of a vault is missing
             raise InputError(
                 "invalid_input",
                 f"{path} cannot be decrypted: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}",
@@ -99,15 +99,15 @@ class PlainText:
 
     def _make_folder(self) -> None:
         if not self._folder:
-            with shielded():  # a task that is cancelled now knows whether there is something to remove
+            with shielded():  # a cancellation must not come between making the directory and recording it
                 self._folder = tempfile.mkdtemp(prefix="backhaul-plain-", dir=_constants.DEFAULT_LOCAL_TMP)
 
 
 def _is_encrypted(path: str, *, follow: bool) -> bool:
-    """Say whether a regular file begins like one of Ansible Vault's; one that cannot be read is left to the module."""
+    """Return whether a file starts with the header of Ansible Vault. The module reports files that cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
         with open(descriptor, "rb") as file:
             return bool(is_encrypted_file(file))
-    except (OSError, ValueError):  # and what cannot be sought in, such as a pipe
+    except (OSError, ValueError):  # also for a file without seek, such as a pipe
         return False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From an inventory host to an endpoint: the options of its own connection plugin, with Ansible's own precedence."""
+"""Resolve endpoints from the inventory: read the options of a host's connection plugin, with Ansible's precedence."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from ._ssh_endpoint import NO_PROXY, SshResolver, completed, inherited_key, inhe
 
 Params = t.Dict[str, t.Any]
 
-# Its attributes are made when it is imported.
+# Its attributes are created at import, so type checkers do not know them.
 _constants: t.Any = constants
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LOCAL_CONNECTIONS = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
-# In the order in which Ansible's ssh connection hands them over.
+# In the order in which Ansible's ssh connection passes them to ssh.
 _ARGUMENTS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 _KEY_VARIABLES = ("private_key_file", "private_key", "private_key_passphrase")
 
 
 @dataclass(frozen=True)
 class EndpointResolver:
-    """Fills endpoints in from the inventory, for one task.
+    """Completes the endpoints of one task from the inventory.
 
-    ``task``, ``connection``, ``play_context``, ``loader`` and ``templar`` are those of the action plugin; ``variables``
-    are the task's.
+    ``task``, ``connection``, ``play_context``, ``loader`` and ``templar`` are those of the action plugin.
+    ``variables`` are those of the task.
     """
 
     task: t.Any
@@ -52,10 +52,10 @@ class EndpointResolver:
     ssh_resolver: SshResolver = field(default_factory=SshResolver)
 
     def resolve(self, given: object, *, role: str, is_jump: bool = False) -> object:
-        """Return the suboptions of an endpoint with everything that the inventory adds.
+        """Return the suboptions of an endpoint, completed from the inventory. Raises InputError.
 
-        What is not a mapping is returned as it is, for the module to refuse. A jump is reached in no other way than the
-        task says, as ssh hands none of its arguments on to the one that makes the jump. Raises InputError.
+        A value that is no mapping is returned unchanged; the module refuses it. A jump gets no jumps and no proxy from
+        the inventory, because ssh passes none of its arguments to the ssh that makes the jump.
         """
         if given is not None and not isinstance(given, t.Mapping):
             return given
@@ -95,7 +95,7 @@ class EndpointResolver:
         return resolved
 
     def _filled_in(self, params: Params, named: str, role: str, *, is_jump: bool) -> Params:
-        """Return the suboptions of an inventory host with what its connection variables and ssh's settings say."""
+        """Return the suboptions of an inventory host, completed from its connection variables and ssh's settings."""
         options = self._options_of(named, role)
         if options is None:
             return {**params, "local": True}
@@ -125,7 +125,7 @@ class EndpointResolver:
         return found if states_route else self._with_jumps(found, settings, ssh, params, role)
 
     def _as_configured(self, params: Params, role: str, *, is_jump: bool) -> Params:
-        """Return the suboptions of a server that the task spells out, with what ssh_config files say about it."""
+        """Return the suboptions of a server that ``host`` names, completed from the ssh_config files."""
         address, ssh = text(params["host"]), find_ssh("ssh")
         if not ssh:
             raise InputError(
@@ -145,7 +145,7 @@ class EndpointResolver:
             **inherited_key(params, settings),
             **inherited_trust(params, settings, address, role),
         }
-        # The name in the task is the one that ssh is given. Where it leads is up to HostName, as for ssh.
+        # ssh is queried with the name in the task. HostName then gives the address, as for ssh.
         found = completed({**params, "host": settings.host}, inherited)
         return found if states_route else self._with_jumps(found, settings, ssh, params, role)
 
@@ -164,15 +164,15 @@ class EndpointResolver:
         return {**params, "jump": jumps} if jumps else params
 
     def play_host(self) -> str:
-        """Return the name of the host that the task is for, the delegated one where there is one."""
+        """Return the name of the task's host: the ``delegate_to`` host if there is one."""
         return str(self.task.delegate_to or self.variables.get("inventory_hostname") or "")
 
     def is_this_machine(self, named: str, *, role: str) -> bool:
-        """Tell whether a host, or with an empty name the play's host, is the controller. Raises InputError."""
+        """Return whether a host is the controller; an empty name means the play's host. Raises InputError."""
         return self._options_of(named, role) is None
 
     def _options_of(self, named: str, role: str) -> t.Any:  # noqa: ANN401 - a connection plugin
-        """Return a connection plugin that holds the host's options, or None for this machine."""
+        """Return a connection plugin with the options of the host, or None for this machine."""
         is_play_host = not named or named == self.play_host()
         variables = self._variables_of(self._known_name(named), role)
         own_kind = text(self._value_of(variables, "ansible_connection"))
@@ -184,18 +184,18 @@ class EndpointResolver:
         return self._loaded(own_kind or _constants.DEFAULT_TRANSPORT, variables)
 
     def _known_name(self, named: str) -> str:
-        """Return the name of a host in the inventory, empty for a host of the play that is not in there.
+        """Return the name of a host in the inventory, or an empty text for a play's host that is not in it.
 
-        Ansible adds what the play's connection is to the task's variables, so that only the host's own tell its kind.
+        Ansible adds the play's connection to the task's variables. Only the host's own variables state its connection.
         """
         name = named or self.play_host()
         is_stray = name == self.play_host() and name not in (self.variables.get("hostvars") or {})
         return "" if is_stray else name
 
     def _is_this_machine(self, variables: t.Mapping[str, t.Any]) -> bool:
-        """Tell whether the play's host is this machine by its name and address.
+        """Return whether name and address of the play's host are those of this machine.
 
-        A play's ``connection: local`` says where its modules run, and not what its host is: a server stays one.
+        ``connection: local`` of a play states where modules run. Its host may still be a server.
         """
         address = text(self._value_of(variables, "ansible_host")) or self.play_host()
         return {self.play_host(), address} <= _LOCAL_HOSTS
@@ -219,7 +219,7 @@ class EndpointResolver:
         return t.cast("t.Mapping[str, t.Any]", hostvars[named])
 
     def _loaded(self, kind: str, variables: t.Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - a connection plugin
-        """Load the host's connection plugin and set its options as the task executor does, without connecting."""
+        """Return the host's connection plugin with options set as by the task executor, not connected."""
         plugin = connection_loader.get(kind, self.play_context, os.devnull) if "ssh" in kind else None
         if plugin is None:
             plugin = connection_loader.get("ansible.builtin.ssh", self.play_context, os.devnull)
@@ -228,11 +228,11 @@ class EndpointResolver:
         try:
             plugin.set_options(task_keys=self.task_keys(), var_options=given)
         except AnsibleError:
-            raise _wrong_types(given) from None  # its text shows the value, which may be a password
+            raise _wrong_types(given) from None  # its message shows the value, which may be a password
         return plugin
 
     def task_keys(self) -> Params:
-        """Return what the task's keywords and the command line say about reaching any host."""
+        """Return the connection settings from the task's keywords and the command line, which apply to every host."""
         keys = {
             **self.task.dump_attrs(),
             "timeout": self.play_context.timeout,
@@ -241,9 +241,9 @@ class EndpointResolver:
         return {name: value for name, value in keys.items() if name != "retries" and (name != "password" or value)}
 
     def from_command_line(self, name: str) -> str:
-        """Return the ``password`` or ``become_pass`` of the command line.
+        """Return the ``password`` or ``become_pass`` of the command line, or an empty text.
 
-        It comes in the play context, where a variable of the play's host replaces it: that one is for its host alone.
+        The play context holds it, unless a variable of the play's host replaced it. That variable is only for its host.
         """
         own = self._variables_of("", "")
         if any(variable in own for variable in _constants.MAGIC_VARIABLE_MAPPING[name]):
@@ -251,7 +251,7 @@ class EndpointResolver:
         return text(getattr(self.play_context, name))
 
     def _read_secrets(self, params: Params, role: str) -> None:
-        """Turn paths on the controller into what is in those files, so that the module needs no file of ours."""
+        """Replace paths of keys and certificates by the contents of these files on the controller."""
         path = text(params.pop("private_key_file", None))
         if path and not text(params.get("private_key")):
             params["private_key"] = read_controller_file(self.loader, path, what="private key", role=role)
@@ -264,14 +264,14 @@ class EndpointResolver:
 
 
 def is_local(params: t.Mapping[str, t.Any]) -> bool:
-    """Say whether suboptions state that the endpoint is the file system of the machine that runs the module."""
+    """Return whether the endpoint is the file system of the machine that runs the module."""
     return _is_true(params.get("local"))
 
 
 def _command_line(options: t.Any, params: Params, *, takes_no_proxy: bool) -> list[str]:  # noqa: ANN401
-    """Return ssh's arguments in the order of Ansible's ssh connection: the first value of a setting counts.
+    """Return ssh's arguments in the order of Ansible's ssh connection: ssh uses the first value of a setting.
 
-    What the task states comes before all of them.
+    The values that the task states come first.
     """
     first, *others = (split_arguments(text(_option(options, name))) for name in _ARGUMENTS)
     variables = as_options(Port=_option(options, "port"), User=_option(options, "remote_user"))
@@ -281,7 +281,7 @@ def _command_line(options: t.Any, params: Params, *, takes_no_proxy: bool) -> li
 
 
 def _wrong_types(given: t.Mapping[str, t.Any]) -> InputError:
-    """Return the error for connection variables that Ansible does not take, by their names."""
+    """Return the error that names the connection variables with values of a wrong type."""
     wrong = [name for name, value in given.items() if isinstance(value, (list, tuple, t.Mapping))] or list(given)
     return InputError(
         "invalid_input",
@@ -291,7 +291,7 @@ def _wrong_types(given: t.Mapping[str, t.Any]) -> InputError:
 
 
 def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
-    """Return a plugin's option, or None where this plugin has no such option."""
+    """Return an option of a plugin, or None when the plugin has no such option."""
     try:
         return plugin.get_option(name)
     except (KeyError, AttributeError):
@@ -299,7 +299,7 @@ def _option(plugin: t.Any, name: str) -> t.Any:  # noqa: ANN401
 
 
 def _is_blank(value: object) -> bool:
-    """AWX hands over empty text for whatever was left blank, lists and booleans included."""
+    """Return whether a value is None or blank text, which AWX sends for each empty field of any type."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From progress records to live lines: a job that runs for an hour says that it is alive."""
+"""Show progress records as lines on the terminal while a transfer runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 
 
 class Heartbeat:
-    """Shows at most one line for each transfer every ``interval_seconds``; callable from any thread."""
+    """Shows at most one line per transfer every ``interval_seconds``. Thread-safe."""
 
     def __init__(self, interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
@@ -24,20 +24,20 @@ class Heartbeat:
         self._display = Display()
 
     def __call__(self, record: t.Mapping[str, t.Any]) -> None:
-        """Show a record, unless the last line about the same transfer is younger than the interval."""
+        """Show a record, unless the last line about the same transfer was shown within the interval."""
         now, key = time.monotonic(), (record["host"], record["path"] + record.get("doing", ""))
         with self._lock:
-            # The first line comes after one interval: short transfers stay silent.
+            # The first line is shown after one interval, so that a short transfer shows none.
             since = self._shown.setdefault(key, now - float(record["seconds"]))
             if now - since < self._interval_seconds:
                 return
             self._shown[key] = now
-        with contextlib.suppress(OSError):  # the controller is gone: the worker ends for that, and not here
+        with contextlib.suppress(OSError):  # the controller has exited; _worker.py ends this process for that
             self._display.display(progress_line(record))
 
 
 def progress_line(record: t.Mapping[str, t.Any]) -> str:
-    """Return one line for people: destination, percent, bytes, rate, time left."""
+    """Return one line of text: destination, percent, bytes, rate, time left."""
     done, total, seconds = int(record["done_bytes"]), int(record["total_bytes"]), float(record["seconds"])
     if not done and record.get("doing") == "checked":
         return f"  hashing on {record['host']} for {_clock(seconds)}  {record['path']}"

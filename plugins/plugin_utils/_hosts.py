@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""A host reached through Ansible's own connection, for a module that runs there and is handed credentials."""
+"""Set up Ansible's own connection to a host, to run a module there that receives credentials."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Vars = t.Dict[str, t.Any]
 
 _constants: t.Any = constants
 
-# The first value of a setting counts (ssh_config(5)). A connection that an earlier task keeps open may not be shared:
-# whether its host key was verified, nobody knows.
+# ssh uses the first value of a setting (ssh_config(5)). A connection of an earlier task is not shared: whether its host
+# key was verified is unknown.
 _SSH_FIRST = "-o StrictHostKeyChecking=yes -o ControlMaster=no -o ControlPath=none"
 _SSH_LAST = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
 
 
 class HostAction(t.NamedTuple):
-    """An action plugin that is action at a host, and the variables of a task there."""
+    """An action plugin for another host, and the variables of a task on that host."""
 
     plugin: t.Any
     variables: Vars
@@ -38,10 +38,10 @@ class HostAction(t.NamedTuple):
 
 @contextlib.contextmanager
 def action_on(name: str, *, plugin: ActionBase, resolver: EndpointResolver) -> t.Iterator[HostAction]:
-    """Yield an action plugin like ``plugin`` for the host ``name``, and clean up behind it.
+    """Yield a copy of the action plugin ``plugin`` for the host ``name``, and clean up after the block.
 
-    Connection, become and interpreter are those of a task that is delegated to the host. Its host key must be known to
-    ssh whatever Ansible's settings say, and the module with its arguments goes through a pipe where that is possible.
+    Connection, become and interpreter are those of a task that is delegated to the host. ssh must know the host key,
+    independent of Ansible's settings. Module and arguments go through a pipe where the connection supports pipelining.
     """
     is_play_host = name == resolver.play_host() and plugin._connection.transport not in LOCAL_CONNECTIONS
     action = _action_as_is(plugin, resolver) if is_play_host else _action_for(name, plugin, resolver)
@@ -84,9 +84,9 @@ ValueOf = t.Callable[[str], t.Any]
 
 
 def _connection_to(name: str, task: t.Any, own: Vars, templar: t.Any, resolver: EndpointResolver) -> t.Any:  # noqa: ANN401
-    """Return the host's connection plugin with its shell and become plugins, set up as the task executor does it."""
+    """Return the host's connection plugin with its shell and become plugins, set up as by the task executor."""
 
-    def value_of(variable: str) -> t.Any:  # noqa: ANN401 - whatever the variable holds
+    def value_of(variable: str) -> t.Any:  # noqa: ANN401 - a variable of any type
         return templar.template(own[variable]) if variable in own else None
 
     kind = str(value_of("ansible_connection") or task.connection or "smart")
@@ -134,7 +134,7 @@ def _found(plugin: t.Any, sort: str, name: str, host: str) -> t.Any:  # noqa: AN
 
 @contextlib.contextmanager
 def _hardened(connection: t.Any) -> t.Iterator[None]:  # noqa: ANN401
-    """Let the connection verify its host and keep arguments out of files, as far as it has options for that."""
+    """Set the options that verify the host key and keep arguments out of files, and restore them after the block."""
     before = {name: connection.get_option(name) for name in _HARDENED_OPTIONS if _has_option(connection, name)}
     try:
         for name, given in before.items():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Which of the key files that ssh's settings name can be used: an endpoint has one private key."""
+"""Choose one private key among the key files in ssh's settings: an endpoint has only one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..module_utils._trust.ssh_wire import WireError, WireReader
 
-# A key of 16384 bits has 13 KiB.
+# The file of an RSA key of 16384 bits has 13 KiB.
 _MAX_KEY_BYTES = 1024 * 1024
 _VAULT = b"$ANSIBLE_VAULT"
 _OPENSSH = b"openssh-key-v1\0"
@@ -22,9 +22,9 @@ _OPENSSH = b"openssh-key-v1\0"
 
 @dataclass(frozen=True)
 class Identity:
-    """A private key's file and its certificate's, each empty where there is none.
+    """The paths of a private key and of its certificate; empty when there is none.
 
-    ``needs_agent`` says that a key is named which only an agent can use. ``left_out`` are the files that are not used.
+    ``needs_agent``: only an agent can use one of the named keys. ``left_out`` are the files that are not used.
     """
 
     private_key_file: str = ""
@@ -34,9 +34,9 @@ class Identity:
 
 
 def choose_identity(files: t.Sequence[str], certificates: t.Sequence[str], *, has_passphrase: bool) -> Identity:
-    """Return the first private key that can be used by itself, and the certificate to show with it.
+    """Return the first private key that can be used without an agent, and its certificate.
 
-    A key whose own certificate is among ``certificates`` comes before the others.
+    A key whose certificate is listed in ``certificates`` takes precedence.
     """
     named = [path for path in certificates if os.path.isfile(path)]
     usable, needs_agent = [], False
@@ -51,9 +51,9 @@ def choose_identity(files: t.Sequence[str], certificates: t.Sequence[str], *, ha
 
 
 def certificate_of(key_file: str, certificates: t.Sequence[str]) -> str:
-    """Return the path of the certificate to show with a key, empty where there is none.
+    """Return the path of the certificate to present with a key, or an empty text.
 
-    Like ssh, take the one beside the key where none is named, or where it is among those that are named.
+    As in ssh, the file ``<key>-cert.pub`` is used when no certificate is named or when it is one of those named.
     """
     named, beside = [path for path in certificates if os.path.isfile(path)], f"{key_file}-cert.pub"
     if not key_file:
@@ -64,7 +64,7 @@ def certificate_of(key_file: str, certificates: t.Sequence[str]) -> str:
 
 
 def _unusable_because(path: str, *, has_passphrase: bool) -> str:
-    """Return "missing", or "agent" for a key that only an agent can use; empty text for one that can be used."""
+    """Return "missing", "agent" for a key that only an agent can use, or an empty text for a usable key."""
     try:
         content = _content(path)
     except OSError:
@@ -90,19 +90,19 @@ def _is_encrypted(content: bytes) -> bool:
 
 
 def _is_in_hardware(content: bytes) -> bool:
-    """Tell whether a key file only names a key that a security key holds."""
+    """Return whether the key itself is on a hardware token."""
     return any(part.startswith(b"sk-") for part in _header(content)[1:])
 
 
 def _header(content: bytes) -> tuple[bytes, ...]:
-    """Return the cipher's name and the key's type of a key in OpenSSH's form (PROTOCOL.key); none when damaged."""
+    """Return cipher name and key type of a key in OpenSSH's format (PROTOCOL.key); an empty tuple when damaged."""
     try:
         blob = base64.b64decode(b"".join(line for line in content.splitlines() if not line.startswith(b"-----")))
         reader = WireReader(blob)
         if reader.take(len(_OPENSSH)) != _OPENSSH:
             return ()
         cipher = reader.string()
-        reader.string(), reader.string(), reader.uint32()  # key derivation, its options, how many keys
+        reader.string(), reader.string(), reader.uint32()  # KDF name, KDF options, number of keys
         return cipher, WireReader(reader.string()).string()
     except (WireError, binascii.Error):
         return ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Jumps as ssh arguments describe them: ``ProxyJump``, and the ``ProxyCommand ssh -W`` that stood for it before."""
+"""Parse jumps in ssh arguments: ``ProxyJump``, and its older form ``ProxyCommand ssh -W``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import typing as t
 from dataclasses import dataclass
 
 _HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@/]+)(?::(?P<port>\d+))?/?\Z")
-# Those of ssh(1); any other flag may share its word with the next one, as in -qJ.
+# The flags of ssh(1) with a value. Any other flag may share a word with the next flag, as in -qJ.
 _FLAGS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
-# In a command that makes a jump: those that say where it leads and as whom, and those without bearing on that.
+# In a ProxyCommand: the flags that define host, user and configuration of the jump, and those without effect on it.
 _FLAGS_OF_JUMPS = frozenset("FiJlop")
 _IGNORED_FLAGS = "46AaCKkNnqTvXxY"
 _SPECIAL = re.compile(r"[%$`;&|<>(){}*?!#\\\n]")
@@ -23,9 +23,9 @@ _SPECIAL = re.compile(r"[%$`;&|<>(){}*?!#\\\n]")
 
 @dataclass(frozen=True)
 class Hop:
-    """One server on the way; ``port`` and ``user`` are None and empty where the arguments leave them open.
+    """One jump. ``port`` is None and ``user`` is empty when the arguments do not state them.
 
-    ``arguments`` are what else the ssh that makes the jump is given.
+    ``arguments`` are the further arguments of the ssh that makes the jump.
     """
 
     host: str
@@ -35,9 +35,9 @@ class Hop:
 
 
 def read_proxy_jump(value: str, *, config_file: str = "") -> tuple[Hop, ...] | None:
-    """Return the hops of ``ProxyJump`` (ssh_config(5)), nearest first; None when it cannot be understood.
+    """Return the hops of ``ProxyJump`` (ssh_config(5)), nearest first; None when it cannot be parsed.
 
-    Of ssh's arguments the jumps get ``-F config_file`` and no other (ssh(1), -J).
+    ssh passes only ``-F config_file`` of its arguments to the jumps (ssh(1), -J).
     """
     arguments = ("-F", config_file) if config_file else ()
     hops = [_hop(part.strip(), arguments) for part in value.split(",")]
@@ -45,9 +45,9 @@ def read_proxy_jump(value: str, *, config_file: str = "") -> tuple[Hop, ...] | N
 
 
 def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
-    """Return the one hop of ``ssh [options] -W %h:%p [user@]host``; None for any other command.
+    """Return the hop of ``ssh [options] -W %h:%p [user@]host``; None for any other command.
 
-    ssh replaces tokens in the command and hands it to a shell, so a word with a special character is not understood.
+    A word with a special character gives None: ssh would expand tokens in it and pass it to a shell.
     """
     try:
         words = shlex.split(value)
@@ -64,14 +64,14 @@ def read_proxy_command(value: str) -> tuple[Hop, ...] | None:
     hop = _hop(names[0])
     if hop is None or not {flag for flag, _text in others} <= _FLAGS_OF_JUMPS:
         return None
-    given = dict(reversed(others))  # the first of several counts
+    given = dict(reversed(others))  # ssh uses the first of several values
     port = int(given["p"]) if given.get("p", "").isdigit() else hop.port
     rest = [(flag, os.path.expanduser(text) if flag == "F" else text) for flag, text in others if flag not in "pl"]
     return (Hop(hop.host, port, given.get("l") or hop.user, tuple(f"-{flag}{text}" for flag, text in rest)),)
 
 
 def split_flags(words: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
-    """Yield ssh's flags one by one, each with its value or empty text; what is no flag comes under an empty one."""
+    """Yield each flag of ssh with its value or an empty text; a word that is no flag has an empty flag."""
     remaining = iter(words)
     for word in remaining:
         if not word.startswith("-"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""One result of a relay that ran on several hosts, each for its own destinations."""
+"""Merge the results of a relay that ran on several hosts, each for its own destinations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LISTS = ("connections", "warnings", "deprecations", "diff", "directories")
 
 
 def required_successes(arguments: t.Mapping[str, t.Any]) -> int:
-    """Return how many destinations must succeed; InputError when there are not as many."""
+    """Return the number of destinations that must succeed. Raises InputError when ``min_success`` is out of range."""
     given, count = arguments.get("min_success"), len(arguments["destinations"])
     if given in (None, ""):
         return count
@@ -31,7 +31,7 @@ def required_successes(arguments: t.Mapping[str, t.Any]) -> int:
 
 
 def merge(runs: t.Sequence[LegResult], *, required: int) -> Result:
-    """Return the runs' results as one, in the form and with the verdict of a relay that ran in one index."""
+    """Return one result for all runs, equal in form and in success to that of a relay that ran on one host."""
     entries = dict(entry for leg, result in runs for entry in zip(leg.indexes, _entries(leg, result)))
     destinations = [entries[index] for index in sorted(entries)]
     results = [result for _leg, result in runs]
@@ -66,9 +66,9 @@ def merge(runs: t.Sequence[LegResult], *, required: int) -> Result:
 
 
 def _merged_files(runs: t.Sequence[LegResult]) -> Result:
-    """Return the ``files`` of all runs, each with all its destinations; nothing where no run had several files.
+    """Return the ``files`` of all runs, each with all its destinations; nothing when no run had several files.
 
-    A file that only some of the runs found has no entries of the others.
+    A file that only some runs found has no entries from the other runs.
     """
     if not any("files" in result for _leg, result in runs):
         return {}
@@ -96,7 +96,7 @@ def _file(source: Result, entries: t.Mapping[int, Result]) -> Result:
 
 
 def _is_incomplete(leg: Leg, result: Result) -> bool:
-    """Say whether a run failed though none of its destinations did: not all of the source could be copied."""
+    """Return whether a run failed although its destinations did not: a part of the source could not be read."""
     return bool(result.get("failed")) and not any(entry["error"] for entry in _entries(leg, result))
 
 
@@ -108,7 +108,7 @@ def _entries(leg: Leg, result: Result) -> list[Result]:
 
 
 def _failed(leg: Leg, path: object, error: Result) -> Result:
-    """Return the entry of a destination whose run came to nothing, in the form of the others."""
+    """Return the entry of a destination whose run failed as a whole, in the form of all entries."""
     nothing = dict.fromkeys(("compared_by", "verified_by", "sha256"))
     counts = dict.fromkeys(("bytes_sent", "bytes_resumed", "bytes_per_second"), 0)
     return {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Endpoints for a module that runs on another host: what the controller's files say goes along as text."""
+"""Make endpoints portable: replace files of the controller by their text, for a module that runs on another host."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Params = t.Dict[str, t.Any]
 
 
 def portable(params: t.Mapping[str, t.Any], *, role: str) -> Params:
-    """Return a resolved endpoint, its jumps included, that needs no file and no agent of where the module runs.
+    """Return a resolved endpoint, including its jumps, that needs no file and no agent on the module's host.
 
-    What vouches for host keys is what the controller would go by, and nothing that lies on that host. Raises InputError
-    for a file that cannot be read, or that others can write.
+    Known hosts and revocations are those of the controller; files of the module's host are not used. Raises InputError
+    for a file that cannot be read, or that other users can write.
     """
     try:
         changed = {**params, **_trust(params)}
@@ -35,7 +35,7 @@ def portable(params: t.Mapping[str, t.Any], *, role: str) -> Params:
 
 
 def _trust(params: t.Mapping[str, t.Any]) -> Params:
-    # It imports paramiko, which no other task on the controller has to wait for.
+    # This imports paramiko, which takes time. Only tasks with a route need it here.
     from ..module_utils._ssh.trust import default_files, read_declared
 
     texts = [joined_lines(params.get("known_hosts"))]
@@ -49,7 +49,7 @@ def _trust(params: t.Mapping[str, t.Any]) -> Params:
 
 
 def _files(given: object) -> list[str] | None:
-    """Return the files that are given: as for the module, blanks alone are as if nothing was."""
+    """Return the file names that are given, or None; as in the module, a list of blanks means "not given"."""
     if isinstance(given, str):
         given = [name.strip() for name in given.split(",")]
     names = [str(name) for name in given if str(name).strip()] if isinstance(given, (list, tuple)) else []
@@ -57,12 +57,12 @@ def _files(given: object) -> list[str] | None:
 
 
 def _revocations(content: bytes, path: str) -> str:
-    """Return revocations as a text that no module takes for a path, however short it is."""
+    """Return revocations as text that the module cannot mistake for a path, even if the list is empty."""
     if content.startswith(KRL_MAGIC):
         return (ENCODED_KRL + base64.b64encode(content)).decode("ascii")
     return f"# {path}\n{_text(content)}"
 
 
 def _text(content: bytes) -> str:
-    """Return a file as text that an option can hold; what is not UTF-8, or NUL, is in no key that could be trusted."""
+    """Return a file as text for an option. Invalid UTF-8 and NUL are replaced: no valid line of a key contains them."""
     return content.decode("utf-8", "replace").replace("\0", "\ufffd")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Running the module on a host of the task, and saying what is wrong when it cannot run there."""
+"""Run the module on another host: explain its failures, and end it with the task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SSH_ERRORS = (
 
 @contextlib.contextmanager
 def translate_errors(host: str, *, role: str) -> t.Iterator[None]:
-    """Turn Ansible's errors about its connection to the host into those of the collection."""
+    """Convert Ansible's connection errors in the block to LinkError or TrustError."""
     try:
         yield
     except AnsibleConnectionFailure as exc:
@@ -59,13 +59,13 @@ _REMEDIES = {
 
 
 def _last_line(text: str) -> str:
-    """Return the last thing that ssh said that is no record of how it went about it."""
+    """Return the last line of ssh's output that is no debug message."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "OpenSSH_"))]
     return lines[-1] if lines else "no reason was given"
 
 
 def explain(result: Result, host: str, *, role: str) -> Result:
-    """Return a module's result with what is missing on the host said as such."""
+    """Return a module's result; an error about a missing library or interpreter names the host and a remedy."""
     if not result.get("failed"):
         return result
     if "error" not in result:
@@ -80,7 +80,7 @@ def explain(result: Result, host: str, *, role: str) -> Result:
 
 
 def _install_hint(error: Result | None, host: str, role: str) -> Result | None:
-    """Say of a missing library on which host it is missing."""
+    """Return the error; for ``dependency_missing`` with the host and the way to install the library there."""
     if not error or error["code"] != "dependency_missing":
         return error
     remedy = f"Install paramiko 3.5 or newer for the Python that runs modules on {host}. {_INSTEAD}"
@@ -94,7 +94,7 @@ def _message(error: Result) -> str:
 
 
 def _not_started(result: Result, host: str, role: str) -> Result:
-    """Add to what Ansible says of a module that did not start what it takes to run there."""
+    """Return Ansible's result for a module that did not start, with the requirements of the host as a remedy."""
     hint = f"The route runs the module on {host}, which takes Python 3.9 and paramiko 3.5 or newer there. {_INSTEAD}"
     error = InputError("dependency_missing", str(result["msg"]), remedy=hint, role=role, host=host)
     return {**result, **error.to_fail_json(), "changed": False}
@@ -102,9 +102,10 @@ def _not_started(result: Result, host: str, role: str) -> Result:
 
 @contextlib.contextmanager
 def terminate_children_on_error() -> t.Iterator[None]:
-    """End this process's children when the block is left by an exception, or when the run it belongs to is gone.
+    """Terminate the children of this process on an exception in the block, or when the process of the playbook exits.
 
-    An exception may be the task's ``timeout``. Only Linux tells a process's children; elsewhere they come to their end.
+    A module on another host ends when the local ssh ends. The exception may be the task's ``timeout``. Only Linux lists
+    the children of a process (proc(5)); on other systems they run to their end.
     """
     finished = threading.Event()
     watching = threading.Thread(target=_watch, args=(finished, os.getppid()), daemon=True)
@@ -134,7 +135,7 @@ def terminate_children() -> None:
 
 
 def _children() -> list[int]:
-    """Return the children of every thread (proc(5), /proc/pid/task/tid/children)."""
+    """Return the process ids of the children of all threads (proc(5), /proc/pid/task/tid/children)."""
     found: list[int] = []
     for listing in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):

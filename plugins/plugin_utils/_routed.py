@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What the action plugin of a relay does besides: run the module on the source's or the destinations' hosts."""
+"""The action of a relay: with the option ``route`` it runs the module on the hosts of the source or destinations."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ._routes import Leg, is_routed, plan_legs
 
 
 class RoutedAction(EndpointAction):
-    """Follows the option ``route``: one run of the module for each host that is to do the work."""
+    """Runs the module once on each host that ``route`` selects."""
 
     def _execute(self, arguments: Vars, resolver: EndpointResolver) -> Vars:
         if not is_routed(arguments):
             return super()._execute(arguments, resolver)
-        self._heartbeat_seconds()  # no lines can come from there, but what cannot be meant is refused all the same
+        self._heartbeat_seconds()  # refuses an invalid value; a routed run shows no progress
         legs = plan_legs(arguments, resolver)
         self._refuse_background(legs)
         seconds = self._seconds_left()
@@ -48,7 +48,7 @@ class RoutedAction(EndpointAction):
             )
 
     def _seconds_left(self) -> t.Callable[[], float | None]:
-        """Return what tells the seconds until the task's ``async`` or ``timeout`` ends it; None for no limit."""
+        """Return a function for the seconds until ``async`` or ``timeout`` ends the task; None means no limit."""
         if self._is_for_the_background():
             return lambda: None
         limits = [float(seconds) for seconds in (self._take_limit_seconds(), self._task.timeout) if seconds]
@@ -58,7 +58,7 @@ class RoutedAction(EndpointAction):
         return lambda: deadline - time.monotonic()
 
     def _try_leg(self, leg: Leg, resolver: EndpointResolver, seconds: t.Callable[[], float | None]) -> Vars:
-        """Let one host fail without harm to the others."""
+        """Run one leg; return an error as its result, so that the other legs run as well."""
         try:
             return self._run_leg(Leg(leg.host, {**leg.arguments, "min_success": None}, leg.indexes), resolver, seconds)
         except BackhaulError as exc:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Where a relay runs: which hosts run the module, each with which part of the task."""
+"""Plan a routed relay: the hosts that run the module, and the part of the task for each of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ROUTES = ("source", "destination")
 
 @dataclass(frozen=True)
 class Leg:
-    """One run of the module: on ``host``, or on the controller where that is empty.
+    """One run of the module on ``host``; an empty ``host`` is the controller.
 
-    ``indexes`` are those of its destinations in the task's list.
+    ``indexes`` are the positions of its destinations in the task's list.
     """
 
     host: str
@@ -30,7 +30,7 @@ class Leg:
 
 
 def is_routed(arguments: t.Mapping[str, t.Any]) -> bool:
-    """Say whether a task runs on one of its ends; one that cannot be understood is the module's to refuse."""
+    """Return whether the module runs on an end of the relay. False for invalid arguments, which the module refuses."""
     destinations = arguments.get("destinations")
     entries = destinations if isinstance(destinations, list) else []
     ends = [arguments.get("source"), *entries]
@@ -38,7 +38,7 @@ def is_routed(arguments: t.Mapping[str, t.Any]) -> bool:
 
 
 def plan_legs(arguments: t.Mapping[str, t.Any], resolver: EndpointResolver) -> list[Leg]:
-    """Return the runs that a task comes to; raises InputError for what cannot be."""
+    """Return the runs of a task. Raises InputError when an end cannot run the module or cannot be reached from it."""
     source, entries = arguments["source"], list(arguments["destinations"])
     if arguments["route"] == "source":
         host = _host_of(source, resolver, role="source", route="source")
@@ -56,7 +56,7 @@ def plan_legs(arguments: t.Mapping[str, t.Any], resolver: EndpointResolver) -> l
 
 
 def _host_of(end: t.Mapping[str, t.Any], resolver: EndpointResolver, *, role: str, route: str) -> str:
-    """Return the inventory name of an end that is to run the module, empty for the controller."""
+    """Return the inventory name of the end that runs the module; an empty text for the controller."""
     if is_local(end):
         return ""
     named, address = (str(end.get(name) or "").strip() for name in ("inventory_host", "host"))
@@ -72,7 +72,7 @@ def _host_of(end: t.Mapping[str, t.Any], resolver: EndpointResolver, *, role: st
 
 
 def _local_end(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver, *, role: str) -> object:
-    """Return the end whose files are local to the module; how the controller would log in there is left out."""
+    """Return the end whose files are local to the module, without the suboptions to log in there."""
     if not host:
         return resolver.resolve(end, role=role)
     kept = {key: value for key, value in end.items() if key in ("path", "paths")}
@@ -80,7 +80,7 @@ def _local_end(end: t.Mapping[str, t.Any], host: str, resolver: EndpointResolver
 
 
 def _remote_end(end: t.Mapping[str, t.Any], resolver: EndpointResolver, host: str, *, role: str) -> object:
-    """Return an end with everything that the module on ``host`` needs to reach it."""
+    """Return an end with everything that the module on ``host`` needs to connect to it."""
     resolved = resolver.resolve(end, role=role)
     if not host or not isinstance(resolved, t.Mapping):
         return resolved

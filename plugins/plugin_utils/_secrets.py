@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Files on the controller that hold secrets, read into options that no output shows."""
+"""Read keys and certificates from files on the controller."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ..module_utils._errors import InputError
 
 
 def read_controller_file(loader: t.Any, path: str, *, what: str, role: str) -> str:  # noqa: ANN401 - a DataLoader
-    """Return the text of a file on the controller, decrypted if Ansible Vault encrypted it; empty for an empty file.
+    """Return the text of a file on the controller, decrypted if Ansible Vault encrypted it.
 
-    AWX hands over empty files for credential fields that were left blank. ``invalid_input`` when it cannot be read.
+    A blank file gives an empty text: AWX writes one for a credential field that was left empty. Raises
+    ``invalid_input`` when the file cannot be read.
     """
     expanded = os.path.expanduser(path)
     try:
@@ -23,7 +24,7 @@ def read_controller_file(loader: t.Any, path: str, *, what: str, role: str) -> s
         text = t.cast(bytes, content).decode("utf-8")
     except UnicodeDecodeError as exc:
         raise _unreadable(what, expanded, "it is not text", role) from exc
-    except Exception as exc:  # whatever Ansible's loader raises for a missing file or vault password
+    except Exception as exc:  # Ansible's loader raises several types for a missing file or vault password
         raise _unreadable(what, expanded, str(exc).split("\n", 1)[0], role) from exc
     return text if text.strip() else ""
 

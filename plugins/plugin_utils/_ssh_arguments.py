@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Ansible's arguments for ssh: as ssh gets them, and what they say where there is no ssh to ask."""
+"""Ansible's arguments for ssh: split them, and read their settings when there is no ssh to query."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _SHORT = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "F": 
 _TEXTS = {"user": "user", "hostkeyalias": "host_key_alias"}
 _HARMLESS = frozenset({("configfile", "none"), ("configfile", "/dev/null"), ("proxyusefdpass", "no")})
 _NO_AGENT = frozenset({("identitiesonly", "yes"), ("identityagent", "none")})
-# The first of the two that is given counts (ssh_config(5), ProxyJump), but ``ProxyJump none`` lets a command count.
+# ssh uses the first of the two (ssh_config(5), ProxyJump), but a ProxyCommand applies after ``ProxyJump none``.
 _JUMP_READERS = {
     "proxyjump": ("ProxyJump", read_proxy_jump),
     "proxycommand": ("ProxyCommand", read_proxy_command),
 }
-# What ssh reads where only the other kind is named (ssh_config(5)).
+# The files that ssh reads when only files of the other kind are named (ssh_config(5)).
 _USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 def split_arguments(text: str) -> list[str]:
-    """Return the words of a text as Ansible's ssh connection takes it apart; InputError for an open quote."""
+    """Return the words of a text, split as by Ansible's ssh connection. Raises InputError for an open quote."""
     try:
         return shlex.split(text)
     except ValueError as exc:
@@ -45,13 +45,13 @@ def split_arguments(text: str) -> list[str]:
 
 
 def as_options(**settings: object) -> list[str]:
-    """Return settings as Ansible's ssh connection states them; blank ones are left out."""
+    """Return settings as ``-o Name="value"`` words, as in Ansible's ssh connection, without the blank ones."""
     given = {name: value for name, value in settings.items() if value is not None and str(value).strip()}
     return [word for name, value in given.items() for word in ("-o", f'{name}="{value}"')]
 
 
 def read_ssh_arguments(words: t.Sequence[str]) -> SshSettings:
-    """Return what the arguments say; as with ssh itself, the first value of a setting counts (ssh_config(5))."""
+    """Return the settings in the arguments. As in ssh, the first value of a setting applies (ssh_config(5))."""
     found = SshSettings()
     seen: dict[str, str] = {}
     for name, value in _settings(words):
@@ -78,7 +78,7 @@ def _with(found: SshSettings, name: str, value: str) -> SshSettings:
     if name in _JUMP_READERS and value.lower() != "none" and not found.jumps:
         spelling, read = _JUMP_READERS[name]
         hops = read(value)
-        # What the arguments of a jump's own ssh mean, only ssh can tell.
+        # Only ssh itself can evaluate the arguments of a jump's own ssh.
         is_plain = hops is not None and not any(hop.arguments for hop in hops)
         return replace(found, jumps=hops or ()) if is_plain else replace(found, unsupported_route=f"{spelling} {value}")
     if (name, value.lower()) in _NO_AGENT:
@@ -96,7 +96,7 @@ def _with(found: SshSettings, name: str, value: str) -> SshSettings:
 
 
 def _known_hosts_files(seen: t.Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the known-hosts files to read, in ssh's order; None where the arguments name neither kind."""
+    """Return the known-hosts files in ssh's order, or None when the arguments name no files of either kind."""
     user, system = seen.get("userknownhostsfile"), seen.get("globalknownhostsfile")
     if user is None and system is None:
         return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What ssh would do: ``ssh -G`` evaluates ssh_config files and arguments, and prints the settings for one host."""
+"""Query ssh for the settings of one host: ``ssh -G`` evaluates ssh_config files and arguments, and prints them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from ..module_utils._errors import InputError, printable
 from ._jumps import Hop, read_proxy_command, read_proxy_jump, split_flags
 
-# ``Match exec`` runs a command, and CanonicalizeHostname asks the DNS.
+# ``Match exec`` runs a command, and CanonicalizeHostname queries the DNS.
 TIMEOUT_SECONDS = 20.0
-# Usual is 5 KiB, and more with -vvv.
+# The usual output has 5 KiB, and more with -vvv.
 MAX_OUTPUT_BYTES = 1024 * 1024
 
 Settings = t.Dict[str, t.List[str]]
@@ -31,13 +31,14 @@ Settings = t.Dict[str, t.List[str]]
 
 @dataclass(frozen=True)
 class SshSettings:
-    """The settings of ssh for one host that matter here; empty or None where nothing was said.
+    """The settings of ssh for one host; empty or None when a setting is not given.
 
-    ``jumps`` are the servers to go through, nearest first. ``unsupported_route`` is a setting that leads elsewhere, or
-    ``trust_program`` one that decides about host keys, in a way that cannot be followed. ``no_agent`` says that no key
-    but those of files is to be offered. ``known_hosts_files`` is None for the files that ssh reads by default.
+    ``jumps`` are the servers to pass through, nearest first. ``unsupported_route`` is a setting for a way to the host
+    that is not supported, such as ProxyCommand. ``trust_program`` is a setting that runs a program for host keys, which
+    is not supported. ``no_agent``: only keys from files are offered. ``known_hosts_files`` is None for ssh's default.
 
-    ``StrictHostKeyChecking`` and ciphers are not among them: hosts are always verified, and algorithms are ours.
+    ``StrictHostKeyChecking`` and ciphers are ignored: host keys are always verified, and the collection has its own
+    algorithms.
     """
 
     host: str = ""
@@ -55,9 +56,9 @@ class SshSettings:
 
 
 def find_ssh(executable: str) -> str:
-    """Return the path of an ssh that can be asked, empty where there is none.
+    """Return the path of ssh, or an empty text when there is no ssh that can be queried.
 
-    To a user without a name ssh only says "No user exists".
+    For a user id without a name, ssh prints "No user exists" and ends.
     """
     try:
         pwd.getpwuid(os.getuid())
@@ -67,17 +68,17 @@ def find_ssh(executable: str) -> str:
 
 
 def user_config_file() -> str:
-    """Return the path of the user's own ssh_config file if there is one, else empty text."""
+    """Return the path of the user's ssh_config file, or an empty text when there is none."""
     path = os.path.join(_home(), ".ssh", "config")
     return path if os.path.exists(path) else ""
 
 
 def query_ssh(executable: str, arguments: t.Sequence[str], host: str) -> SshSettings:
-    """Return the settings with which ``executable`` would connect to ``host``, given its arguments.
+    """Return the settings with which ``executable`` and these arguments would connect to ``host``.
 
-    Raises InputError when ssh does not accept them, or has no answer in time.
+    Raises InputError when ssh refuses them, or does not end within TIMEOUT_SECONDS.
     """
-    # Without any IdentityFile ssh lists its default keys, which nobody has chosen. This one names no file.
+    # Without an IdentityFile ssh lists its default keys, which no user chose. "none" suppresses them.
     command = [executable, "-G", "-T", *arguments, "-o", "IdentityFile=none", "--", host]
     status, output, errors = _run(command, host)
     if status != 0:
@@ -128,7 +129,7 @@ def _read(settings: Settings, host: str, *, config_file: str) -> SshSettings:
 
 
 def _route(settings: Settings, config_file: str) -> tuple[tuple[Hop, ...], str]:
-    """Return the jumps, or what cannot be followed."""
+    """Return the jumps, or the setting that is not supported."""
     jump, command = (settings.get(name, ["none"])[0] for name in ("proxyjump", "proxycommand"))
     if "refuseconnection" in settings:
         return (), f"RefuseConnection {settings['refuseconnection'][0]}"
@@ -141,14 +142,14 @@ def _route(settings: Settings, config_file: str) -> tuple[tuple[Hop, ...], str]:
 
 
 def _is_our_agent(settings: Settings) -> bool:
-    """Tell whether ssh would ask the agent at SSH_AUTH_SOCK, which is the one that can be asked here."""
+    """Return whether ssh would use the agent at SSH_AUTH_SOCK, the only one that is used here."""
     named = settings.get("identityagent", ["SSH_AUTH_SOCK"])[0]
     ours = os.environ.get("SSH_AUTH_SOCK", "")
     return named in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK", "${SSH_AUTH_SOCK}") or (bool(ours) and named == ours)
 
 
 def _file_names(listed: str) -> list[str]:
-    """Return the names in a list that ssh prints without quotes: one that is a file may have blanks."""
+    """Return the file names in a list that ssh prints without quotes; the name of an existing file may have blanks."""
     words, names = listed.split(" "), []
     while words:
         lengths = range(len(words), 1, -1)
@@ -159,7 +160,7 @@ def _file_names(listed: str) -> list[str]:
 
 
 def _tokens(settings: Settings, host: str) -> dict[str, str]:
-    """Return what stands for the tokens of ssh_config(5), which ``ssh -G`` leaves in paths."""
+    """Return the values of the tokens in ssh_config(5), which ``ssh -G`` does not expand in paths."""
     name, port, user = (settings.get(key, [""])[0] for key in ("hostname", "port", "user"))
     account, machine = pwd.getpwuid(os.getuid()).pw_name, socket.gethostname()
     tokens = {"%": "%", "d": _home(), "h": name, "n": host, "p": port, "r": user, "u": account, "i": str(os.getuid())}
@@ -167,13 +168,13 @@ def _tokens(settings: Settings, host: str) -> dict[str, str]:
 
 
 def _filled_in(path: str, tokens: t.Mapping[str, str]) -> str:
-    """Return a path with its tokens replaced. One that is not known stays, and names no file."""
+    """Return a path with its tokens replaced. An unknown token stays, so that the path names no file."""
     path = re.sub(r"%(.)", lambda found: tokens.get(found[1], found[0]), _expanded(path))
     return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), path)
 
 
 def _expanded(path: str) -> str:
-    """Return a path with its tilde replaced; like ssh, by the account's home and not by $HOME."""
+    """Return a path with its tilde replaced; as in ssh by the account's home directory, not by $HOME."""
     return _home() + path[1:] if path == "~" or path.startswith("~/") else os.path.expanduser(path)
 
 
@@ -185,7 +186,7 @@ def _home() -> str:
 
 
 def _run(command: t.Sequence[str], host: str) -> tuple[int, bytes, bytes]:
-    """Run a command without a terminal or input; return its status and what it wrote, up to a limit."""
+    """Run a command without terminal and input; return its status, output and errors. Raises InputError."""
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell
             command,

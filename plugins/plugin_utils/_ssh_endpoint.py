@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From ssh's settings for a host to the suboptions of an endpoint: key, trust, and the jumps on the way there."""
+"""Convert ssh's settings for a host to suboptions of an endpoint: key, trust, and the jumps to it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ._ssh_config import SshSettings, query_ssh
 
 Params = t.Dict[str, t.Any]
 
-# It switches ProxyJump off as well (ssh_config(5)).
+# This disables ProxyJump, too (ssh_config(5)).
 NO_PROXY = ("-o", "ProxyCommand=none")
 _TRUST_OPTIONS = ("host_keys", "known_hosts", "known_hosts_files")
 _KEY_OPTIONS = ("private_key", "private_key_file", "private_key_passphrase", "certificate")
-# Settings that lead to ever more jumps are a mistake.
+# More jumps than this are taken for a loop in ssh_config.
 _MOST_JUMPS = 16
 
 
 @dataclass(frozen=True)
 class SshResolver:
-    """What ssh was asked in one task, and what it said: the same key is asked once."""
+    """Queries ssh for one task, and keeps the results, so that each query runs once."""
 
     cache: dict[tuple[str, ...], SshSettings] = field(default_factory=dict, repr=False)
 
     def query(self, ssh: str, arguments: t.Sequence[str], host: str, *, role: str, label: str = "") -> SshSettings:
-        """Return ssh's settings for a host; an InputError names the end, and its host by ``label``."""
+        """Return ssh's settings for a host. Raises InputError with the role, and with ``label`` or the host."""
         key = (ssh, *arguments, host)
         if key not in self.cache:
             try:
@@ -48,8 +48,8 @@ class SshResolver:
     ) -> list[Params]:
         """Return the endpoints of the jumps to ``target``, the nearest first.
 
-        ``stated`` is what the task says about the target, ``known`` are the names in the inventory. Without ``ssh`` the
-        settings come from arguments alone. InputError for a way that cannot be followed.
+        ``stated`` are the target's suboptions in the task, ``known`` the names in the inventory. With an empty ``ssh``
+        the settings come from arguments alone. Raises InputError for a route that is not supported.
         """
         label = text(target.get("inventory_host")) or text(target["host"])
         _refuse_unsupported_route(settings, label, role)
@@ -57,7 +57,7 @@ class SshResolver:
         found: list[Params] = []
         for place, hop in enumerate(hops):
             if hop.host == target.get("inventory_host"):
-                continue  # arguments of a whole group stand for the jump's own host, too
+                continue  # the jump is in the group to which the arguments apply, so they name it for itself, too
             if hop.host in known:
                 own = {"port": hop.port, "user": hop.user}
                 found.append({"inventory_host": hop.host, **{name: value for name, value in own.items() if value}})
@@ -71,7 +71,7 @@ class SshResolver:
         return found
 
     def _route(self, hops: list[Hop], ssh: str, label: str, role: str) -> list[Hop]:
-        """Return all the hops: to the first one, ssh may be configured to jump in its turn."""
+        """Return all hops, including those that ssh is configured to use on the way to the first hop."""
         while hops:
             first = self.query(ssh, _words_of(hops[0]), hops[0].host, role=role)
             _refuse_unsupported_route(first, hops[0].host, role)
@@ -96,10 +96,10 @@ def _words_of(hop: Hop) -> list[str]:
 
 
 def _jump(settings: SshSettings, target: Params, stated: Params, name: str, role: str) -> Params:
-    """Return the endpoint of a jump that only ssh knows.
+    """Return the endpoint of a jump that is not in the inventory.
 
-    Where ssh has no key for it, it gets the target's, and never its password. What vouches for the target in the task
-    or in the inventory vouches for the jump, too.
+    Without a key in ssh's settings, the jump gets the key of the target, never its password. The target's known hosts
+    and revocations in task and inventory apply to the jump, too.
     """
     files = {key: stated[key] for key in ("known_hosts_files",) if key in stated}
     trust = {**inherited_trust(files, settings, name, role), **files}
@@ -131,9 +131,9 @@ def _refuse_unsupported_route(settings: SshSettings, host: str, role: str) -> No
 
 
 def inherited_key(params: Params, settings: SshSettings, own: Params | None = None) -> Params:
-    """Return the key of the connection's variables (``own``), else the first one of ssh's settings that can be used.
+    """Return the key in the connection variables (``own``), else the first usable key in ssh's settings.
 
-    A key that the task states (``params``), in either form, wins over both as a whole.
+    A key that the task states in ``params``, in either form, replaces both.
     """
     agent = {"use_agent": False if settings.no_agent else None}
     if text(params.get("private_key")) or text(params.get("private_key_file")):
@@ -147,14 +147,14 @@ def inherited_key(params: Params, settings: SshSettings, own: Params | None = No
     if found.left_out:
         Display().vv(f"of the keys that ssh's settings name, these are not used: {', '.join(found.left_out)}")
     if found.needs_agent:
-        agent = {"use_agent": None}  # IdentitiesOnly asks the agent for such a key as well
+        agent = {"use_agent": None}  # even with IdentitiesOnly, ssh uses such a key through the agent
     return {**agent, **own, "private_key_file": found.private_key_file, "certificate": found.certificate}
 
 
 def inherited_trust(params: Params, settings: SshSettings, host: str, role: str) -> Params:
-    """Return what ssh's settings say about trust.
+    """Return the trust suboptions from ssh's settings.
 
-    Trust that the task states (``params``) replaces it as a whole: half of each would be neither.
+    Known hosts or keys that the task states in ``params`` replace the known hosts of ssh; the two are not combined.
     """
     always = {"host_key_alias": settings.host_key_alias, "revoked_host_keys": settings.revoked_host_keys}
     if params.get("known_hosts_files") == [] or any(is_given(params.get(name)) for name in _TRUST_OPTIONS):
@@ -172,7 +172,7 @@ def inherited_trust(params: Params, settings: SshSettings, host: str, role: str)
 
 
 def completed(params: Params, inherited: Params) -> Params:
-    """Return suboptions with what is inherited in place of what is not given."""
+    """Return the suboptions, with inherited values for those that are not given."""
     return {
         **params,
         **{name: value for name, value in _given(inherited).items() if not is_given(params.get(name))},
@@ -180,15 +180,15 @@ def completed(params: Params, inherited: Params) -> Params:
 
 
 def _given(params: Params) -> Params:
-    """Return the suboptions that say something: an empty list of known-hosts files does."""
+    """Return the suboptions that are given, including an empty list of known-hosts files."""
     return {name: value for name, value in params.items() if is_given(value) or value == []}
 
 
 def is_given(value: object) -> bool:
-    """Tell whether a value says anything: blank text and empty lists do not."""
+    """Return whether a value is given: blank text and an empty list are not."""
     return bool(value) if isinstance(value, (list, tuple)) else bool(text(value))
 
 
 def text(value: object) -> str:
-    """Return a value as text, empty for what is blank."""
+    """Return a value as text; an empty text for None and for blanks."""
     return "" if value is None or not str(value).strip() else str(value)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Running a module's body in the process that Ansible forked for a host and task.
+"""Run a module's body in the process that Ansible forked for a host and task.
 
-What AnsibleModule and a process of its own do for a module file is done here: arguments of plain types, the argument
-specification, a result without secrets, and an orderly end by signals.
+This replaces the work of AnsibleModule and of a separate process: plain types of arguments, the check against the
+argument spec, a result without secrets, and cancellation by signals.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run_body(
     request = Request(params, check_mode, diff_mode, progress=ProgressLog(sink), substitutes=substitutes)
     try:
         outcome = perform(module.body, request, limit_seconds=limit_seconds)
-    except Exception as exc:  # noqa: BLE001 - a mistake of ours: its traceback is shown without secrets
+    except Exception as exc:  # noqa: BLE001 - a bug: its traceback is shown without secrets
         text = f"{type(exc).__name__}: {exc}"
         return _masked(secrets, {"failed": True, "msg": text, "exception": traceback.format_exc()})
     result = result_fields(outcome, params)
@@ -78,7 +78,7 @@ def run_body(
 
 
 def as_plain(value: t.Any) -> t.Any:  # noqa: ANN401 - arguments of any type
-    """Return arguments as a module file gets them: JSON's own types, without Ansible's subclasses and vault texts."""
+    """Return arguments as a module file gets them: plain JSON types, without Ansible's subclasses and vault texts."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -117,19 +117,19 @@ def _warn_about_options(validation: t.Any) -> None:  # noqa: ANN401 - a Validati
 
 
 def _masked(secrets: set[str], result: Result) -> Result:
-    """Return the result with every secret masked; what is true, false or null stays so, as with AnsibleModule."""
+    """Return the result with every secret masked; true, false and null stay, as in AnsibleModule."""
     kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
     return {**t.cast(Result, remove_values(result, secrets)), **kept}
 
 
 @contextlib.contextmanager
 def cancellable() -> t.Iterator[None]:
-    """Let signals cancel the block through its context managers, and then do what they would have done before.
+    """Let signals cancel the block through its context managers; afterwards deliver them to the previous handlers.
 
-    SIGTERM and SIGINT end a worker, SIGALRM is the task's ``timeout``. A worker whose controller is gone is cancelled,
-    too, and then ends. Signal handlers are those of before when the block is finished.
+    SIGTERM and SIGINT end a worker. SIGALRM is the task's ``timeout``. When the controller process has exited, the
+    block is cancelled as well, and then the process exits. The previous signal handlers are restored after the block.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone is given signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
@@ -145,7 +145,7 @@ def cancellable() -> t.Iterator[None]:
         if callable(handler):
             try:
                 handler(number, frame)
-            except BaseException as exc:  # noqa: BLE001 - raised where no packet is cut in two
+            except BaseException as exc:  # noqa: BLE001 - cancel() raises it between two packets
                 cancel(exc)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,7 +169,7 @@ def cancellable() -> t.Iterator[None]:
 
 
 def _watch_controller(pid: int, orphaned: threading.Event, finished: threading.Event) -> None:
-    """Cancel this process when its parent is not ``pid`` any more; a killed controller sends no signal."""
+    """Send SIGTERM to this process when its parent is no longer ``pid``: a killed controller sends no signal."""
     while not finished.wait(_POLL_SECONDS):
         if os.getppid() != pid:
             orphaned.set()
