@@ -73,11 +73,11 @@ class RoutedAction(EndpointAction):
         if left is not None and left <= 0:
             raise timeout_error()
         role = str(leg.arguments["route"])
-        with translate_errors(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as there:
+        with translate_errors(leg.host, role=role), action_on(leg.host, plugin=self, resolver=resolver) as remote:
             if left is not None:
-                there.plugin._task.environment.append({TIME_LIMIT_NAME: str(round(left, 1))})
+                remote.plugin._task.environment.append({TIME_LIMIT_NAME: str(round(left, 1))})
             with terminate_children_on_error():
-                result = there.plugin._execute_module(
-                    module_name=self.module.name, module_args=leg.arguments, task_vars=there.variables
+                result = remote.plugin._execute_module(
+                    module_name=self.module.name, module_args=leg.arguments, task_vars=remote.variables
                 )
         return explain(result, leg.host, role=role)

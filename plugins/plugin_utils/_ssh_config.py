@@ -121,7 +121,7 @@ def _read(settings: Settings, host: str, *, config_file: str) -> SshSettings:
         host_key_alias=single("hostkeyalias"),
         known_hosts_files=tuple(known),
         revoked_host_keys=_filled_in(single("revokedhostkeys"), tokens),
-        no_agent=single("identitiesonly") == "yes" or not _is_our_agent(settings),
+        no_agent=single("identitiesonly") == "yes" or not _is_agent_of_environment(settings),
         jumps=jumps,
         unsupported_route=unsupported_route,
         trust_program="KnownHostsCommand" if single("knownhostscommand") else "",
@@ -141,11 +141,13 @@ def _route(settings: Settings, config_file: str) -> tuple[tuple[Hop, ...], str]:
     return (hops, "") if hops else ((), f"ProxyCommand {command}")
 
 
-def _is_our_agent(settings: Settings) -> bool:
+def _is_agent_of_environment(settings: Settings) -> bool:
     """Return whether ssh would use the agent at SSH_AUTH_SOCK, the only one that is used here."""
     named = settings.get("identityagent", ["SSH_AUTH_SOCK"])[0]
-    ours = os.environ.get("SSH_AUTH_SOCK", "")
-    return named in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK", "${SSH_AUTH_SOCK}") or (bool(ours) and named == ours)
+    socket_path = os.environ.get("SSH_AUTH_SOCK", "")
+    return named in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK", "${SSH_AUTH_SOCK}") or (
+        bool(socket_path) and named == socket_path
+    )
 
 
 def _file_names(listed: str) -> list[str]:

@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Workshop]:
     """Make keys and certificates in a folder that the whole run shares."""
-    oracle.ready()
+    oracle.prepare_sshd()
     yield Workshop(tmp_path_factory.mktemp("keys"))
 
 

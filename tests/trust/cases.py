@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One meeting of a client and a server: what ssh makes of it, and what we do."""
+"""One connection of a client to a server: the decision of ssh, and that of the trust store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from .material import Certificate, Key
 
 @dataclass(frozen=True)
 class Case:
-    """A server, what a client believes about it, and which of its keys it is made to show (``""``: ssh's choice)."""
+    """A server with its keys, and the known hosts of a client.
+
+    ``algorithms`` selects the key that the server presents; empty means the choice of ssh.
+    """
 
     target: Target
     known_hosts: list[Path]
@@ -33,7 +36,7 @@ class Case:
     algorithms: str
 
     def store(self) -> TrustStore:
-        """What we believe about the server."""
+        """Return the trust store for the server."""
         files = [KnownHosts.parse(path.read_bytes(), origin=str(path)) for path in self.known_hosts]
         return TrustStore.build(
             host=numeric_host(self.target.host),
@@ -45,7 +48,7 @@ class Case:
         )
 
     def presented(self, store: TrustStore) -> bytes | None:
-        """The blob that the server shows to us, or ``None`` where it has only certificates that nobody asks for."""
+        """Return the blob that the server presents to the collection, or None when it has no key that is offered."""
         shown = {algorithm(key.blob): key.blob for key in self.keys}
         shown.update({algorithm(certificate.blob): certificate.blob for certificate in self.certificates})
         offered = (self.algorithms,) if self.algorithms else offer(store)
@@ -54,22 +57,22 @@ class Case:
 
 @dataclass(frozen=True)
 class Difference:
-    """A case on which ssh and we disagree, with everything that may explain it."""
+    """A case with different decisions of ssh and of the trust store, with the data that may explain it."""
 
     case: Case
     store: TrustStore
     transcript: str
-    ours: TrustedKey | TrustError
+    decision: TrustedKey | TrustError
 
     @property
     def code(self) -> str:
-        """Our error code, or nothing where we accept."""
-        return self.ours.code if isinstance(self.ours, TrustError) else ""
+        """The error code of the trust store, or an empty text when it accepts the key."""
+        return self.decision.code if isinstance(self.decision, TrustError) else ""
 
     @property
     def place(self) -> str:
-        """The line of known_hosts that made us refuse, as it is in the file."""
-        origin = str(self.ours.details.get("origin", "")) if isinstance(self.ours, TrustError) else ""
+        """The line of known_hosts because of which the key was refused, as in the file."""
+        origin = str(self.decision.details.get("origin", "")) if isinstance(self.decision, TrustError) else ""
         path, _colon, rest = origin.partition(":")
         number = rest.partition(":")[0]
         if not number.isdigit():
@@ -82,16 +85,17 @@ class Difference:
         return next(iter(self.case.certificates), None)
 
     def is_under_name_without_port(self) -> bool:
-        """Whether what decided is listed under the host alone, although there is a port."""
+        """Return whether the entries under the host without port decide, although there is a port."""
         return self.store.fallback != self.store.primary and self.case.target.port != 22 and not self.case.target.alias
 
 
 def offer(store: TrustStore) -> tuple[str, ...]:
-    """Return the host key algorithms that we offer: those that are known first, as ``algorithms.offered`` has it."""
+    """Return the host key algorithms that the collection offers: known types first, as in ``algorithms.offered``."""
     return tuple(dict.fromkeys((*store.preferred_key_types(), *HOST_KEYS)))
 
 
-def meet_by_ssh(case: Case) -> oracle.Handshake:
+def run_ssh(case: Case) -> oracle.Handshake:
+    """Return the decision of ssh."""
     return oracle.handshake(
         host=case.target.host,
         port=case.target.port,
@@ -104,7 +108,8 @@ def meet_by_ssh(case: Case) -> oracle.Handshake:
     )
 
 
-def meet_by_us(case: Case, store: TrustStore) -> TrustedKey | TrustError:
+def decide(case: Case, store: TrustStore) -> TrustedKey | TrustError:
+    """Return the decision of the trust store."""
     presented = case.presented(store)
     try:
         if presented is None:
@@ -131,5 +136,6 @@ def described(seed: int, difference: Difference) -> str:
     options = [certificate.options for certificate in case.certificates]
     return (
         f"seed {seed}: unexplained: {case.target} {case.algorithms} keys {[key.line for key in case.keys]} "
-        f"certificates {options} revoked {case.revoked}\nwe: {difference.ours}\n{known}\nssh:\n{difference.transcript}"
+        f"certificates {options} revoked {case.revoked}\n"
+        f"trust store: {difference.decision}\n{known}\nssh:\n{difference.transcript}"
     )

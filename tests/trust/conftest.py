@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seed and the size of a run, and the keys that all of its tests share."""
+"""The seed of a run, and the keys that its tests share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .material import Workshop
 
 
 def pytest_report_header() -> str:
-    """Print how to repeat this run."""
+    """Return the seed with which the run can be repeated."""
     return f"trust: BACKHAUL_TRUST_SEED={_seed()}"
 
 
@@ -33,8 +33,8 @@ def seed() -> int:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> t.Callable[[str], None]:
-    """Return what prints a line that is always seen: what a run has covered belongs to its result."""
+def report(capsys: pytest.CaptureFixture[str]) -> t.Callable[[str], None]:
+    """Return a function that prints a line even when output is captured, to show what a run covered."""
 
     def print_uncaptured(text: str) -> None:
         with capsys.disabled():
@@ -45,6 +45,6 @@ def say(capsys: pytest.CaptureFixture[str]) -> t.Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Workshop]:
-    """Make keys and certificates in a folder that the whole run shares."""
-    oracle.ready()
+    """Return the maker of keys and certificates, in a directory that the whole run shares."""
+    oracle.prepare_sshd()
     yield Workshop(tmp_path_factory.mktemp("keys"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random known_hosts texts: every form of line that ssh reads, and the ways in which people and editors break them."""
+"""Random known_hosts texts: every form of line that ssh reads, and the usual errors of people and editors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PORTS = (22, 22, 22, 2222, 22022, 1, 65535)
 
 @dataclass(frozen=True)
 class Target:
-    """Whom a client believes to meet."""
+    """The server to which a client connects: host, port and alias."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class Target:
 
     @property
     def canonical(self) -> str:
-        """The host in lower case, and an address in the form in which it is looked up."""
+        """The host in lower case; an address in the form in which ssh looks it up."""
         return SPELLINGS.get(self.host.lower(), self.host.lower())
 
     @property
@@ -64,7 +64,7 @@ class Target:
 
 
 def a_target(rng: random.Random) -> Target:
-    """Invent a server: some with a port, some with an alias, some in upper case, some with an odd spelling."""
+    """Return a random server: some with a port, an alias, upper case, or an unusual spelling of the address."""
     host = rng.choice(list(SPELLINGS) if rng.random() < 0.25 else HOSTS)
     alias = rng.choice(("store", "Store.Example", "*", "alpha.example.com")) if rng.random() < 0.15 else ""
     if rng.random() < 0.2 and host.isascii():
@@ -73,7 +73,7 @@ def a_target(rng: random.Random) -> Target:
 
 
 class Lines:
-    """Invents lines; ``keys`` are those that good lines list, ``certificates`` appear where no key should be."""
+    """Makes random lines; valid lines list ``keys``, and ``certificates`` appear in place of a key."""
 
     def __init__(self, rng: random.Random, *, keys: t.Sequence[Key], certificates: t.Sequence[Certificate]) -> None:
         self._rng = rng
@@ -81,7 +81,7 @@ class Lines:
         self._certificates = certificates
 
     def text(self, targets: t.Sequence[Target], *, count: int, wildness: float) -> bytes:
-        """Return a whole file; ``wildness`` is the share of lines that are anything but plain."""
+        """Return a whole file; ``wildness`` is the share of lines with an unusual form."""
         lines = [self.line(self._rng.choice(targets), wildness=wildness) for _number in range(count)]
         ending = self._rng.choice((b"\n", b"\n", b"\n", b"\r\n"))
         return ending.join(lines) + self._rng.choice((ending, b""))
@@ -212,7 +212,7 @@ def _wire(value: bytes) -> bytes:
 
 
 def _surplus_bits(encoded: bytes) -> bytes:
-    """Set a bit that the padding says is not there."""
+    """Set a bit beyond the end of the data, which canonical base64 leaves zero."""
     if not encoded.endswith(b"="):
         return encoded
     alphabet = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .oracle import ssh_keygen
 
-# What a test may call a key, and what ssh-keygen needs for it.
+# The names of keys in tests, and the options of ssh-keygen to make them.
 KINDS: dict[str, tuple[str, ...]] = {
     "ed25519": ("ed25519",),
     "ecdsa256": ("ecdsa", "-b", "256"),
@@ -40,7 +40,7 @@ class Key:
 
     @property
     def blob(self) -> bytes:
-        """The public key as SSH encodes it."""
+        """The public key in the SSH wire format."""
         return base64.b64decode(self.encoded)
 
     @property
@@ -50,13 +50,13 @@ class Key:
 
     @property
     def public_path(self) -> Path:
-        """Where the public half is."""
+        """The path of the public key."""
         return Path(f"{self.path}.pub")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A host certificate on disk, with what it was made of."""
+    """A host certificate on disk, with the values that it was made from."""
 
     key: Key
     authority: Key
@@ -71,7 +71,7 @@ class Certificate:
 
 
 class Workshop:
-    """Makes keys and certificates in one folder; every key is made once."""
+    """Makes keys and certificates in one directory; each key is made once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -94,23 +94,25 @@ class Workshop:
     def certificate(
         self, key: Key, authority: Key, *arguments: str, options: dict[str, str] | None = None
     ) -> Certificate:
-        """Let the authority sign the key with these arguments of ssh-keygen; ``-h`` is among them or not."""
+        """Return a certificate that the authority signed with these arguments of ssh-keygen, with or without ``-h``."""
         label = (key.path.name, authority.path.name, *arguments)
         if label not in self._certificates:
             self._certificates[label] = self._sign(key, authority, arguments, options or {})
         return self._certificates[label]
 
     def certificate_by_token(self, key: Key, principal: str, *, damaged: bool = False) -> Certificate:
-        """Let an authority on a hardware token sign an Ed25519 key; the token is a few lines of Python here."""
-        kind, application, told = b"sk-ssh-ed25519@openssh.com", b"ssh:", b"\x01\0\0\0\x07"
+        """Return a certificate for an Ed25519 key, signed by an authority on an emulated hardware token."""
+        kind, application, flags_and_counter = b"sk-ssh-ed25519@openssh.com", b"ssh:", b"\x01\0\0\0\x07"
         token = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
         public = _packed(kind, token.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), application)
         named = b"ssh-ed25519-cert-v01@openssh.com"
         body = _packed(named, b"nonce" * 6, key.blob[-32:]) + struct.pack(">QI", 1, 2)
         body += _packed(b"id", _packed(principal.encode())) + struct.pack(">QQ", 0, 2**64 - 1)
         body += _packed(b"", b"", b"", public)
-        signed = hashlib.sha256(application).digest() + told + hashlib.sha256(body + b"!" * damaged).digest()
-        blob = body + _packed(_packed(kind, token.sign(signed)) + told)
+        signed = (
+            hashlib.sha256(application).digest() + flags_and_counter + hashlib.sha256(body + b"!" * damaged).digest()
+        )
+        blob = body + _packed(_packed(kind, token.sign(signed)) + flags_and_counter)
         path = self.folder / f"by-token-{len(self._certificates)}-{damaged}-cert.pub"
         path.write_bytes(named + b" " + base64.b64encode(blob) + b"\n")
         encoded = base64.b64encode(public).decode("ascii")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OpenSSH's own programs as the oracle: which lines match, who is revoked, and whether ssh accepts a server."""
+"""The expected decisions, from OpenSSH's own programs: matching lines, revoked keys, accepted servers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 
 _FOUND = re.compile(rb"^# Host .* found: line (\d+)\s*(CA|REVOKED)?\s*$")
 _FINGERPRINT = re.compile(rb" (SHA256:[A-Za-z0-9+/]{43})(?: |$)")
-# A generous bound for a machine under load; a handshake takes a fraction of a second.
-_PATIENCE_SECONDS = 60
+# Enough for a machine under load; a handshake takes less than a second.
+_TIMEOUT_SECONDS = 60
 
 
 def program(name: str) -> str:
-    """Return the path of one of OpenSSH's programs."""
+    """Return the path of a program of OpenSSH."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         raise FileNotFoundError(f"{name} of OpenSSH is not installed")
@@ -27,15 +27,15 @@ def program(name: str) -> str:
 
 
 def ssh_keygen(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run ssh-keygen without a terminal; the caller looks at the exit status."""
+    """Run ssh-keygen without a terminal; the caller checks the exit status."""
     command = [program("ssh-keygen"), *map(str, arguments)]
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_SECONDS, check=False, cwd=cwd
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False, cwd=cwd
     )
 
 
 def lines_found(path: Path, name: str) -> set[tuple[int, str, str]]:
-    """Return line number, marker (``CA``, ``REVOKED`` or nothing) and fingerprint of every usable line about a name."""
+    """Return line number, marker (``CA``, ``REVOKED`` or nothing) and fingerprint of each valid line of a host."""
     output = ssh_keygen("-l", "-F", name, "-f", path).stdout.split(b"\n")
     found = set()
     for header, described in zip(output, output[1:]):
@@ -47,16 +47,16 @@ def lines_found(path: Path, name: str) -> set[tuple[int, str, str]]:
 
 
 def revoked_by(krl: Path, keys: list[Path]) -> dict[Path, bool]:
-    """Ask ``ssh-keygen -Q`` about each public key or certificate."""
+    """Return whether ``ssh-keygen -Q`` calls each public key or certificate revoked."""
     result = ssh_keygen("-Q", "-f", krl, *keys)
-    verdicts = re.findall(rb": (ok|REVOKED)$", result.stdout, re.MULTILINE)
-    assert len(verdicts) == len(keys), (result.stdout, result.stderr)
-    return {key: verdict == b"REVOKED" for key, verdict in zip(keys, verdicts)}
+    answers = re.findall(rb": (ok|REVOKED)$", result.stdout, re.MULTILINE)
+    assert len(answers) == len(keys), (result.stdout, result.stderr)
+    return {key: answer == b"REVOKED" for key, answer in zip(keys, answers)}
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """How ssh met a server: whether it accepted the host key, and what it said about it."""
+    """The result of a connection of ssh: whether it accepted the host key, and its debug output."""
 
     accepted: bool
     transcript: str
@@ -73,7 +73,7 @@ def handshake(
     certificates: list[Path],
     algorithms: str,
 ) -> Handshake:
-    """Let ssh meet an sshd of its own over a pipe, with any name and port, and stop where log-in would begin.
+    """Connect ssh to an sshd over a pipe, with any name and port, and stop before the authentication.
 
     ``algorithms`` are the host key algorithms that ssh offers; empty means its default order.
     """
@@ -98,9 +98,9 @@ def handshake(
     settings = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
     command = [program("ssh"), "-F", "/dev/null", "-v", "-T", *settings, "-p", str(port), "--", f"nobody@{host}"]
     result = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_SECONDS, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
     )
-    return _verdict(result.stderr.decode("utf-8", "replace"))
+    return _outcome(result.stderr.decode("utf-8", "replace"))
 
 
 def _server(host_keys: list[Path], certificates: list[Path]) -> str:
@@ -108,28 +108,28 @@ def _server(host_keys: list[Path], certificates: list[Path]) -> str:
     return f"{program('sshd')} -i -f /dev/null -o LogLevel=QUIET {' '.join(keys)}"
 
 
-def _verdict(transcript: str) -> Handshake:
-    # ssh says which ways to log in the server has only after it has accepted the host key.
+def _outcome(transcript: str) -> Handshake:
+    # ssh lists the authentications of the server only after it accepted the host key.
     accepted = "Authentications that can continue" in transcript
     if not accepted and not re.search(r"verification failed|revoked|Unable to negotiate|parse|invalid", transcript):
-        raise AssertionError(f"ssh gave no verdict on the host key:\n{transcript}")
+        raise AssertionError(f"ssh neither accepted nor refused the host key:\n{transcript}")
     return Handshake(accepted, transcript)
 
 
 def version() -> tuple[int, int]:
-    """Return the version of ssh, as in OpenSSH 9.2."""
-    shown = subprocess.run([program("ssh"), "-V"], capture_output=True, timeout=_PATIENCE_SECONDS, check=True).stderr
+    """Return major and minor version of ssh."""
+    shown = subprocess.run([program("ssh"), "-V"], capture_output=True, timeout=_TIMEOUT_SECONDS, check=True).stderr
     found = re.search(rb"OpenSSH_(\d+)\.(\d+)", shown)
     assert found is not None, shown
     return int(found[1]), int(found[2])
 
 
 def has_dsa() -> bool:
-    """Whether this ssh still knows DSA keys; OpenSSH 10 dropped them."""
+    """Return whether this ssh supports DSA keys, which OpenSSH 10 removed."""
     return version() < (10, 0)
 
 
-def ready() -> None:
-    """Make sshd's privilege separation folder where it is missing: sshd as root does not start without it."""
+def prepare_sshd() -> None:
+    """Make the privilege separation directory of sshd, without which sshd does not start as root."""
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

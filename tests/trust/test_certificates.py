@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a certificate says: ours beside the reader of the ``cryptography`` package."""
+"""Compare the fields of certificates with those that the package ``cryptography`` reads."""
 
 from __future__ import annotations
 
@@ -26,23 +26,27 @@ def _issued(workshop: Workshop, kind: str, authority: str) -> Certificate:
 @pytest.mark.skipif(not hasattr(serialization, "SSHCertificate"), reason="cryptography reads them from version 40 on")
 @pytest.mark.parametrize("authority", KINDS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_we_read_what_the_library_reads(kind: str, authority: str, workshop: Workshop) -> None:
+def test_the_fields_equal_those_of_the_library(kind: str, authority: str, workshop: Workshop) -> None:
     certificate = _issued(workshop, kind, authority)
-    theirs = serialization.load_ssh_public_identity(certificate.line.encode("ascii"))
-    assert isinstance(theirs, serialization.SSHCertificate)
-    theirs.verify_cert_signature()
-    ours = read_certificate(certificate.blob)
-    assert not is_forged(ours)
-    assert (ours.serial, ours.key_id, list(ours.principals)) == (theirs.serial, theirs.key_id, theirs.valid_principals)
-    assert (ours.valid_after, ours.valid_before) == (theirs.valid_after, theirs.valid_before)
-    assert (ours.role, list(ours.critical_options)) == (theirs.type.name.lower(), list(theirs.critical_options))
-    for our_key, their_key in ((ours.public_key, theirs.public_key()), (ours.authority, theirs.signature_key())):
+    expected = serialization.load_ssh_public_identity(certificate.line.encode("ascii"))
+    assert isinstance(expected, serialization.SSHCertificate)
+    expected.verify_cert_signature()
+    read = read_certificate(certificate.blob)
+    assert not is_forged(read)
+    assert (read.serial, read.key_id, list(read.principals)) == (
+        expected.serial,
+        expected.key_id,
+        expected.valid_principals,
+    )
+    assert (read.valid_after, read.valid_before) == (expected.valid_after, expected.valid_before)
+    assert (read.role, list(read.critical_options)) == (expected.type.name.lower(), list(expected.critical_options))
+    for our_key, their_key in ((read.public_key, expected.public_key()), (read.authority, expected.signature_key())):
         line = their_key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
         assert our_key.line == line.decode("ascii")
 
 
 @pytest.mark.parametrize("authority", KINDS)
-def test_a_changed_byte_is_never_signed(authority: str, workshop: Workshop, seed: int) -> None:
+def test_a_changed_byte_makes_the_signature_wrong(authority: str, workshop: Workshop, seed: int) -> None:
     rng = random.Random(f"bytes {seed}")
     blob = _issued(workshop, "ed25519", authority).blob
     algorithm = read_certificate(blob).signature_algorithm
@@ -53,5 +57,5 @@ def test_a_changed_byte_is_never_signed(authority: str, workshop: Workshop, seed
             read = read_certificate(bytes(changed))
         except WireError:
             continue
-        # One of another algorithm is refused as weak (why_weak), if anybody asks its authority.
+        # A signature of another algorithm is refused as weak (why_weak) when its authority is trusted.
         assert read.signature_algorithm != algorithm or is_forged(read), (seed, bytes(changed).hex())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each named difference from ssh, shown once on a case of its own: the table holds nothing that does not happen."""
+"""Each accepted difference from ssh, reproduced by its own case: the table holds no difference that does not occur."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store import TrustedKey
 
-from .cases import Case, Difference, algorithm, described, meet_by_ssh, meet_by_us
-from .differences import STRICTER, WIDER, explanations, is_of_the_past
+from .cases import Case, Difference, algorithm, decide, described, run_ssh
+from .differences import STRICTER, WIDER, explanations, is_obsolete
 from .generator import Target
 from .material import Certificate, Key, Workshop
 
@@ -23,18 +23,18 @@ ON_A_PORT = Target(HOST, 2222)
 
 
 class Scene(t.NamedTuple):
-    """The parts of a case: lines of known_hosts, the server's keys and certificates, and which one it must show."""
+    """The parts of a case: lines of known_hosts, keys and certificates of the server, and who chooses the key."""
 
     lines: list[str]
     target: Target
     keys: list[Key]
     certificates: t.Sequence[Certificate] = ()
-    choice_is_sshs: bool = False
+    ssh_chooses: bool = False
 
 
 def _portless_key(make: Workshop) -> Scene:
     key, other = make.key("ed25519", "a"), make.key("ecdsa256", "b")
-    # Of a certificate ssh looks up the authority under both names first, and then the key under the second.
+    # For a certificate, ssh looks up the authority under both names first, and then the key under the second name.
     stray = _certificate(make, key, make.key("ed25519", "authority-a"), HOST)
     return Scene([f"[{HOST}]:2222 {other.line}", f"{HOST} {key.line}"], ON_A_PORT, [key], [stray])
 
@@ -83,10 +83,10 @@ def _short_host_key(make: Workshop) -> Scene:
 
 def _other_order(make: Workshop) -> Scene:
     changed, known, other = make.key("ed25519", "a"), make.key("ecdsa256", "a"), make.key("ed25519", "b")
-    # ssh asks for certificates first, is shown the known key inside one, and never sees the key that changed.
+    # ssh offers certificate types first, gets the known key in a certificate, and never gets the changed key.
     stray = _certificate(make, known, make.key("ed25519", "authority-a"), HOST)
     lines = [f"{HOST} {other.line}", f"{HOST} {known.line}"]
-    return Scene(lines, PLAIN, [changed, known], [stray], choice_is_sshs=True)
+    return Scene(lines, PLAIN, [changed, known], [stray], ssh_chooses=True)
 
 
 def _wildcard_principal(make: Workshop) -> Scene:
@@ -97,9 +97,9 @@ def _wildcard_principal(make: Workshop) -> Scene:
 
 def _several_keys(make: Workshop) -> Scene:
     known, other = make.key("ed25519", "a"), make.key("ecdsa256", "a")
-    # ssh prefers certificates, and then looks up the plain key in one that no authority vouches for.
+    # ssh prefers certificates. It then looks up the plain key in one whose authority is unknown.
     stray = _certificate(make, other, make.key("ed25519", "authority-a"), HOST)
-    return Scene([f"{HOST} {known.line}"], PLAIN, [known, other], [stray], choice_is_sshs=True)
+    return Scene([f"{HOST} {known.line}"], PLAIN, [known, other], [stray], ssh_chooses=True)
 
 
 SCENES: list[t.Callable[[Workshop], Scene]] = [
@@ -119,21 +119,21 @@ SCENES: list[t.Callable[[Workshop], Scene]] = [
 
 
 @pytest.mark.parametrize(("name", "scene"), list(zip([*STRICTER, *WIDER], SCENES)), ids=lambda value: str(value)[:70])
-def test_the_difference_happens_and_is_explained_by_its_name(
+def test_the_difference_occurs_and_is_explained(
     name: str, scene: t.Callable[[Workshop], Scene], workshop: Workshop, tmp_path: Path
 ) -> None:
     case = _case(scene(workshop), tmp_path)
-    theirs, store = meet_by_ssh(case), case.store()
-    difference = Difference(case, store, theirs.transcript, meet_by_us(case, store))
-    assert isinstance(difference.ours, TrustedKey) == (name in WIDER), described(0, difference)
-    if is_of_the_past(name):
-        assert theirs.accepted == (name in WIDER), described(0, difference)
+    expected, store = run_ssh(case), case.store()
+    difference = Difference(case, store, expected.transcript, decide(case, store))
+    assert isinstance(difference.decision, TrustedKey) == (name in WIDER), described(0, difference)
+    if is_obsolete(name):
+        assert expected.accepted == (name in WIDER), described(0, difference)
     else:
-        assert theirs.accepted == (name in STRICTER), described(0, difference)
+        assert expected.accepted == (name in STRICTER), described(0, difference)
         assert name in explanations(difference), described(0, difference)
 
 
-def test_every_difference_has_its_scene() -> None:
+def test_every_difference_has_a_scene() -> None:
     assert len(SCENES) == len(STRICTER) + len(WIDER)
 
 
@@ -141,7 +141,7 @@ def _case(scene: Scene, folder: Path) -> Case:
     known_hosts = folder / "known_hosts"
     known_hosts.write_text("\n".join(scene.lines) + "\n", encoding="ascii")
     shown = [*(certificate.blob for certificate in scene.certificates), *(key.blob for key in scene.keys)]
-    algorithms = "" if scene.choice_is_sshs else algorithm(shown[0])
+    algorithms = "" if scene.ssh_chooses else algorithm(shown[0])
     return Case(scene.target, [known_hosts], None, scene.keys, list(scene.certificates), algorithms)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a server's key or certificate is accepted: ours beside ``ssh -o StrictHostKeyChecking=yes``."""
+"""Compare which keys and certificates are accepted with ``ssh -o StrictHostKeyChecking=yes``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._trust.trust_store i
 from ansible_collections.backhaul.sftp.tests.full import FULL
 
 from . import oracle
-from .cases import Case, Difference, algorithm, described, meet_by_ssh, meet_by_us
+from .cases import Case, Difference, algorithm, decide, described, run_ssh
 from .differences import explanations
 from .generator import Lines, Target, a_target
 from .material import Certificate, Key, Workshop
@@ -28,8 +28,8 @@ CASES = int(os.environ.get("BACKHAUL_TRUST_HANDSHAKES", "320" if FULL else "100"
 _AUTHORITIES = ("ed25519", "ed25519", "ecdsa256", "ecdsa521", "rsa2048", "rsa1024")
 _HOST_KEYS = ("ed25519", "ed25519", "ed25519", "ecdsa256", "ecdsa384", "ecdsa521", "rsa2048", "rsa1024")
 _MISSING = Path("/nonexistent/revoked")
-# Sections that no version of OpenSSH takes: an unknown one, a critical extension, one that ends too early, and one
-# about certificates with an unknown part.
+# Sections that every version of OpenSSH refuses: an unknown one, a critical extension, a truncated one, and one about
+# certificates with an unknown part.
 _NOT_UNDERSTOOD = (
     b"\x4d\0\0\0\0",
     b"\xff\0\0\0\x0a\0\0\0\x01x\x01\0\0\0\0",
@@ -38,34 +38,34 @@ _NOT_UNDERSTOOD = (
 )
 
 
-def test_we_accept_the_servers_that_ssh_accepts(
-    workshop: Workshop, seed: int, tmp_path: Path, say: t.Callable[[str], None]
+def test_the_trust_store_accepts_the_servers_that_ssh_accepts(
+    workshop: Workshop, seed: int, tmp_path: Path, report: t.Callable[[str], None]
 ) -> None:
     rng = random.Random(f"handshakes {seed}")
     maker = _CaseMaker(rng, workshop, tmp_path)
     cases = [maker.case() for _number in range(CASES)]
     with ThreadPoolExecutor(2) as pool:
-        theirs = list(pool.map(meet_by_ssh, cases))
+        handshakes = list(pool.map(run_ssh, cases))
     tally: collections.Counter[str] = collections.Counter()
-    for case, result in zip(cases, theirs):
+    for case, result in zip(cases, handshakes):
         store = case.store()
-        ours = meet_by_us(case, store)
-        if isinstance(ours, TrustedKey) == result.accepted:
+        decision = decide(case, store)
+        if isinstance(decision, TrustedKey) == result.accepted:
             tally["both accept" if result.accepted else "both refuse"] += 1
             continue
-        difference = Difference(case, store, result.transcript, ours)
+        difference = Difference(case, store, result.transcript, decision)
         names = explanations(difference)
         assert names, described(seed, difference)
         tally.update(names[:1])
-    say(f"seed {seed}: {CASES} handshakes")
+    report(f"seed {seed}: {CASES} handshakes")
     for name, count in tally.most_common():
-        say(f"  {count:6} {name}")
-    # A generator whose servers are all refused, or all accepted, would prove nothing.
+        report(f"  {count:6} {name}")
+    # A generator whose servers are all refused, or all accepted, would test nothing.
     assert min(tally["both accept"], tally["both refuse"]) > CASES // 20
 
 
 class _CaseMaker:
-    """Invents cases that are accepted about as often as they are refused."""
+    """Makes random cases that are accepted about as often as they are refused."""
 
     def __init__(self, rng: random.Random, workshop: Workshop, folder: Path) -> None:
         self._rng = rng
@@ -82,7 +82,7 @@ class _CaseMaker:
         return self._nearly_right() if kind < 0.85 else self._of_several_keys()
 
     def _of_several_keys(self) -> Case:
-        """A server with several keys, known with or without its port, of which some are revoked."""
+        """Return a server with several keys, known with or without its port, of which some are revoked."""
         rng, target = self._rng, self._target()
         keys = [self._workshop.key(kind, "a") for kind in rng.sample(("ed25519", "ecdsa256", "rsa2048"), k=2)]
         name = rng.choice((target.name, target.canonical)).encode()
@@ -97,7 +97,7 @@ class _CaseMaker:
         return Case(target, [self._written(lines)], revoked, keys, [], "")
 
     def _nearly_right(self) -> Case:
-        """A server that would be accepted but for one fault, or for none."""
+        """Return a server that is accepted, or refused because of a single fault."""
         rng, target = self._rng, self._target()
         key, authority = self._workshop.key("ed25519", "a"), self._workshop.key("ecdsa256", "authority-a")
         other = self._workshop.key("ecdsa256", "authority-b")
@@ -143,7 +143,7 @@ class _CaseMaker:
 
     def _target(self) -> Target:
         target = a_target(self._rng)
-        # ssh itself takes no host names beyond ASCII.
+        # ssh accepts only ASCII host names.
         return target if target.host.isascii() else self._target()
 
     def _certificate(self, key: Key, authority: Key, target: Target) -> Certificate:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is revoked by a list that ``ssh-keygen -k`` made: ours beside ``ssh-keygen -Q``."""
+"""Compare the keys that a list of ``ssh-keygen -k`` revokes with the answers of ``ssh-keygen -Q``."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from . import oracle
 from .material import Certificate, Key, Workshop
 
 LISTS = int(os.environ.get("BACKHAUL_TRUST_KRLS", "80"))
-# Close to each other and far apart, so that ssh-keygen writes lists, ranges and bitmaps.
+# Near and distant serials, so that ssh-keygen writes lists, ranges and bitmaps.
 _SERIALS = (0, 1, 2, 3, 5, 7, 8, 9, 30, 64, 1000, 1001, 2**32, 2**63, 2**64 - 1)
 
 
-def test_we_revoke_what_ssh_keygen_revokes(
-    workshop: Workshop, seed: int, tmp_path: Path, say: t.Callable[[str], None]
+def test_the_same_keys_are_revoked_as_by_ssh_keygen(
+    workshop: Workshop, seed: int, tmp_path: Path, report: t.Callable[[str], None]
 ) -> None:
     rng = random.Random(f"krl {seed}")
     keys, authorities, certificates = _cast(workshop, rng)
-    asked: list[Key | Certificate] = [*keys, *authorities, *certificates]
+    items: list[Key | Certificate] = [*keys, *authorities, *certificates]
     revoked = 0
     for number in range(LISTS):
         krl = _krl(rng, tmp_path / f"krl-{number}", keys, authorities)
-        theirs = oracle.revoked_by(krl, [_path(one) for one in asked])
+        expected = oracle.revoked_by(krl, [_path(one) for one in items])
         listed = read_krl(krl.read_bytes())
-        ours = {_path(one): _is_revoked(listed, one) for one in asked}
-        assert ours == theirs, f"seed {seed}: {krl.with_suffix('.txt').read_text(encoding='ascii')}"
-        revoked += sum(theirs.values())
-    say(f"seed {seed}: {LISTS} lists, {LISTS * len(asked)} questions, {revoked} times revoked")
-    assert LISTS < revoked < LISTS * len(asked) - LISTS
+        result = {_path(one): _is_revoked(listed, one) for one in items}
+        assert result == expected, f"seed {seed}: {krl.with_suffix('.txt').read_text(encoding='ascii')}"
+        revoked += sum(expected.values())
+    report(f"seed {seed}: {LISTS} lists, {LISTS * len(items)} questions, {revoked} times revoked")
+    assert LISTS < revoked < LISTS * len(items) - LISTS
 
 
 def _cast(make: Workshop, rng: random.Random) -> tuple[list[Key], list[Key], list[Certificate]]:

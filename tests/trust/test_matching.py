@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which lines are about a host, and which keys they hold: ours beside ``ssh-keygen -l -F``."""
+"""Compare the lines and keys that are found for a host with ``ssh-keygen -l -F``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SHOWN = {Marker.KEY: "", Marker.AUTHORITY: "CA", Marker.REVOKED: "REVOKED"}
 Found = t.Set[t.Tuple[int, str, str]]
 
 
-def test_we_find_the_lines_and_keys_that_ssh_keygen_finds(
-    workshop: Workshop, seed: int, tmp_path: Path, say: t.Callable[[str], None]
+def test_the_same_lines_and_keys_are_found_as_by_ssh_keygen(
+    workshop: Workshop, seed: int, tmp_path: Path, report: t.Callable[[str], None]
 ) -> None:
     rng = random.Random(f"matching {seed}")
     lines = Lines(rng, keys=_keys(workshop), certificates=_certificates(workshop))
@@ -38,15 +38,15 @@ def test_we_find_the_lines_and_keys_that_ssh_keygen_finds(
         path.write_bytes(text)
         cases.extend((path, text, name) for name in _names(rng, targets))
     with ThreadPoolExecutor(2) as pool:
-        theirs = list(pool.map(lambda case: oracle.lines_found(case[0], case[2]), cases))
+        expectations = list(pool.map(lambda case: oracle.lines_found(case[0], case[2]), cases))
     found = 0
-    for (path, text, name), expected in zip(cases, theirs):
-        ours = _ours(text, name)
-        found += len(ours & expected)
-        different = {entry for entry in ours ^ expected if not _is_exception(text, entry)}
+    for (path, text, name), expected in zip(cases, expectations):
+        result = _found(text, name)
+        found += len(result & expected)
+        different = {entry for entry in result ^ expected if not _is_exception(text, entry)}
         assert not different, _difference(seed, path, text, name, different)
-    say(f"seed {seed}: {len(cases)} lookups, {found} lines found")
-    # A generator that never hits anything would agree with everybody.
+    report(f"seed {seed}: {len(cases)} lookups, {found} lines found")
+    # A generator whose lines never match would test nothing.
     assert found > len(cases)
 
 
@@ -66,18 +66,18 @@ def _names(rng: random.Random, targets: list[Target]) -> list[str]:
     return list(dict.fromkeys(known + strangers))[:_NAMES_PER_FILE]
 
 
-def _ours(text: bytes, name: str) -> Found:
+def _found(text: bytes, name: str) -> Found:
     known = look_up([KnownHosts.parse(text, origin="f")], name.encode("utf-8"))
     listed = (*known.keys, *known.authorities, *known.revoked)
     return {(int(key.place.rsplit(":", 1)[1]), _SHOWN[key.marker], key.key.fingerprint) for key in listed}
 
 
 def _is_exception(text: bytes, entry: tuple[int, str, str]) -> bool:
-    """Whether the line is one of the two kinds that are read differently on purpose."""
+    """Return whether the line is of one of the two kinds that are read differently on purpose."""
     line = text.split(b"\n")[entry[0] - 1].split(b"\0")[0].lstrip(b" \t")
-    # Stricter: a tab behind the marker hides this line from ssh when a blank follows later; here it revokes.
+    # Stricter: with a tab after the marker and a blank later in the line, ssh ignores the line; here it revokes.
     hidden = entry[1] == "REVOKED" and line.startswith(b"@revoked\t") and b" " in line
-    # ssh-keygen lists a certificate that stands in place of a key; ssh trusts nothing because of it, nor do we.
+    # ssh-keygen lists a certificate in place of a key; neither ssh nor the trust store trusts a key because of it.
     useless = entry[1] != "REVOKED" and b"-cert-v01@openssh.com" in line
     return hidden or useless
 

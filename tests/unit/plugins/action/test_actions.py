@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every module has an action plugin of its name, and runs as itself."""
+"""Every module has an action plugin of the same name, which runs it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FRAGMENTS = sorted((_PLUGINS / "doc_fragments").glob("*.py"))
 _MODULES = sorted(path.stem for path in (_PLUGINS / "modules").glob("*.py"))
 
 
-def test_there_is_one_for_each_module() -> None:
+def test_each_module_has_an_action_plugin() -> None:
     assert sorted(path.stem for path in (_PLUGINS / "action").glob("*.py")) == _MODULES
 
 
 @pytest.mark.parametrize("name", _MODULES)
-def test_it_runs_its_own_module(name: str) -> None:
+def test_each_action_plugin_runs_its_module(name: str) -> None:
     tree = ast.parse((_PLUGINS / "action" / f"{name}.py").read_text(encoding="utf-8"))
     assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     stated = {ast.unparse(node.targets[0]): ast.unparse(node.value).strip("'") for node in assigned}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Base names: safe, temporary, ours."""
+"""Base names: safe, temporary, made by this collection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ tokens = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=8, max_size=64
 
 
 @pytest.mark.parametrize("bad", [b"", b".", b"..", b"/", b"../x", b"a/b", b"/etc/x", b"a\0b", b"\0", b"a\\b"])
-def test_names_that_would_lead_elsewhere_are_suspicious(bad: bytes) -> None:
+def test_names_that_could_choose_another_directory_are_suspicious(bad: bytes) -> None:
     assert _names.suspicion(bad)
 
 
@@ -25,12 +25,12 @@ def test_names_that_would_lead_elsewhere_are_suspicious(bad: bytes) -> None:
     "good",
     [b"...", b".x", b"-rf", b"~", b"a b", b"a\nb", b"\x1b[2J", b"*?[", b"$(id)", b"\xff\xfe", b"x" * 255, b"{{ a }}"],
 )
-def test_names_that_are_merely_odd_are_not(good: bytes) -> None:
+def test_unusual_names_are_not_suspicious(good: bytes) -> None:
     assert _names.suspicion(good) == ""
 
 
 @pytest.mark.parametrize("name", [b"x.part", b"x.TMP", b"x.tar.filepart", b"notes~", b".backhaul-lock", b".part"])
-def test_unfinished_files_are_known_by_their_names(name: bytes) -> None:
+def test_names_of_unfinished_files_are_temporary(name: bytes) -> None:
     assert _names.is_temporary(name)
 
 
@@ -39,7 +39,7 @@ def test_finished_files_are_not_temporary(name: bytes) -> None:
     assert not _names.is_temporary(name)
 
 
-def test_a_temporary_name_tells_what_it_is_for() -> None:
+def test_a_temporary_name_can_be_parsed() -> None:
     name = _names.temporary_name(b"db.tar", "0123abcd")
     assert name == b".backhaul-0123abcd-db.tar.part"
     assert _names.parse_temporary_name(name) == _names.TemporaryName("0123abcd", b"db.tar", is_cut=False)
@@ -49,7 +49,7 @@ def test_a_temporary_name_tells_what_it_is_for() -> None:
 @example(b"x" * 255, "a" * 64)
 @example(b"\x80" * 300, "a" * 8)
 @example(b"x" * 225, "a" * 8)
-def test_temporary_names_are_always_valid_ours_and_for_their_file(final: bytes, token: str) -> None:
+def test_temporary_names_are_valid_and_belong_to_their_file(final: bytes, token: str) -> None:
     name = _names.temporary_name(final, token)
     assert len(name) <= 255
     assert _names.suspicion(name) == ""
@@ -82,7 +82,7 @@ def test_long_names_that_differ_only_at_the_end_stay_apart() -> None:
 @pytest.mark.parametrize(
     "token", ["", "short", "UPPERCASE", "a" * 65, "has-dash-x", "newline0\n", "../../..", "\u0661" * 8]
 )
-def test_a_token_that_could_break_a_name_is_a_mistake(token: str) -> None:
+def test_an_invalid_token_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="token"):
         _names.temporary_name(b"x", token)
 
@@ -92,18 +92,18 @@ def test_a_token_that_could_break_a_name_is_a_mistake(token: str) -> None:
     [b"x", b".backhaul-", b".backhaul-12345678-.part", b".backhaul-1234567-x.part", b".backhaul-12345678-x",
      b".backhaul-12345678-x.part\n", b".backhaul-12345678-" + b"x" * 250 + b".part"],
 )  # fmt: skip
-def test_other_names_are_not_taken_for_temporary_ones(name: bytes) -> None:
+def test_other_names_are_not_parsed(name: bytes) -> None:
     assert _names.parse_temporary_name(name) is None
     assert not _names.is_temporary_for(name, b"x")
 
 
 @given(st.lists(st.binary(max_size=4), max_size=60))
-def test_names_that_come_again_are_noticed(listed: list[bytes]) -> None:
+def test_repeated_names_are_detected(listed: list[bytes]) -> None:
     seen = _names.SeenNames()
     assert [seen.seen_before(name) for name in listed] == [name in listed[:index] for index, name in enumerate(listed)]
 
 
-def test_memory_for_names_is_bounded_and_says_no_wrong_yes() -> None:
+def test_the_number_of_stored_names_is_bounded() -> None:
     seen = _names.SeenNames(limit=3)
     assert not any(seen.seen_before(b"%d" % number) for number in range(10))
     assert [seen.seen_before(b"%d" % number) for number in range(5)] == [True, True, True, False, False]

@@ -26,7 +26,7 @@ def test_text_becomes_bytes_and_comes_back() -> None:
 
 
 @given(st.binary(min_size=1).filter(lambda raw: b"\0" not in raw))
-def test_every_path_survives_the_way_through_text(raw: bytes) -> None:
+def test_every_path_is_equal_after_conversion_to_text_and_back(raw: bytes) -> None:
     assert _paths.encode(_paths.decode(raw), option="path") == raw
 
 
@@ -38,7 +38,7 @@ def test_text_that_is_no_path_is_refused(bad: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"", b".", b"..", b"a/b", b"../x", b"/etc/x", b"a\0", b"a\\b"])
-def test_a_name_that_is_more_than_a_name_is_never_joined(bad: bytes) -> None:
+def test_a_name_that_is_no_plain_component_is_never_joined(bad: bytes) -> None:
     with pytest.raises(InputError) as caught:
         _paths.join(b"/backups", bad)
     assert caught.value.code == "unsafe_path"
@@ -127,7 +127,7 @@ def test_a_destination_that_is_no_path_is_refused(base: bytes) -> None:
 
 
 @given(spellings.filter(bool), names)
-def test_whatever_the_server_calls_it_the_file_stays_in_the_directory(base: bytes, name: bytes) -> None:
+def test_no_name_from_a_server_leads_out_of_the_directory(base: bytes, name: bytes) -> None:
     root = base + b"/"
     assert _paths.is_within(root, _paths.destination_path(root, name))
 
@@ -153,7 +153,7 @@ def test_is_within(root: bytes, path: bytes, inside: bool) -> None:
     assert _paths.is_within(root, path) is inside
 
 
-def test_the_message_shows_hostile_names_inert() -> None:
+def test_messages_escape_hostile_names() -> None:
     with pytest.raises(InputError) as caught:
         _paths.require_safe_name(b"\x1b[2J/", what="name")
     assert "\x1b" not in caught.value.message

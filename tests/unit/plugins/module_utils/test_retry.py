@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When to try again, and after which pause."""
+"""The decision to retry, and the pauses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_pauses_double_up_to_the_cap() -> None:
     assert shortest == [0.5, 1, 2, 4, 5, 5]
 
 
-def test_no_retries_are_no_pauses_and_no_randomness_is_drawn_ahead() -> None:
+def test_without_retries_no_random_number_is_drawn() -> None:
     drawn = itertools.count()
     assert list(delays(0, base_seconds=1, cap_seconds=10, random=lambda: 0.5)) == []
     schedule = delays(5, base_seconds=1, cap_seconds=10, random=lambda: next(drawn) / 10)
@@ -55,12 +55,12 @@ def test_every_pause_keeps_within_its_bounds(retries: int, base: float, cap: flo
     assert pauses == sorted(pauses)
 
 
-def test_a_thousand_retries_come_to_an_end_within_the_hour() -> None:
+def test_a_thousand_retries_end_within_an_hour() -> None:
     pauses = list(delays(1000, base_seconds=1, cap_seconds=60, random=lambda: 0.5))
     assert 3500 < sum(pauses) <= 3600
 
 
-def test_the_policy_hands_on_its_numbers() -> None:
+def test_the_policy_passes_its_numbers() -> None:
     policy = RetryPolicy(retries=2, base_seconds=4, cap_seconds=6)
     assert list(policy.delays(lambda: 1.0)) == [4, 6]
 
@@ -81,11 +81,11 @@ def test_a_lost_link_is_retried_as_often_as_allowed() -> None:
     ],
     ids=lambda error: error.code,
 )
-def test_what_a_retry_cannot_help_is_not_retried(error: BackhaulError) -> None:
+def test_permanent_errors_are_not_retried(error: BackhaulError) -> None:
     assert not may_retry(error, attempt=1, policy=RetryPolicy(retries=9))
 
 
-def test_a_broken_copy_is_tried_once_more_and_not_twice() -> None:
+def test_a_damaged_copy_is_retried_once() -> None:
     policy = RetryPolicy(retries=9)
     assert may_retry(BROKEN, attempt=1, policy=policy)
     assert may_retry(BROKEN, attempt=3, policy=policy, earlier=[LOST, LOST])
@@ -96,5 +96,5 @@ def test_a_broken_copy_is_tried_once_more_and_not_twice() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("a bug"), KeyboardInterrupt()], ids=repr)
-def test_mistakes_of_ours_are_not_retried(error: BaseException) -> None:
+def test_bugs_are_not_retried(error: BaseException) -> None:
     assert not may_retry(error, attempt=1, policy=RetryPolicy())

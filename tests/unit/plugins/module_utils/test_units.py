@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Human durations, sizes and shares."""
+"""Durations, sizes, shares and times as text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_duration_is_read(text: str | float, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", " ", "h", "1x", "1 2", "1 2d", "1d 2", "-1d", -1, "1..5", "1,5h", "1e3", "٣h"])
-def test_what_is_no_duration_is_refused(bad: str | float) -> None:
+def test_an_invalid_duration_is_refused(bad: str | float) -> None:
     with pytest.raises(InputError, match="min_age") as caught:
         _units.duration(bad, option="min_age")
     assert caught.value.code == "invalid_input"
@@ -96,7 +96,7 @@ def test_a_size_is_read(text: str | float, expected: int) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "-1", -5, "1G 2M", "1kk", "MiB", "10 Mi", "ten", "1s"])
-def test_what_is_no_size_is_refused(bad: str | float) -> None:
+def test_an_invalid_size_is_refused(bad: str | float) -> None:
     with pytest.raises(InputError, match="min_size") as caught:
         _units.size(bad, option="min_size")
     assert caught.value.code == "invalid_input"
@@ -109,7 +109,7 @@ def test_a_share_is_read(text: str | float, expected: float) -> None:
 
 
 @pytest.mark.parametrize("bad", ["101%", 1.1, "-1%", "%", "half", "50%%"])
-def test_what_is_no_share_is_refused(bad: str | float) -> None:
+def test_an_invalid_share_is_refused(bad: str | float) -> None:
     with pytest.raises(InputError, match="shrink_limit"):
         _units.share(bad, option="shrink_limit")
 
@@ -126,7 +126,7 @@ def test_a_subclass_of_str_becomes_plain_in_the_error() -> None:
 
 
 @given(st.integers(0, 10**15))
-def test_whole_numbers_mean_themselves_as_number_and_as_text(number: int) -> None:
+def test_whole_numbers_are_equal_as_number_and_as_text(number: int) -> None:
     assert _units.duration(number, option="x") == _units.duration(str(number), option="x") == number
     assert _units.size(number, option="x") == _units.size(f" {number} ", option="x") == number
 
@@ -158,5 +158,5 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
         (-1, "1969-12-31T23:59:59Z"),
     ],
 )
-def test_times_for_people(seconds: int | None, text: str | None) -> None:
+def test_times_as_utc_text(seconds: int | None, text: str | None) -> None:
     assert _units.utc_text(seconds) == text

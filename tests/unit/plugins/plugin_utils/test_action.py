@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an action plugin changes for the module that it runs here, and puts back."""
+"""Variables and environment that an action plugin changes for its module, and restores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.plugin_utils._action import _environment, _with_this_python
 
 
-def test_the_module_runs_with_this_python_whatever_the_host_says() -> None:
+def test_the_module_runs_with_this_python_despite_the_hosts_variables() -> None:
     variables = {
         "ansible_connection": "ssh",
         "ansible_python_interpreter": "/other/python",
@@ -35,7 +35,7 @@ def test_the_variables_of_a_delegate_are_changed_too() -> None:
     assert delegated["nas"]["ansible_python_interpreter"] == "/other/python"
 
 
-def test_the_environment_is_as_before_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKHAUL_A", "before")
     monkeypatch.delenv("BACKHAUL_B", raising=False)
     with pytest.raises(KeyError), _environment({"BACKHAUL_A": "within", "BACKHAUL_B": "within"}):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths on the controller, as Ansible would find them; the rest is in the integration tests."""
+"""Paths on the controller. The integration tests cover the search for files."""
 
 from __future__ import annotations
 

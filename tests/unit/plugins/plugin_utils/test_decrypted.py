@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plain text in files that nobody else can read and that do not stay; cancelled runs are in the integration tests."""
+"""Temporary plain text files: mode and removal. The integration tests cover cancelled runs."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def encrypted(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_an_encrypted_file_gets_a_stand_in_that_is_gone_with_the_block(
-    tmp_path: Path, temporary: Path, loader: DataLoader
-) -> None:
+def test_a_decrypted_file_is_removed_after_the_block(tmp_path: Path, temporary: Path, loader: DataLoader) -> None:
     (tmp_path / "plain").write_bytes(b"plain")
     secret = encrypted(tmp_path / "secret", b"\xff content")
     with PlainText(loader, detached=False) as plain_text:
@@ -59,7 +57,7 @@ def test_an_encrypted_file_gets_a_stand_in_that_is_gone_with_the_block(
     assert os.listdir(temporary) == []
 
 
-def test_a_directory_stands_for_all_files_in_it_and_links_are_not_followed(tmp_path: Path, loader: DataLoader) -> None:
+def test_a_directory_means_all_files_in_it_and_links_are_not_followed(tmp_path: Path, loader: DataLoader) -> None:
     top = tmp_path / "top"
     (top / "sub").mkdir(parents=True)
     encrypted(top / "sub" / "one", b"1")
@@ -72,7 +70,7 @@ def test_a_directory_stands_for_all_files_in_it_and_links_are_not_followed(tmp_p
         assert list(plain_text.substitutes.files) == [os.fsencode(top / "sub" / "one")]
 
 
-def test_nothing_is_made_when_nothing_needs_it(tmp_path: Path, temporary: Path, loader: DataLoader) -> None:
+def test_without_encrypted_files_nothing_is_written(tmp_path: Path, temporary: Path, loader: DataLoader) -> None:
     (tmp_path / "plain").write_bytes(b"plain")
     with PlainText(loader, detached=True) as plain_text:
         plain_text.decrypt([str(tmp_path / "plain"), str(tmp_path)])
@@ -91,7 +89,7 @@ def test_without_the_password_or_for_a_detached_job_it_is_an_error(
     assert os.listdir(temporary) == []
 
 
-def test_text_without_a_file_is_held_as_well(temporary: Path, loader: DataLoader) -> None:
+def test_content_is_written_to_a_file(temporary: Path, loader: DataLoader) -> None:
     with PlainText(loader, detached=False) as plain_text:
         path = plain_text.write_content(b"text")
         assert Path(path).read_bytes() == b"text"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inventories and tasks that once led somewhere else than they say."""
+"""Inventories and tasks that once resolved to a wrong endpoint."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Vars = t.Dict[str, t.Any]
 
 @pytest.fixture(scope="module", autouse=True)
 def named_plugins() -> t.Iterator[None]:
-    """Let Ansible find its plugins by their full names, and not longer than here: it changes how Python imports."""
+    """Initialise Ansible's plugin loader for this file only, because it changes how Python imports."""
     init_plugin_loader()
     yield
     _AnsibleCollectionFinder._remove()
@@ -49,7 +49,7 @@ def named_plugins() -> t.Iterator[None]:
 
 @dataclass
 class Case:
-    """A play on ``runs_on``, whose connection the keyword ``connection`` states, in an inventory of its own."""
+    """A play on the host ``runs_on`` with the keyword ``connection``, in its own inventory."""
 
     folder: Path
     hosts: dict[str, Vars]
@@ -58,7 +58,7 @@ class Case:
     keyword: str = "ssh"
 
     def resolve(self, **given: t.Any) -> Vars:
-        """Return an endpoint's suboptions as the module gets them."""
+        """Return the suboptions of an endpoint as the module gets them."""
         path = self.folder / "inventory.json"
         path.write_text(json.dumps({"all": {"vars": self.everyone, "hosts": self.hosts}}), encoding="utf-8")
         loader = DataLoader()
@@ -89,7 +89,7 @@ _BASTION = {"ansible_ssh_common_args": "-o ProxyJump=bastion"}
 _NAS = {"ansible_host": "192.0.2.5", "ansible_user": "backup"}
 
 
-def test_a_jump_of_the_whole_inventory_is_not_jumped_to_for_ever(tmp_path: Path) -> None:
+def test_a_jump_of_the_whole_inventory_is_no_loop(tmp_path: Path) -> None:
     case = Case(tmp_path, {"bastion": {"ansible_host": "192.0.2.1"}, "nas": _NAS}, everyone=_BASTION)
     (hop,) = case.resolve(inventory_host="nas")["jump"]
     assert (hop["inventory_host"], hop["host"], "jump" in hop) == ("bastion", "192.0.2.1", False)
@@ -105,7 +105,7 @@ def test_a_jump_is_not_refused_for_its_own_unsupported_route(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("given", [{}, {"inventory_host": "nas"}])
-def test_a_server_stays_one_in_a_play_with_a_local_connection(tmp_path: Path, given: Vars) -> None:
+def test_a_server_is_not_local_in_a_play_with_a_local_connection(tmp_path: Path, given: Vars) -> None:
     found = Case(tmp_path, {"nas": _NAS}, runs_on="nas", keyword="local").resolve(path="/b", **given)
     assert (found["host"], found["user"], "local" in found) == ("192.0.2.5", "backup", False)
 
@@ -123,7 +123,7 @@ def test_a_server_stays_one_in_a_play_with_a_local_connection(tmp_path: Path, gi
     ],
 )
 def test_only_this_machine_is_local(tmp_path: Path, host: str, variables: Vars, is_local: bool) -> None:
-    if "kind" in variables:  # the keyword's plugin is chosen before templates are filled in here
+    if "kind" in variables:  # the plugin of the keyword is chosen before templates are evaluated
         case = Case(tmp_path, {host: variables, "other": {}}, runs_on="other")
         assert case.resolve(inventory_host=host).get("local", False) is is_local
         return
@@ -131,10 +131,10 @@ def test_only_this_machine_is_local(tmp_path: Path, host: str, variables: Vars, 
     assert case.resolve().get("local", False) is is_local
 
 
-def test_a_key_file_of_the_task_is_never_mixed_with_the_key_of_the_inventory(tmp_path: Path) -> None:
+def test_a_key_file_of_the_task_is_not_combined_with_the_key_of_the_inventory(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("the task's key", encoding="ascii")
-    theirs = {"ansible_private_key": "the inventory's key", "ansible_private_key_passphrase": "its passphrase"}
-    case = Case(tmp_path, {"nas": {**_NAS, **theirs}})
+    inherited = {"ansible_private_key": "the inventory's key", "ansible_private_key_passphrase": "its passphrase"}
+    case = Case(tmp_path, {"nas": {**_NAS, **inherited}})
     found = case.resolve(inventory_host="nas", private_key_file=str(tmp_path / "key"))
     assert (found["private_key"], "private_key_passphrase" in found) == ("the task's key", False)
 
@@ -151,7 +151,7 @@ def test_a_blank_key_file_is_as_if_no_key_was_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given", [{"jump": [{"host": "b", "user": "x"}]}, {"jump": []}, {"host": "192.0.2.9"}], ids=str
 )
-def test_a_way_that_the_task_states_needs_none_of_the_inventory(tmp_path: Path, given: Vars) -> None:
+def test_a_route_in_the_task_replaces_that_of_the_inventory(tmp_path: Path, given: Vars) -> None:
     unsupported_route = {"ansible_ssh_common_args": "-o 'ProxyCommand nc -x proxy:1080 %h %p'"}
     case = Case(tmp_path, {"nas": {**_NAS, **unsupported_route}})
     assert case.resolve(inventory_host="nas", **given)["host"] == given.get("host", "192.0.2.5")
@@ -159,7 +159,7 @@ def test_a_way_that_the_task_states_needs_none_of_the_inventory(tmp_path: Path, 
         case.resolve(inventory_host="nas")
 
 
-def test_an_empty_list_of_jumps_switches_those_of_the_inventory_off(tmp_path: Path) -> None:
+def test_an_empty_list_of_jumps_disables_those_of_the_inventory(tmp_path: Path) -> None:
     case = Case(tmp_path, {"nas": {**_NAS, **_BASTION}})
     assert case.resolve(inventory_host="nas", jump=[])["jump"] == []
     assert case.resolve(inventory_host="nas", jump="")["jump"] != []
@@ -207,7 +207,7 @@ def test_ssh_arguments_as_ssh_reads_them(text: str, expected: SshSettings) -> No
     ],
     ids=" ".join,
 )
-def test_the_proxy_that_counts_is_the_one_that_ssh_takes(arguments: list[str]) -> None:
+def test_the_proxy_is_the_one_that_ssh_uses(arguments: list[str]) -> None:
     shown = subprocess.run(
         ["ssh", "-G", "-F", "none", *arguments, "host"], check=True, capture_output=True, text=True
     ).stdout
@@ -219,7 +219,7 @@ def test_the_proxy_that_counts_is_the_one_that_ssh_takes(arguments: list[str]) -
 
 
 def _configured(folder: Path, text: str) -> str:
-    """Write a configuration file, and an ssh that reads it in place of the user's own; return the latter's path."""
+    """Write a configuration file, and an ssh that reads it instead of the user's file. Return the path of that ssh."""
     (folder / "config").write_text(text, encoding="utf-8")
     program = folder / "bin" / "ssh"
     program.parent.mkdir()
@@ -242,7 +242,7 @@ Host gate
 """
 
 
-def test_the_ssh_of_the_inventory_is_asked_about_its_hosts(tmp_path: Path) -> None:
+def test_the_ssh_of_the_inventory_is_queried(tmp_path: Path) -> None:
     program = _configured(tmp_path, _CONFIG)
     case = Case(tmp_path, {"nas": {"ansible_ssh_executable": program}, "other": {"ansible_ssh_executable": program}})
     found = case.resolve(inventory_host="nas")
@@ -258,7 +258,7 @@ def test_the_ssh_of_the_inventory_is_asked_about_its_hosts(tmp_path: Path) -> No
     assert case.resolve(inventory_host="other")["host"] == "other"
 
 
-def test_variables_of_ansible_win_over_the_configuration(tmp_path: Path) -> None:
+def test_variables_of_ansible_override_the_configuration(tmp_path: Path) -> None:
     own = {"ansible_ssh_executable": _configured(tmp_path, _CONFIG), "ansible_user": "mine", "ansible_port": 23}
     case = Case(tmp_path, {"nas": {**own, "ansible_ssh_args": "-o User=first"}})
     found = case.resolve(inventory_host="nas", jump=[])
@@ -268,7 +268,7 @@ def test_variables_of_ansible_win_over_the_configuration(tmp_path: Path) -> None
     assert (stated["port"], stated["user"], stated["host"], "jump" in stated) == (24, "stated", "192.0.2.1", False)
 
 
-def test_a_server_that_is_spelled_out_reads_the_configuration_only_when_told(
+def test_a_server_named_by_host_uses_the_configuration_only_with_ssh_config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = _configured(tmp_path, _CONFIG)
@@ -314,7 +314,7 @@ def test_a_blank_is_no_secret(blank: str) -> None:
     assert list(secrets.values()) == ["key"]
 
 
-def test_many_keys_pass_through_the_environment_of_a_process() -> None:
+def test_many_keys_fit_into_the_environment_of_a_process() -> None:
     secrets = {f"withheld-{number}": "k" * 3000 for number in range(120)}
     exported = handover.as_environment(secrets)
     assert len(exported) > 1
@@ -327,12 +327,12 @@ def test_many_keys_pass_through_the_environment_of_a_process() -> None:
     assert json.loads(done) == [secrets, {}]
 
 
-def test_more_keys_than_a_process_can_be_given_are_refused() -> None:
+def test_keys_that_exceed_the_environment_of_a_process_are_refused() -> None:
     with pytest.raises(InputError, match="too many for a job in the background"):
         handover.as_environment({"withheld-0": "k" * (1 << 21)})
 
 
-def test_without_secrets_the_environment_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_secrets_the_environment_is_still_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in handover.as_environment({}).items():
         monkeypatch.setenv(name, value)
     assert handover.take_secrets() == {}
@@ -346,7 +346,7 @@ def test_a_task_without_a_log_has_no_heartbeat(no_log: bool, seconds: float) -> 
     assert action._heartbeat_seconds() == seconds
 
 
-def test_pins_that_are_all_blank_are_refused_and_not_taken_for_none() -> None:
+def test_blank_pins_are_refused() -> None:
     with pytest.raises(InputError, match="host_keys holds nothing but blanks") as caught:
         _trust({"host_keys": ["", " "]}, "source")
     assert (caught.value.code, caught.value.role) == ("invalid_input", "source")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From inventory variables to the suboptions of an endpoint, with Ansible's own classes around it."""
+"""Resolving endpoints from inventory variables, with Ansible's own classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Vars = t.Dict[str, t.Any]
 
 @pytest.fixture(scope="module", autouse=True)
 def named_plugins() -> t.Iterator[None]:
-    """Let Ansible find its plugins by their full names, and not longer than here: it changes how Python imports."""
+    """Initialise Ansible's plugin loader for this file only, because it changes how Python imports."""
     init_plugin_loader()
     yield
     _AnsibleCollectionFinder._remove()
@@ -47,7 +47,7 @@ class Inventory:
     typed_password: str = ""
 
     def resolver(self) -> EndpointResolver:
-        """Return what a task on that host would have."""
+        """Return the resolver of a task on that host."""
         path = self.folder / "inventory.json"
         path.write_text(json.dumps({"all": {"hosts": {"here": {}, **self.hosts}}}), encoding="utf-8")
         loader = DataLoader()
@@ -72,13 +72,13 @@ class Inventory:
         )
 
     def resolve(self, role: str = "endpoint", **given: t.Any) -> Vars:
-        """Return an endpoint's suboptions."""
+        """Return the suboptions of an endpoint."""
         return t.cast(Vars, self.resolver().resolve(given, role=role))
 
 
 @pytest.fixture
 def inventory(tmp_path: Path) -> Inventory:
-    """An inventory with a host of every usual kind."""
+    """Return an inventory with a host of every usual kind."""
     return Inventory(
         tmp_path,
         {
@@ -98,7 +98,7 @@ def inventory(tmp_path: Path) -> Inventory:
     )
 
 
-def test_a_host_of_the_inventory_is_what_its_variables_say(inventory: Inventory) -> None:
+def test_an_inventory_host_is_resolved_from_its_variables(inventory: Inventory) -> None:
     found = inventory.resolve(inventory_host="backup")
     assert {key: found[key] for key in ("inventory_host", "host", "port", "user", "password")} == {
         "inventory_host": "backup",
@@ -113,13 +113,13 @@ def test_a_host_of_the_inventory_is_what_its_variables_say(inventory: Inventory)
     assert "password" not in bare
 
 
-def test_what_the_task_states_wins(inventory: Inventory) -> None:
+def test_values_in_the_task_take_precedence(inventory: Inventory) -> None:
     found = inventory.resolve(inventory_host="backup", host="192.0.2.7", port=22, user="me", password="own")
     assert [found[key] for key in ("host", "port", "user", "password")] == ["192.0.2.7", 22, "me", "own"]
 
 
 @pytest.mark.parametrize("blank", ["", "  ", None])
-def test_blanks_are_as_if_nothing_was_given(inventory: Inventory, blank: str | None) -> None:
+def test_blanks_are_not_given(inventory: Inventory, blank: str | None) -> None:
     names = ("host", "port", "user", "password", "private_key", "private_key_file", "host_keys", "use_agent", "local")
     assert inventory.resolve(inventory_host="backup", **dict.fromkeys(names, blank)) == inventory.resolve(
         inventory_host="backup"
@@ -130,19 +130,19 @@ def test_an_empty_path_is_left_for_the_module_to_refuse(inventory: Inventory) ->
     assert inventory.resolve(inventory_host="backup", path="")["path"] == ""
 
 
-def test_without_a_name_it_is_the_host_of_the_play(inventory: Inventory) -> None:
+def test_without_a_name_the_endpoint_is_the_host_of_the_play(inventory: Inventory) -> None:
     inventory.runs_on = "backup"
     assert inventory.resolve(path="/x")["host"] == "192.0.2.1"
     inventory.runs_on = "mine"
     assert inventory.resolve(path="/x") == {"path": "/x", "local": True}
 
 
-def test_a_server_that_is_spelled_out_takes_nothing_from_the_play(inventory: Inventory) -> None:
+def test_a_server_named_by_host_inherits_nothing_from_the_play(inventory: Inventory) -> None:
     inventory.runs_on = "backup"
     assert inventory.resolve(host="nas") == {"host": "nas", "user": getpass.getuser()}
 
 
-def test_a_password_of_the_plays_host_stays_with_it(inventory: Inventory) -> None:
+def test_a_password_of_the_plays_host_is_used_for_that_host_only(inventory: Inventory) -> None:
     inventory.runs_on = "backup"
     assert inventory.resolve()["password"] == "word"
     assert "password" not in inventory.resolve(inventory_host="bare")
@@ -184,13 +184,13 @@ def test_jumps_of_the_inventory_have_their_own_settings(inventory: Inventory) ->
         ({"host": "x", "private_key_file": "/nonexistent/key"}, "cannot be read"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(inventory: Inventory, given: Vars, message: str) -> None:
+def test_invalid_values_are_refused(inventory: Inventory, given: Vars, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         inventory.resolve(role="destination", **given)
     assert caught.value.role == "destination"
 
 
-def test_what_is_no_mapping_is_for_the_module_to_refuse(inventory: Inventory) -> None:
+def test_a_value_that_is_no_mapping_is_returned_unchanged(inventory: Inventory) -> None:
     assert inventory.resolver().resolve("server:/path", role="source") == "server:/path"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records of progress become lines that a person can read, not too many of them."""
+"""Progress records become a limited number of readable lines."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ _RECORD = {"host": "store", "path": "/b/a.tar", "done_bytes": 524288, "total_byt
         ),
     ],
 )
-def test_a_line_says_how_far_how_fast_and_how_long(changes: dict[str, float], expected: str) -> None:
+def test_a_line_has_percent_rate_and_remaining_time(changes: dict[str, float], expected: str) -> None:
     assert progress_line({**_RECORD, **changes}) == expected
 
 
 def _shown(interval_seconds: float, capsys: pytest.CaptureFixture[str], *seconds: float) -> list[str]:
-    """Return what is shown of records that were made this long after the start of their transfer."""
+    """Return the lines for records that were made these seconds after the start of their transfer."""
     heartbeat = Heartbeat(interval_seconds)
     for value in seconds:
         heartbeat({**_RECORD, "seconds": value})
     return [line for line in capsys.readouterr().out.splitlines() if "store" in line]
 
 
-def test_a_transfer_shorter_than_the_interval_stays_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_transfer_shorter_than_the_interval_shows_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert _shown(10, capsys, 0.5, 9.0) == []
 
 
-def test_at_most_one_line_comes_in_each_interval(capsys: pytest.CaptureFixture[str]) -> None:
+def test_at_most_one_line_is_shown_per_interval(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(_shown(10, capsys, 10.5, 10.6, 10.7)) == 1
 
 
-def test_each_transfer_has_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_transfer_has_its_own_lines(capsys: pytest.CaptureFixture[str]) -> None:
     heartbeat = Heartbeat(10)
     for path in ("/a", "/b"):
         heartbeat({**_RECORD, "path": path, "seconds": 11.0})
     assert capsys.readouterr().out.count("store") == 2
 
 
-def test_a_controller_that_is_gone_does_not_end_a_transfer() -> None:
+def test_an_exited_controller_does_not_end_a_transfer() -> None:
     heartbeat: t.Any = Heartbeat(10)
 
     class Gone:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action plugin that is pointed at another host of the inventory, with Ansible's own classes around it."""
+"""Copying an action plugin for another host of the inventory, with Ansible's own classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Vars = t.Dict[str, t.Any]
 
 @pytest.fixture(scope="module", autouse=True)
 def named_plugins() -> t.Iterator[None]:
-    """Let Ansible find its plugins by their full names, and not longer than here: it changes how Python imports."""
+    """Initialise Ansible's plugin loader for this file only, because it changes how Python imports."""
     init_plugin_loader()
     yield
     _AnsibleCollectionFinder._remove()
@@ -54,7 +54,7 @@ class Play:
     hosts: dict[str, Vars]
 
     def on(self, name: str, *, passwords: Vars | None = None, **keywords: t.Any) -> t.ContextManager[HostAction]:
-        """Point the task's plugin at a host."""
+        """Return the copy of the task's plugin for a host."""
         path = self.folder / "inventory.json"
         path.write_text(json.dumps({"all": {"hosts": {"here": {}, **self.hosts}}}), encoding="utf-8")
         loader = DataLoader()
@@ -77,7 +77,7 @@ class Play:
 
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """A play on a host with settings of its own, beside others."""
+    """Return a play on a host with its own settings, in an inventory with other hosts."""
     own = {"ansible_user": "mine", "ansible_password": "my password", "ansible_become_password": "mine too"}
     there = {"ansible_host": "{{ address }}", "address": "192.0.2.2", "ansible_user": "ops", "ansible_port": 2222}
     shell = {"ansible_remote_tmp": "/var/tmp/{{ inventory_hostname }}", "ansible_ssh_common_args": "-J x"}
@@ -101,7 +101,7 @@ def test_the_connection_is_that_of_the_host_and_not_of_the_play(play: Play) -> N
         assert _options(bare, "host", "remote_user", "password") == ["bare", None, None]
 
 
-def test_become_is_what_task_and_host_say(play: Play) -> None:
+def test_become_is_that_of_task_and_host(play: Play) -> None:
     with play.on("become", become=True) as there:
         become = there.plugin._connection.become
         assert [become.name, *(become.get_option(f"become_{name}") for name in ("user", "pass"))] == [
@@ -125,7 +125,7 @@ def test_passwords_of_the_command_line_are_for_every_host(play: Play) -> None:
         assert bare.plugin._connection.become.get_option("become_pass") == "typed too"
 
 
-def test_the_host_of_the_play_has_the_connection_that_it_has_already(play: Play) -> None:
+def test_the_host_of_the_play_keeps_its_connection(play: Play) -> None:
     with play.on("here") as here:
         assert here.plugin._task.delegate_to is None
         assert _options(here, "remote_user", "password", "pipelining") == ["mine", "my password", True]
@@ -134,19 +134,19 @@ def test_the_host_of_the_play_has_the_connection_that_it_has_already(play: Play)
     assert "StrictHostKeyChecking" not in str(connection.get_option("ssh_args"))
 
 
-def test_the_host_must_be_known_whatever_the_settings_say(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_must_be_known_despite_all_settings(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     play.hosts["there"].update(
         ansible_host_key_checking=False, ansible_ssh_args="-o StrictHostKeyChecking=no -o ControlMaster=auto"
     )
     with play.on("there") as there:
         checking, pipelining, arguments = _options(there, "host_key_checking", "pipelining", "ssh_args")
         assert (checking, pipelining) == (True, True)
-        # The first value of a setting counts.
+        # ssh uses the first value of a setting.
         assert arguments.index("StrictHostKeyChecking=yes") < arguments.index("StrictHostKeyChecking=no")
         assert arguments.index("ControlMaster=no") < arguments.index("ControlMaster=auto")
 
 
-def test_the_task_itself_stays_as_it_is(play: Play) -> None:
+def test_the_task_is_not_changed(play: Play) -> None:
     limit: Vars = {"async": 30}
     with play.on("there", environment=[{"A": "b"}], **limit) as there:
         there.plugin._task.environment.append({"C": "d"})
@@ -154,7 +154,7 @@ def test_the_task_itself_stays_as_it_is(play: Play) -> None:
 
 
 @pytest.mark.parametrize("variable", ["ansible_connection", "ansible_become_method"])
-def test_a_plugin_that_is_not_there_is_named(play: Play, variable: str) -> None:
+def test_a_missing_plugin_is_named(play: Play, variable: str) -> None:
     play.hosts["there"][variable] = "nonsense"
     with pytest.raises(InputError, match="nonsense"), play.on("there", become=True):
         pass

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of several key files is used, with keys that ssh-keygen made."""
+"""Choosing one of several key files, with keys from ssh-keygen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.plugin_utils._identities import I
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """A folder with a plain key, two encrypted ones, and one of which only the public half is there."""
+    """Return a directory with a plain key, two encrypted keys, and a public key without its private key."""
     for name, *options in (
         ("plain", "-N", ""),
         ("other", "-N", ""),
@@ -46,7 +46,7 @@ def keys(tmp_path: Path) -> Path:
         (["vaulted"], False, "vaulted", False),
     ],
 )
-def test_the_first_key_that_can_be_used_by_itself_is_taken(
+def test_the_first_usable_key_is_chosen(
     keys: Path, files: list[str], has_passphrase: bool, chosen: str, needs_agent: bool
 ) -> None:
     named = [str(keys / name) for name in files]
@@ -55,8 +55,8 @@ def test_the_first_key_that_can_be_used_by_itself_is_taken(
     assert choose_identity(named, [], has_passphrase=has_passphrase) == Identity(path, "", needs_agent, left_out)
 
 
-def test_a_key_of_a_security_key_is_left_to_the_agent(tmp_path: Path) -> None:
-    """It was made by ``ssh-keygen -t ed25519-sk``; its blob is cut off behind the type."""
+def test_a_key_on_a_hardware_token_needs_the_agent(tmp_path: Path) -> None:
+    """The key is from ``ssh-keygen -t ed25519-sk``; its blob is cut after the type."""
     blob = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAHgAAABpzay1zc2gtZWQyNTUxOUBvcGVuc3NoLmNvbQ=="
     path = tmp_path / "id_ed25519_sk"
     path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{blob}\n-----END OPENSSH PRIVATE KEY-----\n", "ascii")
@@ -64,14 +64,14 @@ def test_a_key_of_a_security_key_is_left_to_the_agent(tmp_path: Path) -> None:
     assert (found.private_key_file, found.needs_agent) == ("", True)
 
 
-def test_the_certificate_goes_with_its_key(keys: Path) -> None:
+def test_the_certificate_is_that_of_the_key(keys: Path) -> None:
     plain, other = str(keys / "plain"), str(keys / "other")
-    beside, elsewhere = f"{other}-cert.pub", str(keys / "some.pub")
-    for path in (beside, elsewhere):
+    beside, distant = f"{other}-cert.pub", str(keys / "some.pub")
+    for path in (beside, distant):
         Path(path).touch()
     assert choose_identity([plain], [], has_passphrase=False).certificate == ""
     assert choose_identity([other], [], has_passphrase=False).certificate == beside
-    assert choose_identity([other], [elsewhere], has_passphrase=False).certificate == elsewhere
+    assert choose_identity([other], [distant], has_passphrase=False).certificate == distant
     assert choose_identity([plain], ["/missing"], has_passphrase=False).certificate == ""
-    chosen = choose_identity([plain, other], [elsewhere, beside], has_passphrase=False)
+    chosen = choose_identity([plain, other], [distant, beside], has_passphrase=False)
     assert (chosen.private_key_file, chosen.certificate) == (other, beside)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results of several runs as one."""
+"""Merging the results of several runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_destinations_keep_the_order_of_the_task() -> None:
     assert "failed" not in merged
 
 
-def test_a_run_that_came_to_nothing_fails_its_destinations_alone() -> None:
+def test_a_failed_run_fails_its_own_destinations_only() -> None:
     merged = merge([(_leg("a", 0), _result(_entry(0))), (_leg("b", 1, 2), GONE)], required=3)
     assert merged["failed"]
     assert merged["msg"] == GONE["msg"]
@@ -60,7 +60,7 @@ def test_enough_successes_make_a_success_with_a_warning() -> None:
     assert merged["warnings"] == ["b: it is gone"]
 
 
-def test_what_ansible_says_of_a_run_is_an_error_of_its_destinations() -> None:
+def test_ansibles_error_of_a_run_is_the_error_of_its_destinations() -> None:
     merged = merge([(_leg("a", 0), {"failed": True, "msg": "no such option"})], required=1)
     assert merged["destinations"][0]["error"]["message"] == "no such option"
     assert (merged["changed"], merged["bytes_read"], merged["connections"]) == (False, 0, [])
@@ -74,12 +74,12 @@ def test_a_destination_that_failed_within_a_run_counts() -> None:
 
 
 @pytest.mark.parametrize(("given", "required"), [(None, 2), ("", 2), (1, 1), ("2", 2)])
-def test_all_must_succeed_unless_it_says_otherwise(given: object, required: int) -> None:
+def test_all_must_succeed_without_min_success(given: object, required: int) -> None:
     assert required_successes({"min_success": given, "destinations": [1, 2]}) == required
 
 
 @pytest.mark.parametrize("given", [0, 3, "-1", "many"])
-def test_more_than_there_are_cannot_succeed(given: object) -> None:
+def test_min_success_above_the_number_of_destinations_is_refused(given: object) -> None:
     with pytest.raises(InputError):
         required_successes({"min_success": given, "destinations": [1, 2]})
 
@@ -102,7 +102,7 @@ def test_files_have_the_destinations_of_all_runs() -> None:
     assert merged["passed_over"] == ["p"]
 
 
-def test_a_source_that_is_not_whole_fails_though_all_destinations_succeeded() -> None:
+def test_an_incomplete_source_fails_although_all_destinations_succeeded() -> None:
     error = GONE["error"]
     runs = [(_leg("a", 0), _result(_entry(0), failed=True, msg="unreadable", error=error, files=[]))]
     merged = merge(runs, required=1)

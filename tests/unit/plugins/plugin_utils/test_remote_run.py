@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible says of a host on which the module cannot run, in the collection's terms."""
+"""Errors of Ansible about a host on which the module cannot run, and the end of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Vars = t.Dict[str, t.Any]
         ("", "connect_failed"),
     ],
 )
-def test_a_host_out_of_reach_is_an_error_with_a_code(text: str, code: str) -> None:
+def test_an_unreachable_host_is_an_error_with_a_code(text: str, code: str) -> None:
     with pytest.raises(BackhaulError) as caught, translate_errors("h", role="source"):
         raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: OpenSSH_9.2p1\ndebug1: x\n{text}")
     assert (caught.value.code, caught.value.host, caught.value.role) == (code, "h", "source")
@@ -47,7 +47,7 @@ def _missing(code: str = "dependency_missing") -> Vars:
     return InputError(code, "paramiko cannot be imported", host="far", role="destination").to_dict()
 
 
-def test_a_missing_library_is_missing_on_the_host_that_ran_the_module() -> None:
+def test_a_missing_library_is_reported_for_the_host_that_ran_the_module() -> None:
     given: Vars = {
         "failed": True,
         "msg": "x",
@@ -62,7 +62,7 @@ def test_a_missing_library_is_missing_on_the_host_that_ran_the_module() -> None:
     assert found["msg"].startswith("source near: paramiko cannot be imported\n")
 
 
-def test_any_other_answer_stays_as_it_is() -> None:
+def test_any_other_result_is_unchanged() -> None:
     for given in (
         {"changed": True},
         {"failed": True, "msg": "Unsupported parameters"},
@@ -94,25 +94,27 @@ def child() -> t.Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_an_exception_ends_the_children(child: subprocess.Popen[bytes]) -> None:
+def test_an_exception_terminates_the_children(child: subprocess.Popen[bytes]) -> None:
     with pytest.raises(KeyError), terminate_children_on_error():
         raise KeyError
     assert child.wait(timeout=20) == -signal.SIGTERM
 
 
-def test_a_block_that_ends_well_leaves_them_alone(child: subprocess.Popen[bytes]) -> None:
+def test_a_block_without_exception_does_not_terminate_children(child: subprocess.Popen[bytes]) -> None:
     with terminate_children_on_error():
         pass
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(timeout=0.2)
 
 
-def test_without_children_there_is_nothing_to_end() -> None:
+def test_without_children_no_process_is_terminated() -> None:
     terminate_children()
 
 
-def test_a_run_that_is_gone_ends_the_children(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parent of a worker whose run was killed is another process."""
+def test_the_exit_of_the_playbooks_process_terminates_the_children(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the process of the playbook is killed, the worker gets another parent."""
     parents = iter([1])
     monkeypatch.setattr("os.getppid", lambda: next(parents, 2))
     with terminate_children_on_error():

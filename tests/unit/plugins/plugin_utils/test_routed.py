@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A task with a route, run by run; real hosts are in tests/integration/test_routes.py."""
+"""The runs of a task with a route. tests/integration/test_routes.py uses real hosts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_job_in_the_background_stays_on_the_controller() -> None:
     assert action._task.async_val == 60
 
 
-def test_the_shorter_limit_counts() -> None:
+def test_the_shorter_time_limit_applies() -> None:
     assert _action()._seconds_left()() is None
     for action in (_action(limit=60, timeout=900), _action(limit=900, timeout=60)):
         left = action._seconds_left()()
@@ -49,7 +49,7 @@ def test_a_host_gets_no_run_when_the_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("error", [InputError("invalid_input", "no"), AnsibleError("no")])
-def test_one_host_fails_without_harm_to_the_others(error: Exception) -> None:
+def test_a_failed_host_is_a_result(error: Exception) -> None:
     def fail() -> float:
         raise error
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which hosts run which part of a relay."""
+"""Planning the hosts that run the parts of a relay."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _legs(route: str, source: Vars, *destinations: Vars) -> list[Leg]:
     return plan_legs({"route": route, "source": source, "destinations": list(destinations)}, hosts)
 
 
-def test_the_source_runs_it_once_with_its_own_files() -> None:
+def test_the_source_runs_the_module_once_with_its_own_files() -> None:
     (leg,) = _legs("source", _end("a", password="x", port=22), _end("b"), {"path": "/p"})
     assert (leg.host, leg.indexes) == ("a", (0, 1))
     assert leg.arguments["source"] == {"inventory_host": "a", "path": "/a", "local": True}
@@ -57,7 +57,7 @@ def test_a_list_of_paths_goes_with_the_source() -> None:
     assert leg.arguments["source"] == {"inventory_host": "a", "paths": ["/a", "/b"], "local": True}
 
 
-def test_each_host_of_a_destination_runs_it_once() -> None:
+def test_each_destination_host_runs_the_module_once() -> None:
     legs = _legs("destination", _end("a"), _end("b"), {"path": "/p"}, _end("b"), _end("play"))
     assert [(leg.host, leg.indexes) for leg in legs] == [("b", (0, 2)), ("play", (1, 3))]
     assert [end["path"] for end in legs[1].arguments["destinations"]] == ["/p", "/play"]
@@ -66,7 +66,7 @@ def test_each_host_of_a_destination_runs_it_once() -> None:
 
 
 @pytest.mark.parametrize("end", [_end("here"), {"local": True, "path": "/x"}])
-def test_on_the_controller_it_runs_as_ever(end: Vars) -> None:
+def test_an_end_on_the_controller_runs_on_the_controller(end: Vars) -> None:
     (leg,) = _legs("source", end, _end("b"))
     assert leg.host == ""
     assert "use_agent" not in leg.arguments["destinations"][0]
@@ -74,14 +74,14 @@ def test_on_the_controller_it_runs_as_ever(end: Vars) -> None:
 
 
 @pytest.mark.parametrize("end", [_end("here"), {"local": True, "path": "/x"}])
-def test_the_controllers_files_are_out_of_reach_for_others(end: Vars) -> None:
-    """Under ``local`` the module would take the files of the host that it runs on for the controller's."""
+def test_the_controllers_files_are_refused_for_other_hosts(end: Vars) -> None:
+    """With ``local`` the module would use files of its own host as if they were those of the controller."""
     for route, ends in (("source", (_end("a"), end)), ("destination", (end, _end("b")))):
         with pytest.raises(InputError, match="controller's own file system"):
             _legs(route, *ends)
 
 
-def test_a_host_that_ansible_does_not_know_cannot_run_anything() -> None:
+def test_a_host_outside_the_inventory_cannot_run_the_module() -> None:
     spelled = {"host": "192.0.2.1", "path": "/x"}
     for route, ends in (("source", (spelled, _end("b"))), ("destination", (_end("a"), spelled))):
         with pytest.raises(InputError, match="inventory_host"):
@@ -101,7 +101,7 @@ def test_a_host_that_ansible_does_not_know_cannot_run_anything() -> None:
         {"destinations": ["x"]},
     ],
 )
-def test_what_is_no_route_is_left_to_the_module(changed: Vars) -> None:
+def test_an_invalid_route_is_left_to_the_module(changed: Vars) -> None:
     arguments: Vars = {"route": "source", "source": {}, "destinations": [{}]}
     assert is_routed(arguments)
     assert not is_routed({**arguments, **changed})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files on the controller that hold secrets."""
+"""Reading keys and certificates on the controller."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _read(path: Path, loader: DataLoader | None = None) -> str:
     return read_controller_file(loader or DataLoader(), str(path), what="private key", role="source")
 
 
-def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_file_is_read_unchanged(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("-- a key --\n", encoding="ascii")
     assert _read(tmp_path / "key") == "-- a key --\n"
 
 
-def test_a_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key").write_text("a key", encoding="ascii")
     assert _read(Path("~/key")) == "a key"
@@ -53,7 +53,7 @@ def test_an_empty_file_means_that_nothing_was_given(tmp_path: Path, content: str
     assert _read(tmp_path / "key") == ""
 
 
-def test_what_cannot_be_read_is_named_and_not_shown(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named_and_not_shown(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff canary \xfe")
     for name in ("missing", "binary"):
         with pytest.raises(InputError) as caught:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ssh's arguments in an inventory say, as ssh itself reads them."""
+"""Reading the settings in ssh's arguments of an inventory, as ssh does."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_settings_are_found_in_every_spelling(text: str, expected: SshSettings) 
     assert read_ssh_arguments(split_arguments(text)) == expected
 
 
-def test_the_first_of_several_values_counts() -> None:
+def test_the_first_of_several_values_is_used() -> None:
     found = read_ssh_arguments(split_arguments("-o User=first -o User=second -o Port=22 -p 23"))
     assert (found.user, found.port) == ("first", 22)
 
 
-def test_quotes_that_never_end_are_refused() -> None:
+def test_open_quotes_are_refused() -> None:
     with pytest.raises(InputError, match="cannot be read"):
         split_arguments("-o 'User=x")
 
@@ -69,7 +69,7 @@ def test_quotes_that_never_end_are_refused() -> None:
         ("-o UserKnownHostsFile=none -o GlobalKnownHostsFile=none", ()),
     ],
 )
-def test_files_that_are_not_named_are_those_that_ssh_reads(text: str, expected: tuple[str, ...] | None) -> None:
+def test_files_that_are_not_named_are_those_of_ssh(text: str, expected: tuple[str, ...] | None) -> None:
     assert read_ssh_arguments(split_arguments(text)).known_hosts_files == expected
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``ssh -G`` says, read from the real ssh, and from stand-ins for one that misbehaves."""
+"""Reading ``ssh -G`` of the real ssh, and of scripts that misbehave."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> t.Callable[..., SshSettings]:
-    """Ask ssh with a configuration file of a test."""
+def queried(tmp_path: Path) -> t.Callable[..., SshSettings]:
+    """Return a function that queries ssh with a configuration text."""
 
     def query(text: str, *arguments: str, host: str = "nas") -> SshSettings:
         path = tmp_path / "config"
@@ -33,10 +33,10 @@ def asked(tmp_path: Path) -> t.Callable[..., SshSettings]:
     return query
 
 
-Asked = t.Callable[..., SshSettings]
+Queried = t.Callable[..., SshSettings]
 
 
-def test_a_host_without_settings_is_what_ssh_takes_by_default() -> None:
+def test_a_host_without_settings_has_the_defaults_of_ssh() -> None:
     home = _ACCOUNT.pw_dir
     assert query_ssh("ssh", ["-F", "none"], "nas") == SshSettings(
         host="nas",
@@ -46,15 +46,17 @@ def test_a_host_without_settings_is_what_ssh_takes_by_default() -> None:
     )
 
 
-def test_the_default_keys_of_ssh_are_not_taken_for_chosen_ones(asked: Asked) -> None:
-    assert asked("").identity_files == ()
-    assert asked("Host nas\n IdentityFile ~/.ssh/id_ed25519").identity_files == (f"{_ACCOUNT.pw_dir}/.ssh/id_ed25519",)
-    assert asked("IdentityFile none").identity_files == ()
+def test_the_default_keys_of_ssh_are_ignored(queried: Queried) -> None:
+    assert queried("").identity_files == ()
+    assert queried("Host nas\n IdentityFile ~/.ssh/id_ed25519").identity_files == (
+        f"{_ACCOUNT.pw_dir}/.ssh/id_ed25519",
+    )
+    assert queried("IdentityFile none").identity_files == ()
 
 
-def test_every_setting_of_a_host_is_read(asked: Asked, tmp_path: Path) -> None:
+def test_every_setting_of_a_host_is_read(queried: Queried, tmp_path: Path) -> None:
     (tmp_path / "included").write_text("Match host nas.example\n User included\n", encoding="ascii")
-    found = asked(
+    found = queried(
         f"""
         Host nas
           HostName nas.example
@@ -83,30 +85,30 @@ def test_every_setting_of_a_host_is_read(asked: Asked, tmp_path: Path) -> None:
     )
 
 
-def test_commands_of_the_users_own_file_are_run_as_ssh_runs_them(asked: Asked) -> None:
-    assert asked('Match exec "test %h = nas"\n Port 3').port == 3
-    assert asked('Match exec "test %h = other"\n Port 3').port == 22
+def test_commands_of_the_users_own_file_are_run_as_ssh_runs_them(queried: Queried) -> None:
+    assert queried('Match exec "test %h = nas"\n Port 3').port == 3
+    assert queried('Match exec "test %h = other"\n Port 3').port == 22
 
 
-def test_arguments_win_over_the_file(asked: Asked) -> None:
-    found = asked("Port 1\nUser file\nIdentityFile /second", "-p", "2", "-o", "User=x", "-o", "IdentityFile=/first")
+def test_arguments_take_precedence_over_the_file(queried: Queried) -> None:
+    found = queried("Port 1\nUser file\nIdentityFile /second", "-p", "2", "-o", "User=x", "-o", "IdentityFile=/first")
     assert (found.port, found.user, found.identity_files) == (2, "x", ("/first", "/second"))
 
 
 @pytest.mark.parametrize("loose", ["StrictHostKeyChecking no", "UpdateHostKeys yes", "VerifyHostKeyDNS yes"])
-def test_what_makes_ssh_trust_more_changes_nothing(asked: Asked, loose: str) -> None:
-    assert asked(f"{loose}\nCheckHostIP no\nNoHostAuthenticationForLocalhost yes") == asked("")
+def test_settings_that_loosen_trust_are_ignored(queried: Queried, loose: str) -> None:
+    assert queried(f"{loose}\nCheckHostIP no\nNoHostAuthenticationForLocalhost yes") == queried("")
 
 
-def test_no_known_hosts_are_none_and_not_the_default_ones(asked: Asked) -> None:
-    assert asked("UserKnownHostsFile none\nGlobalKnownHostsFile none").known_hosts_files == ()
-    assert asked("UserKnownHostsFile /dev/null").known_hosts_files == ("/dev/null", *_SYSTEM)
+def test_no_known_hosts_files_are_not_the_default_ones(queried: Queried) -> None:
+    assert queried("UserKnownHostsFile none\nGlobalKnownHostsFile none").known_hosts_files == ()
+    assert queried("UserKnownHostsFile /dev/null").known_hosts_files == ("/dev/null", *_SYSTEM)
 
 
-def test_a_known_hosts_file_may_have_blanks_in_its_name(asked: Asked, tmp_path: Path) -> None:
+def test_a_known_hosts_file_may_have_blanks_in_its_name(queried: Queried, tmp_path: Path) -> None:
     path = tmp_path / "known hosts"
     path.touch()
-    found = asked(f'UserKnownHostsFile /a "{path}" /b\nGlobalKnownHostsFile none').known_hosts_files
+    found = queried(f'UserKnownHostsFile /a "{path}" /b\nGlobalKnownHostsFile none').known_hosts_files
     assert found == ("/a", str(path), "/b")
 
 
@@ -121,15 +123,15 @@ def test_a_known_hosts_file_may_have_blanks_in_its_name(asked: Asked, tmp_path: 
         ("ProxyUseFdpass yes", (), ""),
     ],
 )
-def test_the_way_is_jumps_or_cannot_be_followed(
-    asked: Asked, text: str, hops: tuple[str, ...], unsupported_route: str
+def test_the_route_is_a_list_of_jumps_or_unsupported(
+    queried: Queried, text: str, hops: tuple[str, ...], unsupported_route: str
 ) -> None:
-    found = asked(text)
+    found = queried(text)
     assert (tuple(hop.host for hop in found.jumps), found.unsupported_route) == (hops, unsupported_route)
 
 
-def test_a_jump_gets_the_configuration_file_and_nothing_else_of_the_arguments(asked: Asked, tmp_path: Path) -> None:
-    found = asked("", "-o", "User=x", "-J", "ops@jump:24")
+def test_a_jump_gets_only_the_configuration_file_of_the_arguments(queried: Queried, tmp_path: Path) -> None:
+    found = queried("", "-o", "User=x", "-J", "ops@jump:24")
     assert found.jumps == (Hop("jump", 24, "ops", ("-F", str(tmp_path / "config"))),)
 
 
@@ -144,16 +146,16 @@ def test_a_jump_gets_the_configuration_file_and_nothing_else_of_the_arguments(as
         ("", False),
     ],
 )
-def test_only_the_agent_that_ssh_would_ask_is_asked(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch, text: str, no_agent: bool
+def test_only_the_agent_that_ssh_would_use_is_used(
+    queried: Queried, monkeypatch: pytest.MonkeyPatch, text: str, no_agent: bool
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/our/agent")
-    assert asked(text).no_agent is no_agent
+    assert queried(text).no_agent is no_agent
 
 
-def test_a_program_that_is_asked_for_host_keys_is_named(asked: Asked) -> None:
-    assert asked("KnownHostsCommand /bin/echo %H").trust_program == "KnownHostsCommand"
-    assert asked("KnownHostsCommand none").trust_program == ""
+def test_a_program_for_host_keys_is_named(queried: Queried) -> None:
+    assert queried("KnownHostsCommand /bin/echo %H").trust_program == "KnownHostsCommand"
+    assert queried("KnownHostsCommand none").trust_program == ""
 
 
 @pytest.mark.parametrize(
@@ -165,14 +167,14 @@ def test_a_program_that_is_asked_for_host_keys_is_named(asked: Asked) -> None:
         (["-F", "none"], "-oProxyCommand=touch /tmp/x", "invalid characters"),
     ],
 )
-def test_what_ssh_refuses_is_refused_with_its_own_words(arguments: list[str], host: str, said: str) -> None:
+def test_the_error_has_the_message_of_ssh(arguments: list[str], host: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         query_ssh("ssh", arguments, host)
     assert caught.value.code == "invalid_input"
     assert "ssh -G" in str(caught.value.remedy)
 
 
-def _stand_in(folder: Path, body: str) -> str:
+def _fake_ssh(folder: Path, body: str) -> str:
     path = folder / "ssh"
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="ascii")
     path.chmod(0o755)
@@ -180,37 +182,35 @@ def _stand_in(folder: Path, body: str) -> str:
 
 
 def test_ssh_has_no_input_and_speaks_english(tmp_path: Path) -> None:
-    program = _stand_in(tmp_path, 'read line; echo "hostname nas"; echo "user $LC_ALL$line"')
+    program = _fake_ssh(tmp_path, 'read line; echo "hostname nas"; echo "user $LC_ALL$line"')
     assert query_ssh(program, [], "nas").user == "C"
 
 
-def test_an_ssh_that_never_ends_is_ended_with_what_it_has_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``Match exec`` may start anything."""
+def test_an_endless_ssh_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Match exec`` may start any command."""
     monkeypatch.setattr(_ssh_config, "TIMEOUT_SECONDS", 0.5)
-    program = _stand_in(tmp_path, f"sleep 600 & echo $! > {tmp_path}/pid; wait")
+    program = _fake_ssh(tmp_path, f"sleep 600 & echo $! > {tmp_path}/pid; wait")
     with pytest.raises(InputError, match="did not end within"):
         query_ssh(program, [], "nas")
     with pytest.raises(InputError, match="did not end within"):
-        query_ssh(_stand_in(tmp_path, "exec >&- 2>&-; sleep 600"), [], "nas")
+        query_ssh(_fake_ssh(tmp_path, "exec >&- 2>&-; sleep 600"), [], "nas")
     started = Path("/proc", (tmp_path / "pid").read_text(encoding="ascii").strip(), "stat")
     assert not started.exists() or started.read_text(encoding="ascii").split()[2] == "Z"
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
-def test_an_endless_answer_is_cut_off(tmp_path: Path, stream: str) -> None:
+def test_endless_output_is_refused(tmp_path: Path, stream: str) -> None:
     with pytest.raises(InputError, match="printed more than"):
-        query_ssh(_stand_in(tmp_path, f"yes >&{stream}"), [], "nas")
+        query_ssh(_fake_ssh(tmp_path, f"yes >&{stream}"), [], "nas")
 
 
 @pytest.mark.parametrize("body", ["", "echo nonsense", "echo"])
-def test_an_answer_without_settings_is_none(tmp_path: Path, body: str) -> None:
+def test_output_without_settings_is_refused(tmp_path: Path, body: str) -> None:
     with pytest.raises(InputError, match="does not print its settings"):
-        query_ssh(_stand_in(tmp_path, body), [], "nas")
+        query_ssh(_fake_ssh(tmp_path, body), [], "nas")
 
 
-def test_what_is_no_program_cannot_be_run(tmp_path: Path) -> None:
+def test_a_file_that_is_no_program_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ssh").write_text("", encoding="ascii")
     (tmp_path / "ssh").chmod(0o755)
     with pytest.raises(InputError, match="cannot be run"):
@@ -219,5 +219,5 @@ def test_what_is_no_program_cannot_be_run(tmp_path: Path) -> None:
 
 def test_ssh_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     assert find_ssh("ssh").endswith("/ssh")
-    assert find_ssh(_stand_in(tmp_path, "")) == str(tmp_path / "ssh")
+    assert find_ssh(_fake_ssh(tmp_path, "")) == str(tmp_path / "ssh")
     assert find_ssh("/nonexistent/ssh") == find_ssh("") == ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From ssh's settings to an endpoint and its jumps, with the real ssh and a configuration file."""
+"""Converting ssh's settings to an endpoint and its jumps, with the real ssh and a configuration file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _KEY = "-----BEGIN PRIVATE KEY-----\n"
 
 @dataclass
 class Configured:
-    """A file for ssh, and what leads to the host ``nas`` according to it."""
+    """A configuration file for ssh, and the jumps to the host ``nas`` according to it."""
 
     path: Path
 
     def jumps(
         self, text: str, *, target: Params | None = None, known: t.Container[str] = (), **stated: t.Any
     ) -> Params:
-        """Return the jumps by the names or addresses at which they are reached."""
+        """Return the jumps by their names or addresses."""
         self.path.write_text(text, encoding="utf-8")
         resolver = SshResolver()
         settings = resolver.query("ssh", ["-F", str(self.path)], "nas", role="source")
@@ -45,11 +45,11 @@ class Configured:
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Configured:
-    """An empty file."""
+    """Return an empty configuration file."""
     return Configured(tmp_path / "config")
 
 
-def test_each_jump_is_what_ssh_says_of_it(configured: Configured, tmp_path: Path) -> None:
+def test_each_jump_has_the_settings_of_ssh(configured: Configured, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(_KEY, encoding="ascii")
     jumps = configured.jumps(
         f"""
@@ -86,7 +86,7 @@ def test_each_jump_is_what_ssh_says_of_it(configured: Configured, tmp_path: Path
     assert inner["known_hosts_files"][-1] == "/known/nas"
 
 
-def test_the_first_jump_may_need_jumps_of_its_own_and_the_others_do_not(configured: Configured) -> None:
+def test_only_the_first_jump_may_need_further_jumps(configured: Configured) -> None:
     text = """
     Host nas
       ProxyJump first,second
@@ -96,28 +96,28 @@ def test_the_first_jump_may_need_jumps_of_its_own_and_the_others_do_not(configur
       ProxyJump elsewhere
     """
     found = configured.jumps(text).values()
-    # The command's ssh reads the user's own file, and not the one of -F.
+    # The ssh of the command reads the user's file, and not the file of -F.
     assert [(jump["host"], jump["port"]) for jump in found] == [("gate", 24), ("first", 22), ("second", 22)]
 
 
-def test_a_command_that_makes_a_jump_has_arguments_of_its_own(configured: Configured, tmp_path: Path) -> None:
+def test_a_proxy_command_has_its_own_arguments(configured: Configured, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(_KEY, encoding="ascii")
     command = f"ssh -i {tmp_path}/key -o HostName=192.0.2.3 -l ops -W %h:%p gate"
     (gate,) = configured.jumps(f"Host nas\n ProxyCommand {command}\nHost gate\n User other").values()
     assert (gate["host"], gate["user"], gate["private_key_file"]) == ("192.0.2.3", "ops", str(tmp_path / "key"))
 
 
-def test_a_jump_that_the_inventory_knows_is_left_to_it(configured: Configured) -> None:
+def test_a_jump_in_the_inventory_is_resolved_from_it(configured: Configured) -> None:
     jumps = configured.jumps("Host nas\n ProxyJump ops@gate:24", known={"gate", "nas"})
     assert jumps == {"gate": {"inventory_host": "gate", "user": "ops", "port": 24}}
 
 
 def test_a_jump_that_is_the_target_itself_is_left_out(configured: Configured) -> None:
-    """Arguments of a whole group are those of the host to jump through as well, which has another name for ssh."""
+    """Arguments of a group also apply to its host that is the jump, which has another name for ssh."""
     assert configured.jumps("Host nas\n ProxyJump gate", target={"inventory_host": "gate"}) == {}
 
 
-def test_what_the_task_states_about_trust_counts_for_jumps_as_a_whole(configured: Configured) -> None:
+def test_trust_in_the_task_applies_to_jumps(configured: Configured) -> None:
     text = (
         "Host nas\n ProxyJump gate\nHost gate\n UserKnownHostsFile /gate\n RevokedHostKeys /gate\n IdentitiesOnly yes"
     )
@@ -138,27 +138,27 @@ def test_what_the_task_states_about_trust_counts_for_jumps_as_a_whole(configured
         ("Host nas\n ProxyJump a\nHost a\n KnownHostsCommand /bin/echo", "KnownHostsCommand"),
     ],
 )
-def test_a_way_that_cannot_be_followed_is_refused(configured: Configured, text: str, message: str) -> None:
+def test_an_unsupported_route_is_refused(configured: Configured, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         configured.jumps(text)
     assert (caught.value.code, caught.value.role) == ("invalid_input", "source")
 
 
-def test_the_same_question_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_the_same_query_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    queried: list[str] = []
 
     def answer(_ssh: str, _arguments: t.Sequence[str], host: str) -> SshSettings:
-        asked.append(host)
+        queried.append(host)
         return SshSettings(host=host)
 
     monkeypatch.setattr(_ssh_endpoint, "query_ssh", answer)
     resolver = SshResolver()
     for host in ("nas", "nas", "other"):
         assert resolver.query("ssh", ["-4"], host, role="").host == host
-    assert asked == ["nas", "other"]
+    assert queried == ["nas", "other"]
 
 
-def test_a_key_of_the_task_or_of_the_variables_comes_before_those_of_the_settings(tmp_path: Path) -> None:
+def test_a_key_of_task_or_variables_precedes_those_of_the_settings(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(_KEY, encoding="ascii")
     settings = SshSettings(identity_files=(str(tmp_path / "key"),), no_agent=True)
     assert inherited_key({"private_key": "mine"}, settings) == {"use_agent": False}
@@ -166,13 +166,13 @@ def test_a_key_of_the_task_or_of_the_variables_comes_before_those_of_the_setting
     assert inherited_key({}, settings)["private_key_file"] == str(tmp_path / "key")
 
 
-def test_an_agents_key_that_identities_only_asks_for_needs_the_agent(tmp_path: Path) -> None:
+def test_a_key_that_only_the_agent_has_needs_the_agent_despite_identities_only(tmp_path: Path) -> None:
     (tmp_path / "key.pub").touch()
     settings = SshSettings(identity_files=(str(tmp_path / "key"),), no_agent=True)
     assert inherited_key({}, settings)["use_agent"] is None
 
 
-def test_trust_that_the_task_states_is_not_mixed_with_that_of_the_settings() -> None:
+def test_trust_in_the_task_is_not_combined_with_that_of_the_settings() -> None:
     settings = SshSettings(known_hosts_files=("/k",), trust_program="KnownHostsCommand", revoked_host_keys="/r")
     stated: Params
     for stated in ({"host_keys": ["x"]}, {"known_hosts": "x"}, {"known_hosts_files": []}):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module's own process would do, done in Ansible's worker; both ways are compared in test_boundary.py."""
+"""Running a module's body in Ansible's worker. test_both_ways.py compares it with the module file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ansible_collections.backhaul.sftp.plugins.plugin_utils._worker import as_pl
 
 
 class _Text(str):
-    """A subclass, as Ansible tags its texts with."""
+    """A subclass of str, as Ansible uses for tagged texts."""
 
 
 class _Number(int):
-    """A subclass, as Ansible tags its numbers with."""
+    """A subclass of int, as Ansible uses for tagged numbers."""
 
 
 def test_arguments_become_plain_types() -> None:
@@ -42,7 +42,7 @@ def test_a_vault_text_is_decrypted() -> None:
 
 
 def _vault_text(encrypted: str, vault: VaultLib) -> t.Any:
-    """Return what Ansible makes of ``!vault``; ansible-core 2.19 has another class for it."""
+    """Return the value that Ansible makes of ``!vault``, whose class differs since ansible-core 2.19."""
     try:
         from ansible.parsing.vault import EncryptedString, VaultSecretsContext
     except ImportError:
@@ -55,7 +55,7 @@ def _vault_text(encrypted: str, vault: VaultLib) -> t.Any:
     return EncryptedString(ciphertext=encrypted)
 
 
-def test_signal_handlers_are_those_of_before() -> None:
+def test_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
     with cancellable():
         assert signal.getsignal(signal.SIGTERM) is not before[0]
@@ -64,10 +64,8 @@ def test_signal_handlers_are_those_of_before() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("handled", [False, True])
-def test_a_signal_leaves_the_block_first_and_then_does_what_it_would_have_done(
-    number: signal.Signals, handled: bool
-) -> None:
-    """From 2.19 on, a worker of Ansible ends in its own handler, where no block is ever left."""
+def test_a_signal_is_delivered_to_the_previous_handler_after_the_block(number: signal.Signals, handled: bool) -> None:
+    """In ansible-core 2.19 and newer, the signal handler of a worker ends the process without leaving blocks."""
     ended = _run(
         f"""
         import os, signal
@@ -106,7 +104,7 @@ def test_the_timeout_of_a_task_waits_for_the_end_of_a_packet() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_worker_whose_controller_was_killed_leaves_the_block_and_ends() -> None:
+def test_a_worker_exits_after_the_block_when_its_controller_was_killed() -> None:
     ended = _run(
         f"""
         import os, signal, sys, time

@@ -37,7 +37,7 @@ def test_the_defaults_are_those_of_the_model() -> None:
     assert endpoint(host="h") == Endpoint(role="source", host="h", name="h")
 
 
-def test_everything_that_is_given_is_taken() -> None:
+def test_all_given_options_are_read() -> None:
     read = endpoint(
         host="h",
         inventory_host="inv",
@@ -106,7 +106,7 @@ _PINS = "# the appliance\r\nssh-ed25519 AAAA\r\n\r\n  SHA256:x\r\n#SHA256:old\r\
     ],
 )
 def test_every_line_of_a_form_field_is_a_pin(given: object) -> None:
-    """Only the first one counted, and the others were taken for its comment."""
+    """Only the first line was a pin once, and the other lines were its comment."""
     pins = ("ssh-ed25519 AAAA", "SHA256:x")
     read = endpoint(host="h", host_keys=given, jump=[{"host": "j", "host_keys": given}])
     assert (read.trust.host_keys, read.jump[0].trust.host_keys) == (pins, pins)
@@ -136,25 +136,25 @@ def test_the_local_file_system_is_an_endpoint() -> None:
     assert endpoint(local=True, inventory_host="web").label == "web"
 
 
-def test_no_host_at_all_is_said_with_the_ways_to_name_one() -> None:
+def test_the_error_for_a_missing_host_names_the_options() -> None:
     with pytest.raises(InputError, match="names no server") as caught:
         endpoint(host=" ")
     assert (caught.value.role, "inventory_host" in caught.value.remedy) == ("source", True)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_does_not_exist(port: int) -> None:
+def test_a_port_out_of_range_is_refused(port: int) -> None:
     assert "port" in why(lambda: endpoint(host="h", port=port))
 
 
 @pytest.mark.parametrize("option", ["connect_timeout", "operation_timeout", "stall_timeout", "keepalive"])
 @pytest.mark.parametrize("value", [-1, "nan", "inf", 10**9])
-def test_a_deadline_that_is_none(option: str, value: object) -> None:
+def test_an_invalid_timeout_is_refused(option: str, value: object) -> None:
     assert option in why(lambda: endpoint(host="h", **{option: value}))
 
 
 @pytest.mark.parametrize("option", ["connect_timeout", "operation_timeout", "stall_timeout"])
-def test_no_time_at_all_is_refused_for_a_deadline(option: str) -> None:
+def test_a_timeout_of_zero_is_refused(option: str) -> None:
     assert option in why(lambda: endpoint(host="h", **{option: 0}))
 
 

@@ -35,7 +35,7 @@ def test_a_path_is_bytes(text: str, path: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "/a\0b", "/\ud800"])
-def test_a_path_that_cannot_be(text: str) -> None:
+def test_an_invalid_path_is_refused(text: str) -> None:
     assert "path" in why(lambda: paths.read_path(text, option="path"))
 
 
@@ -45,7 +45,7 @@ def walk(spec: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, t.Mapping[str, t.
         yield from walk(option.get("options", {}))
 
 
-def test_every_secret_is_hidden_and_every_look_alike_says_that_it_is_none() -> None:
+def test_every_secret_has_no_log_and_every_similar_name_states_it() -> None:
     spec = {**source_spec(), **destinations_spec(), **endpoint_spec()}
     hidden = {name for name, option in walk(spec) if option.get("no_log")}
     assert hidden == {"password", "private_key", "private_key_passphrase"}

@@ -26,7 +26,7 @@ def selection(**given: t.Any) -> t.Any:
     return read_selection(parameters(selection_spec(), **given))
 
 
-def test_a_selection_by_default_wants_the_newest_nonempty_file_and_no_future() -> None:
+def test_the_default_selection_is_the_newest_nonempty_file_without_future_times() -> None:
     read = selection()
     assert (read.order_by, read.min_size_bytes, read.future, read.future_tolerance_seconds, read.when_none) == (
         "mtime",
@@ -37,7 +37,7 @@ def test_a_selection_by_default_wants_the_newest_nonempty_file_and_no_future() -
     )
 
 
-def test_durations_and_sizes_are_human() -> None:
+def test_durations_and_sizes_have_units() -> None:
     read = selection(
         min_age="90s", max_age="36h", min_size="10MiB", max_size="1G", fresh_within="2d", shrink_limit="50%"
     )
@@ -55,7 +55,7 @@ def test_durations_and_sizes_are_human() -> None:
         {"time_zone": "../etc/passwd"},
     ],
 )
-def test_what_cannot_be_understood_names_its_option(given: dict[str, str]) -> None:
+def test_the_error_for_an_invalid_value_names_its_option(given: dict[str, str]) -> None:
     assert next(iter(given)) in why(lambda: selection(**given))
 
 

@@ -47,7 +47,7 @@ def test_modes(mode: object, bits: int | None, preserve: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", ["0888", "rw", "u=rw", "-1", "10000", -1, 0o10000, True, 0.5, [], "0640 "])
-def test_a_mode_that_is_none(mode: object) -> None:
+def test_an_invalid_mode_is_refused(mode: object) -> None:
     if mode == "0640 ":
         assert read_relay_options(parameters(transfer_spec(), mode=mode)).mode == 0o640
         return

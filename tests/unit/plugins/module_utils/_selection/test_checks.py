@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the newest file is no good backup."""
+"""Checks of the newest file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import SelectionError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, RemoteFile
-from ansible_collections.backhaul.sftp.plugins.module_utils._selection import checks as verdict
+from ansible_collections.backhaul.sftp.plugins.module_utils._selection import checks
 
 REGULAR = stat.S_IFREG | 0o600
-LOOK = RemoteFile(b"/b/x.tar", Attributes(size=10, mode=REGULAR, mtime=1000))
+FILE = RemoteFile(b"/b/x.tar", Attributes(size=10, mode=REGULAR, mtime=1000))
 
 
-def test_two_equal_looks_are_a_file_at_rest() -> None:
+def test_equal_attributes_are_no_error() -> None:
     again = Attributes(size=10, mode=stat.S_IFREG | 0o644, mtime=1000, atime=5)
-    assert verdict.unstable_error(LOOK, again) is None
+    assert checks.unstable_error(FILE, again) is None
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_two_equal_looks_are_a_file_at_rest() -> None:
         (None, "gone"),
     ],
 )
-def test_a_file_that_changes_between_two_looks_is_incomplete(second: Attributes | None, word: str) -> None:
-    error = verdict.unstable_error(LOOK, second)
+def test_a_file_whose_attributes_changed_is_incomplete(second: Attributes | None, word: str) -> None:
+    error = checks.unstable_error(FILE, second)
     assert error is not None
     assert (error.code, error.path) == ("incomplete", b"/b/x.tar")
     assert word in error.cause
@@ -52,21 +52,21 @@ def test_a_file_that_changes_between_two_looks_is_incomplete(second: Attributes 
         (2, {"temporary": 1, "not_a_file": 1}, "mixed"),
     ],
 )
-def test_no_match_names_the_nearest_miss(examined: int, counts: dict[str, int], reason: str) -> None:
-    error = verdict.no_match(examined, counts)
+def test_no_match_has_a_reason(examined: int, counts: dict[str, int], reason: str) -> None:
+    error = checks.no_match(examined, counts)
     assert error.code == "no_match"
     assert error.details == {"reason": reason, "examined": examined, "skipped_counts": counts}
     assert all(name in error.cause for name in counts)
 
 
-def test_every_verdict_is_plain_json_and_one_line_with_a_remedy() -> None:
+def test_every_error_is_plain_json_and_one_line_with_a_remedy() -> None:
     hostile = RemoteFile(b"/\x1b[2J\n\xff", Attributes())
     errors = [
-        verdict.no_match(0, {}),
-        verdict.listed_twice(hostile.path),
-        verdict.too_many_repeats(5),
-        verdict.attributes_missing(hostile, ("size", "mtime")),
-        verdict.unstable_error(hostile, None),
+        checks.no_match(0, {}),
+        checks.listed_twice(hostile.path),
+        checks.too_many_repeats(5),
+        checks.attributes_missing(hostile, ("size", "mtime")),
+        checks.unstable_error(hostile, None),
     ]
     for error in errors:
         assert isinstance(error, SelectionError)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be asked for."""
+"""The valid and invalid values of a selection."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ BAD_WISHES: list[tuple[str, dict[str, t.Any]]] = [
 
 
 @pytest.mark.parametrize(("option", "wish"), BAD_WISHES, ids=lambda value: repr(value)[:60])
-def test_what_cannot_be_is_refused_by_its_option(option: str, wish: dict[str, t.Any]) -> None:
+def test_an_invalid_value_is_refused_with_its_option(option: str, wish: dict[str, t.Any]) -> None:
     with pytest.raises(InputError, match=option) as caught:
         Selection(**wish)
     assert caught.value.code == "invalid_input"
     assert caught.value.details["option"] == option
 
 
-def test_a_time_format_that_is_not_used_is_not_judged() -> None:
+def test_a_time_format_that_is_not_used_is_not_checked() -> None:
     assert Selection(order_by="name", time_format="%Q").name_time() is None

@@ -21,7 +21,7 @@ def reason(rules: NameRules, name: bytes) -> str:
     return refusal[0] if refusal else ""
 
 
-def test_without_patterns_every_plain_name_is_taken() -> None:
+def test_without_patterns_every_plain_name_is_accepted() -> None:
     assert reason(NameRules(), b"anything") == ""
 
 
@@ -84,20 +84,20 @@ def test_each_refusal_has_its_code(name: bytes, expected: str) -> None:
 
 
 def test_temporary_comes_before_hidden_and_each_can_be_allowed() -> None:
-    ours = b".backhaul-12345678-x.tar.part"
-    assert reason(NameRules(), ours) == "temporary"
-    assert reason(NameRules(ignore_temporary=False), ours) == "hidden"
-    assert reason(NameRules(ignore_temporary=False, hidden=True), ours) == ""
+    partial = b".backhaul-12345678-x.tar.part"
+    assert reason(NameRules(), partial) == "temporary"
+    assert reason(NameRules(ignore_temporary=False), partial) == "hidden"
+    assert reason(NameRules(ignore_temporary=False, hidden=True), partial) == ""
     assert reason(NameRules(ignore_temporary=False), b"x.tar.part") == ""
     assert reason(NameRules(hidden=True), b".x.tar") == ""
 
 
 @given(st.text("ab*?[]!-.", max_size=8), st.text("ab-.!", min_size=1, max_size=8))
 @example("[?-.]", "a")
-def test_globs_mean_what_they_mean_to_python(pattern: str, name: str) -> None:
+def test_globs_match_as_in_python(pattern: str, name: str) -> None:
     try:
         fnmatch.fnmatchcase(name, pattern)
-    except re.error:  # Python 3.9 makes nonsense of a range that is written backwards
+    except re.error:  # Python 3.9 translates a reversed range to an invalid expression
         with pytest.raises(InputError, match="is not a glob"):
             NameRules(patterns=[pattern])
         return
@@ -107,11 +107,11 @@ def test_globs_mean_what_they_mean_to_python(pattern: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "reason"), [("x" * 255, None), ("x" * 256, "name_too_long"), ("\u00e9" * 255, None)])
-def test_a_regular_expression_is_not_tried_on_a_name_that_is_too_long_for_it(name: str, reason: str | None) -> None:
+def test_a_regular_expression_is_not_applied_to_a_name_that_is_too_long(name: str, reason: str | None) -> None:
     refusal = NameRules(patterns=(".*",), use_regex=True).refusal(name.encode())
     assert (refusal[0] if refusal else None) == reason
 
 
-def test_globs_take_names_of_any_length() -> None:
+def test_globs_match_names_of_any_length() -> None:
     assert NameRules(patterns=("*",)).refusal(b"x" * 1000) is None
     assert NameRules(use_regex=True).refusal(b"x" * 1000) is None

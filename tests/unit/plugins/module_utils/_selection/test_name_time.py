@@ -72,14 +72,14 @@ def test_digits_of_other_scripts_are_no_time() -> None:
     assert find("%Y", "\u0662\u0660\u0662\u0666".encode()) is None
 
 
-def test_what_only_looks_like_a_time_does_not_hide_the_one_behind_it() -> None:
+def test_an_invalid_time_does_not_hide_a_later_valid_one() -> None:
     assert find("%Y%m%d", b"20260230-20260715.tar") == "2026-07-15T00:00:00"
     assert find("%Y%m%d", b"job12345678-20260715.tar") == "2026-07-15T00:00:00"
     assert find("%d-%m-%Y", b"31-31-12-2026") == "2026-12-31T00:00:00"
     assert find("%d-%m-%y", b"30-02-03-26") == "2026-03-02T00:00:00"
 
 
-def test_the_leftmost_time_counts_and_text_in_the_format_chooses_another() -> None:
+def test_the_leftmost_time_is_used_unless_text_in_the_format_selects_another() -> None:
     assert find("%Y%m%d", b"20260101_to_20260715") == "2026-01-01T00:00:00"
     assert find("to_%Y%m%d", b"20260101_to_20260715") == "2026-07-15T00:00:00"
 
@@ -108,7 +108,7 @@ def test_the_leftmost_time_counts_and_text_in_the_format_chooses_another() -> No
         ("%c", "'%c' is not supported"),
     ],
 )
-def test_a_format_that_says_no_definite_time_is_refused(bad: str, why: str) -> None:
+def test_a_format_that_does_not_define_a_time_is_refused(bad: str, why: str) -> None:
     with pytest.raises(InputError, match=re.escape(why)) as caught:
         NameTime(bad, wall_clock=utc, option="time_format")
     assert caught.value.code == "invalid_input"
@@ -118,7 +118,7 @@ def test_a_format_that_says_no_definite_time_is_refused(bad: str, why: str) -> N
 
 
 class CentralEurope(datetime.tzinfo):
-    """Summer time from April to September, and in the hour of October that comes twice, the first time (PEP 495)."""
+    """A zone with summer time from April to September; an hour that occurs twice in October is the first (PEP 495)."""
 
     def utcoffset(self, dt: datetime.datetime | None) -> datetime.timedelta:
         summer = dt is not None and (4 <= dt.month <= 9 or (dt.month == 10 and not dt.fold))
@@ -153,7 +153,7 @@ def test_other_zones_are_left_to_the_caller(text: str) -> None:
     assert fixed_wall_clock(text) is None
 
 
-def test_a_clock_that_cannot_tell_is_no_time() -> None:
+def test_a_clock_that_raises_gives_no_time() -> None:
     def refuses(wall: datetime.datetime) -> float:
         raise OverflowError("out of range for platform time_t")
 
@@ -165,14 +165,14 @@ moments = st.datetimes(datetime.datetime(1970, 1, 2), datetime.datetime(9999, 12
     lambda m: m.replace(microsecond=0)
 )
 affixes = st.binary(max_size=20).filter(lambda raw: not re.search(rb"[0-9]", raw))
-# %b and %B of the platform are left out: they follow the locale.
+# %b and %B are left out: those of the platform depend on the locale.
 formats = st.sampled_from(
     ["%Y%m%d%H%M%S", "%Y-%m-%d_%H.%M.%S", "%H-%M-%S_%d-%m-%Y", "%Y.%j-%H%M%S", "a%Y%m%d-%H:%M:%S%%b"]
 )
 
 
 @given(moments, affixes, affixes, formats, st.integers(-23 * 60, 23 * 60))
-def test_what_strftime_wrote_is_found_again(
+def test_a_time_from_strftime_is_found(
     moment: datetime.datetime, before: bytes, after: bytes, time_format: str, offset: int
 ) -> None:
     zone = datetime.timezone(datetime.timedelta(minutes=offset))
@@ -182,7 +182,7 @@ def test_what_strftime_wrote_is_found_again(
 
 
 @given(st.integers(10**8, 10**11 - 1), affixes, affixes)
-def test_seconds_since_1970_are_found_again(seconds: int, before: bytes, after: bytes) -> None:
+def test_seconds_since_1970_are_found(seconds: int, before: bytes, after: bytes) -> None:
     assert NameTime("%s", wall_clock=utc).find(before + b"%d" % seconds + after) == seconds
 
 

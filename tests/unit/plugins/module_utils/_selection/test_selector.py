@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The newest good file out of a stream."""
+"""Selecting the newest good file from a stream."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def reasons(selected: Selected) -> dict[bytes, str]:
 WEEK = [entry(f"/b/db-{day}.tar", age=day * DAY) for day in range(1, 8)]
 
 
-def test_the_newest_is_latest_whatever_the_order_of_the_listing() -> None:
+def test_the_newest_is_latest_in_every_order_of_the_listing() -> None:
     for seed in range(20):
         files = random.Random(seed).sample(WEEK, len(WEEK))
         selected = select(files)
@@ -121,7 +121,7 @@ def test_every_reason_has_its_code() -> None:
     assert all(skipped.text for skipped in selected.skipped)
 
 
-def test_limits_themselves_are_inside() -> None:
+def test_limits_are_inclusive() -> None:
     edge = [entry("/b/x", age=60, size=100)]
     selected = select(
         edge, min_age_seconds=60, max_age_seconds=60, min_size_bytes=100, max_size_bytes=100, fresh_within_seconds=60
@@ -133,7 +133,7 @@ def test_limits_themselves_are_inside() -> None:
     ("file_type", "expected"),
     [("file", [b"f"]), ("directory", [b"d"]), ("link", [b"l"]), ("any", [b"p", b"l", b"f", b"d"])],
 )
-def test_file_types_and_sizes_that_count_for_files_only(file_type: str, expected: list[bytes]) -> None:
+def test_file_types_and_size_limits_for_files_only(file_type: str, expected: list[bytes]) -> None:
     files = [
         entry("/b/f"),
         entry("/b/d", kind="directory", size=None),
@@ -155,7 +155,7 @@ def test_the_largest_comes_first_by_size() -> None:
     assert names(select([entry("/b/a", size=5), entry("/b/b", size=7)], order_by="size")) == [b"b", b"a"]
 
 
-def test_a_time_in_the_name_counts_more_than_the_mtime() -> None:
+def test_a_time_in_the_name_overrides_the_mtime() -> None:
     files = [
         entry("/b/db-20270113.tar", age=0),
         entry("/b/db-20270114.tar", age=900 * DAY),
@@ -167,15 +167,15 @@ def test_a_time_in_the_name_counts_more_than_the_mtime() -> None:
     assert reasons(selected) == {b"/b/db-latest.tar": "no_time_in_name"}
 
 
-def test_min_age_asks_the_mtime_even_when_names_have_times() -> None:
-    """A dump named after midnight that is still being written at two o'clock is not old enough."""
+def test_min_age_uses_the_mtime_even_when_names_have_times() -> None:
+    """A dump that is named after midnight and still written at two o'clock is too new."""
     files = [entry("/b/db-20270115.tar", age=10), entry("/b/db-20270114.tar", age=DAY)]
     selected = select(files, order_by="name_time", time_format="%Y%m%d", min_age_seconds=600)
     assert names(selected) == [b"db-20270114.tar"]
     assert reasons(selected) == {b"/b/db-20270115.tar": "too_new"}
 
 
-def test_ties_go_to_the_greater_name_and_are_reported() -> None:
+def test_the_greater_name_wins_a_tie_which_is_reported() -> None:
     twins = [entry("/b/a"), entry("/b/c"), entry("/b/b")]
     for files in (twins, twins[::-1]):
         for limit in (None, 1, 2):
@@ -207,7 +207,7 @@ def test_clocks_may_differ_by_the_tolerance() -> None:
     assert refusal([entry("/b/x", age=-300)], future_tolerance_seconds=299).code == "suspicious"
 
 
-def test_a_future_file_that_is_not_the_newest_by_name_does_no_harm() -> None:
+def test_a_future_file_that_is_not_the_newest_by_name_is_no_error() -> None:
     assert names(select([entry("/b/a", age=-DAY), entry("/b/b")], order_by="name")) == [b"b", b"a"]
 
 
@@ -220,7 +220,7 @@ def test_a_zero_mtime_is_the_oldest_and_never_trusted_as_the_newest() -> None:
     assert select([zero], future="allow").latest == zero
 
 
-def test_nothing_to_choose_says_why() -> None:
+def test_without_a_good_file_the_error_has_a_reason() -> None:
     cases: list[tuple[list[RemoteFile], dict[str, t.Any], str]] = [
         ([], {}, "empty"),
         (WEEK, {"patterns": ("*.zip",)}, "nothing_matched"),
@@ -235,7 +235,7 @@ def test_nothing_to_choose_says_why() -> None:
         assert error.details["examined"] == len(files)
 
 
-def test_nothing_to_choose_may_be_fine() -> None:
+def test_without_a_good_file_there_may_be_no_error() -> None:
     selected = select(WEEK, patterns=("*.zip",), when_none="ok", fresh_within_seconds=1)
     assert (selected.latest, selected.files, selected.latest_time) == (None, (), None)
     assert selected.skipped_counts == {"not_matched": 7}
@@ -257,7 +257,7 @@ def test_a_newest_file_that_shrank_is_suspicious(limit: int | None) -> None:
     assert select(files[:1], shrink_limit=0.5, limit=limit).latest == files[0]
 
 
-def test_shrinking_is_measured_even_when_the_one_before_is_too_old_to_be_chosen() -> None:
+def test_the_newest_file_is_compared_even_with_one_that_is_too_old() -> None:
     files = [entry("/b/1", age=9 * DAY, size=5), entry("/b/2", age=8 * DAY, size=100), entry("/b/3", age=DAY, size=10)]
     assert refusal(files, shrink_limit=0.5, max_age_seconds=2 * DAY).details["reason"] == "shrunk"
     assert refusal(files[::-1], shrink_limit=0.5, max_age_seconds=2 * DAY).details["reason"] == "shrunk"
@@ -273,9 +273,7 @@ def test_shrinking_is_measured_even_when_the_one_before_is_too_old_to_be_chosen(
         (Attributes(), ("mode",)),
     ],
 )
-def test_attributes_that_are_missing_are_asked_for_and_then_refused(
-    attributes: Attributes, missing: tuple[str, ...]
-) -> None:
+def test_missing_attributes_are_named_and_then_refused(attributes: Attributes, missing: tuple[str, ...]) -> None:
     unclear = RemoteFile(b"/b/unclear.tar", attributes)
     assert Selector(Selection(), now=NOW).missing_attributes(unclear) == missing
     error = refusal([*WEEK, unclear], when_none="ok")
@@ -283,7 +281,7 @@ def test_attributes_that_are_missing_are_asked_for_and_then_refused(
     assert error.details["missing"] == list(missing)
 
 
-def test_nobody_asks_for_the_attributes_of_files_that_are_out_by_name_or_kind() -> None:
+def test_attributes_of_files_with_a_wrong_name_or_kind_are_not_needed() -> None:
     selector = Selector(Selection(patterns=("*.tar",)), now=NOW)
     bare = RemoteFile(b"/b/notes.txt", Attributes())
     directory = RemoteFile(b"/b/x.tar", Attributes(mode=KINDS["directory"]))
@@ -291,7 +289,7 @@ def test_nobody_asks_for_the_attributes_of_files_that_are_out_by_name_or_kind() 
     assert select([bare, directory, WEEK[0]], patterns=("*.tar",)).latest == WEEK[0]
 
 
-def test_a_name_listed_twice_is_dropped_and_refused_as_the_newest() -> None:
+def test_a_name_listed_twice_is_skipped_and_refused_as_the_newest() -> None:
     again = RemoteFile(WEEK[3].path, WEEK[0].attributes)
     selected = select([*WEEK, again])
     assert selected.files == tuple(WEEK)
@@ -300,12 +298,12 @@ def test_a_name_listed_twice_is_dropped_and_refused_as_the_newest() -> None:
     assert (error.code, error.details["reason"]) == ("suspicious", "repeated")
 
 
-def test_a_listing_that_repeats_itself_without_end_is_an_error() -> None:
+def test_an_endless_listing_is_an_error() -> None:
     files = [entry(f"/b/{number:04}", age=number + HOUR) for number in range(1001)]
     assert refusal([entry("/b/newest", age=1), *files, *files]).details["reason"] == "repeated"
 
 
-def test_what_the_walker_left_out_is_reported_too() -> None:
+def test_entries_that_the_caller_left_out_are_reported() -> None:
     selector = Selector(Selection(), now=NOW)
     selector.offer(WEEK[0])
     selector.skip(b"../x", "suspicious_name", "it contains a slash")
@@ -328,7 +326,7 @@ def test_tens_of_thousands_of_entries_take_constant_memory() -> None:
         grown, _peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Ten thousand paths of this length would be more than a million bytes.
+    # Ten thousand paths of this length have more than a million bytes.
     assert grown < 100_000
     selected = selector.result()
     assert len(selected.files) == 3
@@ -361,7 +359,7 @@ def listings(draw: st.DrawFn) -> list[RemoteFile]:
     st.integers(0, 2),
     st.randoms(use_true_random=False),
 )
-def test_the_stream_chooses_what_sorting_everything_would(
+def test_the_selection_equals_that_of_sorting_all_files(
     files: list[RemoteFile],
     order_by: str,
     limit: int | None,
@@ -400,7 +398,7 @@ def test_the_stream_chooses_what_sorting_everything_would(
 
 @pytest.mark.parametrize(("bound", "value"), [("MOST_FILES", 3), ("MOST_PATHS_BYTES", 30)])
 @pytest.mark.parametrize("limit", [None, 5])
-def test_a_result_holds_the_newest_up_to_a_bound_and_says_so(
+def test_a_bounded_result_holds_the_newest_and_is_marked(
     monkeypatch: pytest.MonkeyPatch, bound: str, value: int, limit: int | None
 ) -> None:
     monkeypatch.setattr(selector, bound, value)
@@ -410,7 +408,7 @@ def test_a_result_holds_the_newest_up_to_a_bound_and_says_so(
     assert (found.qualified, found.is_cut) == (9, True)
 
 
-def test_a_result_that_is_as_large_as_was_asked_for_is_not_cut() -> None:
+def test_a_result_within_the_limit_is_not_marked_as_cut() -> None:
     listed = [entry(f"/b/{number}", age=HOUR + number) for number in range(9)]
     assert not select(listed, limit=5).is_cut
     assert not select(listed, limit=20).is_cut

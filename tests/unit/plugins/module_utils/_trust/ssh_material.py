@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSH keys, certificates and revocation lists put together byte by byte: right in form, without secret halves."""
+"""SSH keys, certificates and revocation lists made byte by byte: valid in form, without private keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOREVER = 2**64 - 1
 
 
 def ed25519(seed: int = 1) -> PublicKey:
-    """An Ed25519 key; another seed is another key."""
+    """Return an Ed25519 key; different seeds give different keys."""
     return read_public_key(_blob(_ed25519(seed)))
 
 
@@ -41,28 +41,28 @@ def _signers() -> dict[bytes, Ed25519PrivateKey]:
 
 
 def wire_integer(value: int) -> bytes:
-    """A positive ``mpint`` in its shortest form."""
+    """Return the shortest encoding of a positive ``mpint``."""
     return wire_string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
 
 
 def ecdsa(curve: str = "nistp256", seed: int = 1) -> PublicKey:
-    """An ECDSA key on this curve."""
+    """Return an ECDSA key on this curve."""
     return read_public_key(_blob(ec.derive_private_key(seed, CURVES[curve])))
 
 
 def rsa(bits: int = 2048, seed: int = 1) -> PublicKey:
-    """An RSA key of so many bits, whose private half nobody has."""
+    """Return an RSA key of this size without a private key."""
     modulus = (1 << (bits - 1)) + 2 * seed + 1
     return read_public_key(wire_string(b"ssh-rsa") + wire_integer(65537) + wire_integer(modulus))
 
 
 def line(key: PublicKey) -> str:
-    """Type and base64."""
+    """Return type and base64 of a key."""
     return f"{key.key_type} {base64.b64encode(key.blob).decode()}"
 
 
 def packed(*values: bytes) -> bytes:
-    """Several strings in a row."""
+    """Return the encoding of several strings."""
     return b"".join(wire_string(value) for value in values)
 
 
@@ -80,7 +80,7 @@ def certificate(
     algorithm: bytes = b"ssh-ed25519",
     surplus: bytes = b"",
 ) -> bytes:
-    """A certificate that an Ed25519 authority signed; under others stands the word ``unsigned``."""
+    """Return a certificate, signed if the authority is an Ed25519 key; else its signature is the word ``unsigned``."""
     kind = key.key_type.replace("@openssh.com", "").encode() + b"-cert-v01@openssh.com"
     fields = key.blob[len(wire_string(key.key_type.encode())) :]
     signer = authority if isinstance(authority, bytes) else authority.blob
@@ -92,6 +92,6 @@ def certificate(
 
 
 def krl(*sections: tuple[int, bytes], version: int = 1) -> bytes:
-    """A revocation list of these sections."""
+    """Return a revocation list with these sections."""
     header = b"SSHKRL\n\0" + struct.pack(">IQQQ", version, 1, 0, 0) + packed(b"", b"a comment")
     return header + b"".join(bytes([kind]) + wire_string(content) for kind, content in sections)

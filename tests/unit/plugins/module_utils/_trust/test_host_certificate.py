@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of host certificates."""
+"""Reading and checking host certificates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _why(name: bytes = b"host.example", now: int = 1000, **changes: t.Any) -> st
 
 
 @pytest.mark.parametrize("key", [ed25519(), rsa(), ecdsa("nistp256"), ecdsa("nistp384"), ecdsa("nistp521")])
-def test_a_certificate_is_read_whatever_key_it_is_for(key: PublicKey) -> None:
+def test_a_certificate_for_each_key_type_is_read(key: PublicKey) -> None:
     blob = certificate(key, AUTHORITY, serial=7, key_id=b"me", principals=(b"a", b"b"), valid=(5, 6))
     read = read_certificate(blob)
     assert (read.public_key, read.authority, read.serial, read.key_id) == (key, AUTHORITY, 7, b"me")
@@ -46,7 +46,7 @@ def test_a_certificate_is_read_whatever_key_it_is_for(key: PublicKey) -> None:
     assert not is_certificate(key.blob)
 
 
-def test_a_good_certificate_has_no_fault() -> None:
+def test_a_valid_certificate_is_accepted() -> None:
     read = read_certificate(certificate(ed25519(), AUTHORITY))
     assert (_why(), why_weak(read), is_forged(read)) == ("", "", False)
 
@@ -70,7 +70,7 @@ def test_a_good_certificate_has_no_fault() -> None:
         ({"critical": packed(b"force-command", b"x")}, "critical option force-command"),
     ],
 )
-def test_a_certificate_that_does_not_speak_for_the_host_says_why(changes: dict[str, t.Any], fault: str) -> None:
+def test_an_invalid_certificate_has_a_reason(changes: dict[str, t.Any], fault: str) -> None:
     assert fault.replace("\\\\", "\\") in _why(**changes)
 
 
@@ -79,11 +79,11 @@ def test_a_principal_may_be_a_pattern(principals: tuple[bytes, ...]) -> None:
     assert _why(principals=principals) == ""
 
 
-def test_the_first_and_the_last_second_count() -> None:
+def test_validity_includes_the_first_and_the_last_second() -> None:
     assert _why(now=1000, valid=(1000, 1001)) == ""
 
 
-def test_extensions_are_not_looked_at() -> None:
+def test_extensions_are_ignored() -> None:
     assert _why(extensions=packed(b"whatever@example.com", b"")) == ""
 
 
@@ -98,12 +98,12 @@ def test_extensions_are_not_looked_at() -> None:
         (ecdsa("nistp384"), b"ecdsa-sha2-nistp256", "not accepted"),
     ],
 )
-def test_only_strong_signatures_count(authority: PublicKey, algorithm: bytes, fault: str) -> None:
+def test_only_strong_signatures_are_accepted(authority: PublicKey, algorithm: bytes, fault: str) -> None:
     weakness = why_weak(read_certificate(certificate(ed25519(), authority, algorithm=algorithm)))
     assert (fault in weakness) if fault else weakness == ""
 
 
-def test_a_wrong_signature_is_a_forgery_and_one_of_a_refused_kind_is_left_to_others() -> None:
+def test_a_wrong_signature_is_forged_and_one_of_a_refused_algorithm_is_not() -> None:
     blob = certificate(ed25519(), AUTHORITY)
     forged = read_certificate(blob[:-4] + b"evil")
     assert is_forged(forged)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the errors that refuse a host key: what a human reads, and what a playbook can branch on."""
+"""Errors that refuse a host key: the message for people, and the data for playbooks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY, OTHER = ed25519(1), rsa(2048, 2)
 EXPECTED = host_key_errors.Expected("ssh-rsa", OTHER.fingerprint, "/etc/ssh/ssh_known_hosts:3")
 
 
-def test_an_unknown_host_shows_its_key_where_was_looked_and_the_pin_to_write() -> None:
+def test_the_error_for_an_unknown_host_has_its_key_the_places_searched_and_a_pin() -> None:
     error = host_key_errors.unknown("[host]:2222", looked_in=["a", "b"], offered=KEY)
     assert error.code == "host_key_unknown"
     assert KEY.fingerprint in error.cause
@@ -28,26 +28,26 @@ def test_an_unknown_host_shows_its_key_where_was_looked_and_the_pin_to_write() -
     }
 
 
-def test_an_unknown_host_that_was_not_asked_yet_shows_no_key() -> None:
+def test_the_error_before_the_key_exchange_has_no_key() -> None:
     error = host_key_errors.unknown("host", looked_in=[], offered=None)
     assert "no known_hosts text or file was given" in error.cause
     assert error.details["offered"] is None
     assert "ssh-keyscan" in error.remedy
 
 
-def test_a_key_known_without_the_port_is_pointed_out() -> None:
+def test_a_key_known_without_the_port_is_named() -> None:
     error = host_key_errors.unknown("[host]:2222", looked_in=["a"], offered=KEY, portless=[EXPECTED])
     assert "/etc/ssh/ssh_known_hosts:3" in error.remedy
     assert "would count for [host]:2222 as well" in error.remedy
 
 
-def test_a_foreign_authority_is_named() -> None:
+def test_an_untrusted_authority_is_named() -> None:
     error = host_key_errors.unknown("host", looked_in=["a"], offered=KEY, authority=OTHER)
     assert OTHER.fingerprint in error.cause
     assert error.details["authority"] == OTHER.fingerprint
 
 
-def test_a_mismatch_shows_both_sides() -> None:
+def test_a_mismatch_shows_the_offered_and_the_expected_key() -> None:
     error = host_key_errors.mismatch("host", KEY, expected=[EXPECTED])
     assert error.code == "host_key_mismatch"
     assert KEY.fingerprint in error.cause
@@ -90,7 +90,7 @@ def test_revocations_that_cannot_be_read_say_so() -> None:
     assert "a:1: there is no key on it" in error.cause
 
 
-def test_what_the_server_calls_its_key_is_shown_harmless() -> None:
+def test_a_key_type_from_the_server_is_escaped() -> None:
     error = host_key_errors.unreadable("host", b"x", is_certificate=True, reason="\x1b[2J")
     assert error.code == "host_certificate_invalid"
     assert "\x1b" not in error.message

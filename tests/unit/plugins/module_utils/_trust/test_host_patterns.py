@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of host patterns: the names that a known_hosts line is about."""
+"""Matching host names with the first field of a known_hosts line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._trust.ssh_wire impo
         ("host", 2222, "Alias", (b"alias",)),
     ],
 )
-def test_a_server_is_looked_up_by_these_names(host: str, port: int, alias: str, names: tuple[bytes, ...]) -> None:
+def test_lookup_names_of_a_server(host: str, port: int, alias: str, names: tuple[bytes, ...]) -> None:
     assert lookup_names(host, port, alias) == names
 
 
@@ -59,12 +59,12 @@ def test_a_server_is_looked_up_by_these_names(host: str, port: int, alias: str, 
         (b"host," + b"x" * 1023, False),
     ],
 )
-def test_a_comma_list_is_about_the_host_or_not(hosts: bytes, about: bool) -> None:
+def test_a_comma_separated_list_matches_or_not(hosts: bytes, about: bool) -> None:
     assert matches(b"host", hosts) is about
 
 
 @given(st.text("ab.", max_size=12), st.text("ab.*?", max_size=12))
-def test_patterns_mean_what_shell_patterns_mean(name: str, pattern: str) -> None:
+def test_patterns_match_as_in_fnmatch(name: str, pattern: str) -> None:
     assert matches_pattern(name.encode(), pattern.encode()) is fnmatch.fnmatchcase(name, pattern)
 
 
@@ -77,7 +77,7 @@ def _hashed(name: bytes, salt: bytes = b"s" * 20) -> bytes:
     return b"|1|" + base64.b64encode(salt) + b"|" + base64.b64encode(digest)
 
 
-def test_a_hashed_name_is_about_its_host_only() -> None:
+def test_a_hashed_name_matches_its_host_only() -> None:
     assert matches(b"[host]:2222", _hashed(b"[host]:2222"))
     assert not matches(b"host", _hashed(b"[host]:2222"))
     assert not matches(b"host", _hashed(b"host") + b",host")
@@ -86,6 +86,6 @@ def test_a_hashed_name_is_about_its_host_only() -> None:
 @pytest.mark.parametrize(
     "hosts", [b"|", b"|1|", b"|2|" + _hashed(b"host")[3:], b"|1||x", _hashed(b"h", b"short"), b"|1|?|x"]
 )
-def test_a_broken_hash_is_an_error_because_nobody_knows_whom_it_means(hosts: bytes) -> None:
+def test_a_broken_hash_is_an_error(hosts: bytes) -> None:
     with pytest.raises(WireError):
         matches(b"host", hosts)

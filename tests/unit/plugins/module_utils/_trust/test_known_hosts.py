@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of known_hosts texts; tests/trust compares them with ssh-keygen on thousands of random ones."""
+"""Parsing known_hosts texts; tests/trust compares it with ssh-keygen on thousands of random texts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_blanks_tabs_and_line_endings_do_not_matter(text: str) -> None:
         f"|1|broken {line(KEY)}",
     ],
 )
-def test_a_broken_line_is_passed_over_with_a_note(text: str) -> None:
+def test_a_broken_line_is_skipped_with_a_note(text: str) -> None:
     known = _known(text)
     assert not known.keys + known.authorities + known.revoked
     assert not known.faults
@@ -102,12 +102,12 @@ def test_a_broken_line_is_passed_over_with_a_note(text: str) -> None:
         f"@unheard-of |1|broken {line(KEY)}",
     ],
 )
-def test_a_line_that_may_revoke_and_is_not_understood_is_a_fault(text: str) -> None:
+def test_an_unreadable_line_that_may_revoke_is_a_fault(text: str) -> None:
     assert [fault.startswith("file:1: ") for fault in _known(text).faults] == [True]
 
 
 @pytest.mark.parametrize("text", ["@revoked other AAAA", "@unheard-of other x", "@revoked", "@x", "@revoked *,!host x"])
-def test_broken_lines_about_others_are_no_fault(text: str) -> None:
+def test_broken_lines_of_other_hosts_are_no_fault(text: str) -> None:
     assert _known(text) == Known()
 
 
@@ -119,7 +119,7 @@ def test_a_revoked_certificate_revokes_the_key_inside() -> None:
     assert [found.key for found in _known(f"@revoked host {CERTIFICATE_LINE}").revoked] == [KEY]
 
 
-def test_revoking_a_key_of_a_type_that_is_never_accepted_harms_nobody() -> None:
+def test_a_revoked_key_of_a_type_that_is_never_accepted_is_ignored() -> None:
     encoded = base64.b64encode(packed(b"ssh-unheard-of", b"key")).decode()
     known = _known(f"@revoked host ssh-unheard-of {encoded}")
     assert not known.faults

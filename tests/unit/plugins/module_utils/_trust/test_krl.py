@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of OpenSSH's binary revocation lists; tests/trust compares them with ssh-keygen."""
+"""OpenSSH's key revocation lists; tests/trust compares them with ssh-keygen."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _numbers(*numbers: int) -> bytes:
     return struct.pack(f">{len(numbers)}Q", *numbers)
 
 
-def test_an_empty_list_revokes_nobody() -> None:
+def test_an_empty_list_revokes_no_key() -> None:
     assert read_krl(krl()).why_revoked(KEY, _certificate()) == ""
 
 
@@ -99,7 +99,7 @@ def _extension(critical: int) -> bytes:
 
 
 @pytest.mark.parametrize("critical", [0, 1])
-def test_an_extension_is_not_understood_and_refuses_the_list(critical: int) -> None:
+def test_a_list_with_an_extension_is_refused(critical: int) -> None:
     for section in ((255, _extension(critical)), _about(0x39, _extension(critical))):
         with pytest.raises(WireError, match="is not known"):
             read_krl(krl((2, packed(KEY.blob)), section))
@@ -131,7 +131,7 @@ def test_an_extension_is_not_understood_and_refuses_the_list(critical: int) -> N
         krl(_about(0x55, b"")),
     ],
 )
-def test_a_list_that_is_not_understood_in_full_is_refused(blob: bytes) -> None:
+def test_a_list_with_an_unreadable_part_is_refused(blob: bytes) -> None:
     with pytest.raises(WireError):
         read_krl(blob)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of pins."""
+"""Reading pins."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_pin_matches_its_key_and_no_other(text: str) -> None:
     assert pin.place == "host_keys[0]"
 
 
-def test_a_whole_key_tells_its_type_and_a_fingerprint_does_not() -> None:
+def test_a_public_key_has_a_type_and_a_fingerprint_has_none() -> None:
     pins = read_pins([line(KEY), FINGERPRINT])
     assert [pin.key for pin in pins] == [KEY, None]
 
@@ -69,7 +69,7 @@ def test_a_whole_key_tells_its_type_and_a_fingerprint_does_not() -> None:
         ("b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher ssh-ed25519 \N{SNOWMAN}", "base64"),
     ],
 )
-def test_an_invalid_pin_is_named_and_not_repeated(text: str, reason: str) -> None:
+def test_the_error_for_an_invalid_pin_names_it_without_its_text(text: str, reason: str) -> None:
     with pytest.raises(InputError) as caught:
         read_pins([line(KEY), text])
     assert caught.value.code == "invalid_input"

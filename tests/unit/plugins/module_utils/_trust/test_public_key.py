@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of public keys on the wire."""
+"""Public keys in the SSH wire format, and their signatures."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from ansible_collections.backhaul.sftp.tests.unit.plugins.module_utils._trust.ss
     wire_integer,
 )
 
-# A key and its fingerprint as ssh-keygen -l printed them.
+# A key, and its fingerprint from ssh-keygen -l.
 KNOWN_LINE = "AAAAC3NzaC1lZDI1NTE5AAAAIILgQ/vnr5tGAB2HVYOwRwyyzSE8ZfRr+61L9Or2yDjO"
 KNOWN_FINGERPRINT = "SHA256:pm3KMrcfQZH7EVJyAMJuMKuFn2LmYdOLFdFZqkQ3Xd0"
 
 
-def test_a_fingerprint_is_what_ssh_keygen_shows() -> None:
+def test_a_fingerprint_equals_that_of_ssh_keygen() -> None:
     assert fingerprint(base64.b64decode(KNOWN_LINE)) == KNOWN_FINGERPRINT
     assert read_public_key(base64.b64decode(KNOWN_LINE)).line == f"ssh-ed25519 {KNOWN_LINE}"
 
@@ -50,7 +50,7 @@ def test_a_key_is_read_back_from_its_blob(key: PublicKey) -> None:
     assert read_public_key(key.blob) == key
 
 
-def test_surplus_zeros_make_no_other_rsa_key() -> None:
+def test_an_rsa_key_with_surplus_zeros_is_the_same_key() -> None:
     key = rsa()
     modulus = (1 << 2047) + 3
     padded = wire_string(b"ssh-rsa") + wire_integer(65537) + wire_string(b"\0\0" + modulus.to_bytes(256, "big"))
@@ -105,7 +105,7 @@ def test_random_bytes_are_refused_and_never_crash(blob: bytes) -> None:
             continue
 
 
-def test_the_application_makes_two_keys_of_one_on_a_hardware_token() -> None:
+def test_keys_on_a_token_differ_by_their_application() -> None:
     kind = b"sk-ssh-ed25519@openssh.com"
     keys = [
         read_public_key(wire_string(kind) + wire_string(b"x" * 32) + wire_string(application))
@@ -147,12 +147,12 @@ def _by_rsa(algorithm: str, digest: hashes.HashAlgorithm) -> tuple[PublicKey, by
 
 
 def _by_token(kind: str) -> tuple[PublicKey, bytes]:
-    told = b"\x01\0\0\0\x07"
-    data = hashlib.sha256(b"ssh:").digest() + told + hashlib.sha256(DATA).digest()
+    flags_and_counter = b"\x01\0\0\0\x07"
+    data = hashlib.sha256(b"ssh:").digest() + flags_and_counter + hashlib.sha256(DATA).digest()
     if "ed25519" in kind:
-        return _read(ED25519, kind.encode()), _signed(kind, ED25519.sign(data), told)
+        return _read(ED25519, kind.encode()), _signed(kind, ED25519.sign(data), flags_and_counter)
     raw = _two(ECDSA["nistp256"].sign(data, ec.ECDSA(hashes.SHA256())))
-    return _read(ECDSA["nistp256"], kind.encode()), _signed(kind, raw, told)
+    return _read(ECDSA["nistp256"], kind.encode()), _signed(kind, raw, flags_and_counter)
 
 
 def _by_ecdsa(curve: str) -> tuple[PublicKey, bytes]:
@@ -171,7 +171,7 @@ SIGNATURES = [
 
 
 @pytest.mark.parametrize(("key", "signature"), SIGNATURES)
-def test_a_signature_is_the_keys_over_the_data_and_nothing_else(key: PublicKey, signature: bytes) -> None:
+def test_a_signature_is_valid_for_one_key_and_one_text(key: PublicKey, signature: bytes) -> None:
     assert key.has_signed(DATA, signature)
     assert not key.has_signed(DATA + b"!", signature)
     assert not key.has_signed(DATA, signature + b"\0")
@@ -181,7 +181,7 @@ def test_a_signature_is_the_keys_over_the_data_and_nothing_else(key: PublicKey, 
         assert other.has_signed(DATA, signature) is (other == key)
 
 
-def test_a_signature_with_sha_1_or_of_another_kind_proves_nothing() -> None:
+def test_a_signature_with_sha_1_or_another_algorithm_is_refused() -> None:
     for algorithm, digest in (
         ("ssh-rsa", hashes.SHA1()),
         ("ssh-rsa", hashes.SHA256()),
@@ -194,8 +194,8 @@ def test_a_signature_with_sha_1_or_of_another_kind_proves_nothing() -> None:
     assert not dsa.has_signed(DATA, _signed("ssh-dss", b"x" * 40))
 
 
-def test_an_rsa_signature_may_come_without_its_leading_zeros() -> None:
-    # One signature in 256 begins with a zero; PuTTY does not send it, and OpenSSH puts it back.
+def test_an_rsa_signature_may_lack_its_leading_zeros() -> None:
+    # One signature in 256 begins with a zero byte. PuTTY does not send that byte; OpenSSH adds it.
     for number in range(5000):
         data = str(number).encode()
         raw = RSA.sign(data, padding.PKCS1v15(), hashes.SHA256())
@@ -206,7 +206,7 @@ def test_an_rsa_signature_may_come_without_its_leading_zeros() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"", b"\0\0\0\x01", b"\xff" * 40, b"\0\0\0\x07ssh-rsa" + b"\0" * 20])
-def test_a_signature_that_makes_no_sense_is_not_true(junk: bytes) -> None:
+def test_a_malformed_signature_is_not_valid(junk: bytes) -> None:
     for key, signature in SIGNATURES:
         assert not key.has_signed(DATA, junk)
         algorithm = signature[: 4 + signature[3]]
@@ -224,7 +224,7 @@ def test_a_signature_that_makes_no_sense_is_not_true(junk: bytes) -> None:
         ("ssh-unheard-of", "ssh-unheard-of"),
     ],
 )
-def test_each_name_leads_to_the_type_of_the_key_inside(name: str, plain: str) -> None:
+def test_the_plain_type_of_each_type_name(name: str, plain: str) -> None:
     assert plain_type(name) == plain
     assert is_known_type(name) is (name != "ssh-unheard-of")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of lists of revoked host keys, as text and as OpenSSH's binary."""
+"""Lists of revoked host keys, as text and as OpenSSH's binary list."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_text_list_revokes_the_keys_on_it() -> None:
     assert not listed.why_revoked(ed25519(3), None)
 
 
-def test_a_text_list_revokes_the_certificates_of_an_authority_and_the_key_inside_one() -> None:
+def test_a_text_list_revokes_certificates_by_authority_and_by_key() -> None:
     assert RevokedHostKeys.parse(line(AUTHORITY), origin="r").why_revoked(KEY, CERTIFICATE)
     encoded = base64.b64encode(certificate(KEY, AUTHORITY)).decode()
     listed = RevokedHostKeys.parse(f"ssh-ed25519-cert-v01@openssh.com {encoded}", origin="r")
@@ -41,7 +41,7 @@ def test_a_text_list_revokes_the_certificates_of_an_authority_and_the_key_inside
     assert not listed.why_revoked(AUTHORITY, None)
 
 
-def test_a_binary_list_is_known_by_its_first_bytes() -> None:
+def test_a_binary_list_is_recognised_by_its_first_bytes() -> None:
     listed = RevokedHostKeys.parse(krl((2, packed(KEY.blob))), origin="r")
     assert listed.fault == ""
     assert listed.why_revoked(KEY, None)
@@ -54,7 +54,7 @@ def test_a_binary_list_may_come_in_base64() -> None:
         assert RevokedHostKeys.parse(damaged, origin="r").fault
 
 
-def test_an_empty_list_revokes_nobody() -> None:
+def test_an_empty_list_revokes_no_key() -> None:
     assert RevokedHostKeys.parse(b"", origin="r") == RevokedHostKeys(origin="r")
 
 
@@ -75,7 +75,7 @@ def test_an_empty_list_revokes_nobody() -> None:
         krl((77, b"")),
     ],
 )
-def test_a_list_that_is_not_understood_in_full_is_a_fault(content: bytes | str) -> None:
+def test_an_unreadable_part_of_a_list_is_a_fault(content: bytes | str) -> None:
     assert RevokedHostKeys.parse(content, origin="r").fault
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the SSH wire format."""
+"""The data types of the SSH wire format."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_text_holds_no_nul_except_at_its_end() -> None:
         WireReader(wire_string(b"na\0me")).text()
 
 
-def test_what_is_left_over_is_counted() -> None:
+def test_surplus_bytes_are_counted() -> None:
     with pytest.raises(WireError, match="2 surplus bytes"):
         WireReader(b"ab").end()
 

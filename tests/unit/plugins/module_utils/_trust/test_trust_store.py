@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the verdict on a host key; tests/trust compares it with ssh's on live servers."""
+"""The decision on a host key; tests/trust compares it with that of ssh on live servers."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _store(
 
 
 def _accepted(store: TrustStore, presented: bytes = KEY.blob) -> tuple[str, str]:
-    verdict = store.verify(presented, now=1000)
-    return verdict.trusted_by, verdict.origin
+    trusted = store.verify(presented, now=1000)
+    return trusted.trusted_by, trusted.origin
 
 
 def _refused(store: TrustStore, presented: bytes = KEY.blob) -> TrustError:
@@ -74,7 +74,7 @@ def _refused(store: TrustStore, presented: bytes = KEY.blob) -> TrustError:
 # Plain keys
 
 
-def test_a_known_key_is_accepted_and_says_where_it_was_found() -> None:
+def test_a_known_key_is_accepted_with_its_place() -> None:
     store = _store(f"host.example {line(OTHER)}", f"host.example {line(KEY)}")
     assert _accepted(store) == ("known_hosts", "known_hosts:2")
     assert _accepted(store, OTHER.blob) == ("known_hosts", "known_hosts:1")
@@ -87,13 +87,13 @@ def test_another_key_is_a_mismatch_and_no_key_is_unknown() -> None:
     assert error.details["looked_in"] == ["known_hosts"]
 
 
-def test_a_key_under_the_port_counts_for_the_port_only() -> None:
+def test_a_key_with_a_port_applies_to_that_port_only() -> None:
     store = _store(f"[host.example]:2222 {line(KEY)}", port=2222)
     assert _accepted(store) == ("known_hosts", "known_hosts:1")
     assert _refused(_store(f"[host.example]:2222 {line(KEY)}")).code == "host_key_unknown"
 
 
-def test_a_key_without_the_port_stands_in_where_none_has_the_port() -> None:
+def test_a_key_without_port_applies_when_none_has_the_port() -> None:
     known = f"host.example {line(KEY)}"
     revoked = f"@revoked [host.example]:2222 {line(OTHER)}"
     for lines in ([known], [known, revoked], [known, f"@cert-authority [host.example]:2222 {line(AUTHORITY)}"]):
@@ -104,7 +104,7 @@ def test_a_key_without_the_port_stands_in_where_none_has_the_port() -> None:
     assert _refused(_store(known, alias="other", port=2222)).code == "host_key_unknown"
 
 
-def test_another_key_without_the_port_says_nothing_about_the_port() -> None:
+def test_another_key_without_port_does_not_apply_to_the_port() -> None:
     error = _refused(_store(f"host.example {line(OTHER)}", port=2222))
     assert error.code == "host_key_unknown"
     assert f"without its port, and would count for [host.example]:2222 as well: {OTHER.key_type}" in error.remedy
@@ -153,7 +153,7 @@ def test_pins_are_exclusive() -> None:
     ]
 
 
-def test_revocations_beat_pins() -> None:
+def test_revocations_override_pins() -> None:
     pins = [line(KEY)]
     assert _refused(_store(f"@revoked * {line(KEY)}", pins=pins)).code == "host_key_revoked"
     listed = RevokedHostKeys.parse(line(KEY), origin="revoked")
@@ -186,29 +186,29 @@ def test_a_revocation_applies_to_an_address_with_and_without_its_zone(name: str)
     assert _refused(_store(known, f"@new {name} x", host="fe80::7%eth0", port=2222)).code == "host_key_revoked"
 
 
-def test_what_vouches_for_an_address_without_its_zone_does_not_count_with_one() -> None:
+def test_a_key_for_an_address_without_zone_does_not_apply_with_a_zone() -> None:
     assert _refused(_store(f"fe80::7 {line(KEY)}", host="fe80::7%eth0")).code == "host_key_unknown"
 
 
 @pytest.mark.parametrize("revoked", [KEY, AUTHORITY])
-def test_a_certificate_falls_with_its_key_and_with_its_authority(revoked: PublicKey) -> None:
+def test_a_certificate_is_revoked_with_its_key_or_its_authority(revoked: PublicKey) -> None:
     lines = [f"@cert-authority * {line(AUTHORITY)}", f"* {line(KEY)}", f"@revoked * {line(revoked)}"]
     assert _refused(_store(*lines), CERTIFICATE).code == "host_key_revoked"
 
 
-def test_a_revoked_other_key_harms_nobody() -> None:
+def test_a_revoked_key_does_not_affect_other_keys() -> None:
     assert _accepted(_store(f"* {line(KEY)}", f"@revoked * {line(OTHER)}"))
 
 
 @pytest.mark.parametrize("broken", ["@revoked * ssh-ed25519 AAAA", "@unheard-of * x"])
 @pytest.mark.parametrize("port", [22, 2222])
-def test_a_line_that_may_revoke_and_cannot_be_read_refuses_all(broken: str, port: int) -> None:
+def test_an_unreadable_line_that_may_revoke_refuses_all_keys(broken: str, port: int) -> None:
     error = _refused(_store(f"[host.example]:2222,host.example {line(KEY)}", broken, port=port))
     assert error.code == "host_key_revoked"
     assert "known_hosts:2" in error.cause
 
 
-def test_a_missing_or_broken_list_of_revoked_keys_refuses_all() -> None:
+def test_a_missing_or_broken_list_of_revoked_keys_refuses_all_keys() -> None:
     for listed in (RevokedHostKeys.missing(origin="r", fault="no such file"), RevokedHostKeys.parse("x", origin="r")):
         error = _refused(_store(f"* {line(KEY)}", revoked=[listed]))
         assert error.code == "host_key_revoked"
@@ -228,11 +228,11 @@ def test_a_binary_list_revokes_a_certificate_by_its_key_id() -> None:
 
 
 @pytest.mark.parametrize("name", ["host.example", "*.example", "[host.example]:2222"])
-def test_an_authority_vouches_under_both_names(name: str) -> None:
+def test_an_authority_applies_under_both_names(name: str) -> None:
     store = _store(f"@cert-authority {name} {line(AUTHORITY)}", port=2222)
     assert _accepted(store, CERTIFICATE) == ("certificate", "known_hosts:1")
-    verdict = store.verify(CERTIFICATE, now=1000)
-    assert verdict.to_dict() == {
+    trusted = store.verify(CERTIFICATE, now=1000)
+    assert trusted.to_dict() == {
         "trusted_by": "certificate",
         "origin": "known_hosts:1",
         "type": "ssh-ed25519",
@@ -247,7 +247,7 @@ def test_the_principal_is_the_alias_where_there_is_one() -> None:
     assert _accepted(store, certificate(KEY, AUTHORITY, principals=(b"store",)))
 
 
-def test_an_authority_does_not_vouch_with_its_own_key() -> None:
+def test_the_key_of_an_authority_is_no_host_key() -> None:
     assert _refused(_store(f"@cert-authority * {line(AUTHORITY)}"), AUTHORITY.blob).code == "host_key_unknown"
 
 
@@ -274,17 +274,17 @@ def test_without_its_authority_a_certificate_is_looked_up_as_a_plain_key() -> No
         certificate(KEY, AUTHORITY, algorithm=b"ssh-rsa"),
     ],
 )
-def test_an_invalid_certificate_is_not_excused_by_a_known_key(presented: bytes) -> None:
+def test_an_invalid_certificate_is_refused_even_if_its_key_is_known(presented: bytes) -> None:
     store = _store(f"@cert-authority * {line(AUTHORITY)}", f"* {line(KEY)}")
     assert _refused(store, presented).code == "host_certificate_invalid"
 
 
-def test_a_forged_certificate_is_refused_even_where_nobody_asks_its_authority() -> None:
+def test_a_forged_certificate_is_refused_even_if_its_authority_is_unknown() -> None:
     forged = certificate(KEY, AUTHORITY)[:-4] + b"evil"
     assert _refused(_store(f"* {line(KEY)}"), forged).code == "host_certificate_invalid"
 
 
-def test_the_signature_of_an_authority_that_is_not_asked_may_be_old() -> None:
+def test_a_weak_signature_of_an_unknown_authority_is_ignored() -> None:
     old = certificate(KEY, rsa(1024), algorithm=b"ssh-rsa")
     assert _accepted(_store(f"* {line(KEY)}"), old) == ("known_hosts", "known_hosts:1")
 
@@ -322,24 +322,24 @@ def test_a_certificate_for_a_short_rsa_key_is_refused() -> None:
         ),
     ],
 )
-def test_only_what_could_be_verified_is_offered(lines: list[str], port: int, offered: tuple[str, ...]) -> None:
+def test_only_algorithms_of_known_keys_are_offered(lines: list[str], port: int, offered: tuple[str, ...]) -> None:
     assert _store(*lines, port=port).preferred_key_types() == offered
 
 
-def test_an_authority_for_the_host_alone_is_asked_after_keys_known_for_the_port() -> None:
-    # Found by the handshakes of tests/trust: ssh was shown the known key, we an expired certificate.
+def test_an_authority_without_port_is_offered_after_keys_with_the_port() -> None:
+    # Found by the handshakes of tests/trust: ssh got the known key, the collection got an expired certificate.
     store = _store(f"@cert-authority host.example {line(OTHER)}", f"[host.example]:2222 {line(KEY)}", port=2222)
     assert store.preferred_key_types() == ("ssh-ed25519", *CERTIFICATE_ALGORITHMS)
 
 
-def test_pins_decide_alone_what_is_offered() -> None:
+def test_with_pins_only_their_types_are_offered() -> None:
     known = f"@cert-authority * {line(AUTHORITY)}"
     assert _store(known, pins=[line(KEY)]).preferred_key_types() == ("ssh-ed25519",)
     assert _store(known, pins=[line(KEY), OTHER.fingerprint]).preferred_key_types() == PLAIN_ALGORITHMS
 
 
 @pytest.mark.parametrize("content", [line(KEY), krl((2, packed(KEY.blob))), krl((5, packed(KEY_SHA256)))])
-def test_a_revoked_key_of_a_list_is_not_asked_for(content: str | bytes) -> None:
+def test_the_type_of_a_revoked_key_is_not_offered(content: str | bytes) -> None:
     revoked = [RevokedHostKeys.parse(content, origin="r")]
     lines = [f"* {line(KEY)}", f"* {line(OTHER)}"]
     assert _store(*lines, revoked=revoked).preferred_key_types() == ("rsa-sha2-512", "rsa-sha2-256")
@@ -351,13 +351,13 @@ def test_a_revoked_key_of_a_list_is_not_asked_for(content: str | bytes) -> None:
     assert _store(authority, revoked=revoked).preferred_key_types() == CERTIFICATE_ALGORITHMS
 
 
-def test_where_nothing_is_known_there_is_an_error_before_any_key_exchange() -> None:
+def test_without_a_known_key_there_is_an_error_before_the_key_exchange() -> None:
     error = _store(port=2222).nothing_known()
     assert error.code == "host_key_unknown"
     assert "[host.example]:2222" in error.cause
 
 
-def test_lines_that_were_passed_over_are_noted() -> None:
+def test_skipped_lines_are_noted() -> None:
     assert _store("host.example nonsense", f"* {line(KEY)}").notes == ("known_hosts:1: there is no key on it",)
 
 
@@ -372,7 +372,7 @@ def test_a_damaged_certificate_is_never_trusted_for_more_than_it_says(data: st.D
     blob = bytearray(CERTIFICATE)
     blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        verdict: TrustedKey | None = _store(f"@cert-authority * {line(AUTHORITY)}").verify(bytes(blob), now=1000)
+        trusted: TrustedKey | None = _store(f"@cert-authority * {line(AUTHORITY)}").verify(bytes(blob), now=1000)
     except TrustError:
-        verdict = None
-    assert verdict is None
+        trusted = None
+    assert trusted is None
