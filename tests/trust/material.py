@@ -102,17 +102,15 @@ class Workshop:
 
     def certificate_by_token(self, key: Key, principal: str, *, damaged: bool = False) -> Certificate:
         """Return a certificate for an Ed25519 key, signed by an authority on an emulated hardware token."""
-        kind, application, flags_and_counter = b"sk-ssh-ed25519@openssh.com", b"ssh:", b"\x01\0\0\0\x07"
+        kind, application, flags = b"sk-ssh-ed25519@openssh.com", b"ssh:", b"\x01\0\0\0\x07"
         token = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
         public = _packed(kind, token.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), application)
         named = b"ssh-ed25519-cert-v01@openssh.com"
         body = _packed(named, b"nonce" * 6, key.blob[-32:]) + struct.pack(">QI", 1, 2)
         body += _packed(b"id", _packed(principal.encode())) + struct.pack(">QQ", 0, 2**64 - 1)
         body += _packed(b"", b"", b"", public)
-        signed = (
-            hashlib.sha256(application).digest() + flags_and_counter + hashlib.sha256(body + b"!" * damaged).digest()
-        )
-        blob = body + _packed(_packed(kind, token.sign(signed)) + flags_and_counter)
+        signed = hashlib.sha256(application).digest() + flags + hashlib.sha256(body + b"!" * damaged).digest()
+        blob = body + _packed(_packed(kind, token.sign(signed)) + flags)
         path = self.folder / f"by-token-{len(self._certificates)}-{damaged}-cert.pub"
         path.write_bytes(named + b" " + base64.b64encode(blob) + b"\n")
         encoded = base64.b64encode(public).decode("ascii")

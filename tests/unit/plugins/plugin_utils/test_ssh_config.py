@@ -22,18 +22,18 @@ _SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @pytest.fixture
-def queried(tmp_path: Path) -> t.Callable[..., SshSettings]:
+def query(tmp_path: Path) -> t.Callable[..., SshSettings]:
     """Return a function that queries ssh with a configuration text."""
 
-    def query(text: str, *arguments: str, host: str = "nas") -> SshSettings:
+    def ask(text: str, *arguments: str, host: str = "nas") -> SshSettings:
         path = tmp_path / "config"
         path.write_text(text, encoding="utf-8")
         return query_ssh("ssh", ["-F", str(path), *arguments], host)
 
-    return query
+    return ask
 
 
-Queried = t.Callable[..., SshSettings]
+Query = t.Callable[..., SshSettings]
 
 
 def test_a_host_without_settings_has_the_defaults_of_ssh() -> None:
@@ -46,17 +46,15 @@ def test_a_host_without_settings_has_the_defaults_of_ssh() -> None:
     )
 
 
-def test_the_default_keys_of_ssh_are_ignored(queried: Queried) -> None:
-    assert queried("").identity_files == ()
-    assert queried("Host nas\n IdentityFile ~/.ssh/id_ed25519").identity_files == (
-        f"{_ACCOUNT.pw_dir}/.ssh/id_ed25519",
-    )
-    assert queried("IdentityFile none").identity_files == ()
+def test_the_default_keys_of_ssh_are_ignored(query: Query) -> None:
+    assert query("").identity_files == ()
+    assert query("Host nas\n IdentityFile ~/.ssh/id_ed25519").identity_files == (f"{_ACCOUNT.pw_dir}/.ssh/id_ed25519",)
+    assert query("IdentityFile none").identity_files == ()
 
 
-def test_every_setting_of_a_host_is_read(queried: Queried, tmp_path: Path) -> None:
+def test_every_setting_of_a_host_is_read(query: Query, tmp_path: Path) -> None:
     (tmp_path / "included").write_text("Match host nas.example\n User included\n", encoding="ascii")
-    found = queried(
+    found = query(
         f"""
         Host nas
           HostName nas.example
@@ -85,30 +83,30 @@ def test_every_setting_of_a_host_is_read(queried: Queried, tmp_path: Path) -> No
     )
 
 
-def test_commands_of_the_users_own_file_are_run_as_ssh_runs_them(queried: Queried) -> None:
-    assert queried('Match exec "test %h = nas"\n Port 3').port == 3
-    assert queried('Match exec "test %h = other"\n Port 3').port == 22
+def test_commands_of_the_users_own_file_are_run_as_ssh_runs_them(query: Query) -> None:
+    assert query('Match exec "test %h = nas"\n Port 3').port == 3
+    assert query('Match exec "test %h = other"\n Port 3').port == 22
 
 
-def test_arguments_take_precedence_over_the_file(queried: Queried) -> None:
-    found = queried("Port 1\nUser file\nIdentityFile /second", "-p", "2", "-o", "User=x", "-o", "IdentityFile=/first")
+def test_arguments_take_precedence_over_the_file(query: Query) -> None:
+    found = query("Port 1\nUser file\nIdentityFile /second", "-p", "2", "-o", "User=x", "-o", "IdentityFile=/first")
     assert (found.port, found.user, found.identity_files) == (2, "x", ("/first", "/second"))
 
 
 @pytest.mark.parametrize("loose", ["StrictHostKeyChecking no", "UpdateHostKeys yes", "VerifyHostKeyDNS yes"])
-def test_settings_that_loosen_trust_are_ignored(queried: Queried, loose: str) -> None:
-    assert queried(f"{loose}\nCheckHostIP no\nNoHostAuthenticationForLocalhost yes") == queried("")
+def test_settings_that_loosen_trust_are_ignored(query: Query, loose: str) -> None:
+    assert query(f"{loose}\nCheckHostIP no\nNoHostAuthenticationForLocalhost yes") == query("")
 
 
-def test_no_known_hosts_files_are_not_the_default_ones(queried: Queried) -> None:
-    assert queried("UserKnownHostsFile none\nGlobalKnownHostsFile none").known_hosts_files == ()
-    assert queried("UserKnownHostsFile /dev/null").known_hosts_files == ("/dev/null", *_SYSTEM)
+def test_no_known_hosts_files_are_not_the_default_ones(query: Query) -> None:
+    assert query("UserKnownHostsFile none\nGlobalKnownHostsFile none").known_hosts_files == ()
+    assert query("UserKnownHostsFile /dev/null").known_hosts_files == ("/dev/null", *_SYSTEM)
 
 
-def test_a_known_hosts_file_may_have_blanks_in_its_name(queried: Queried, tmp_path: Path) -> None:
+def test_a_known_hosts_file_may_have_blanks_in_its_name(query: Query, tmp_path: Path) -> None:
     path = tmp_path / "known hosts"
     path.touch()
-    found = queried(f'UserKnownHostsFile /a "{path}" /b\nGlobalKnownHostsFile none').known_hosts_files
+    found = query(f'UserKnownHostsFile /a "{path}" /b\nGlobalKnownHostsFile none').known_hosts_files
     assert found == ("/a", str(path), "/b")
 
 
@@ -124,14 +122,14 @@ def test_a_known_hosts_file_may_have_blanks_in_its_name(queried: Queried, tmp_pa
     ],
 )
 def test_the_route_is_a_list_of_jumps_or_unsupported(
-    queried: Queried, text: str, hops: tuple[str, ...], unsupported_route: str
+    query: Query, text: str, hops: tuple[str, ...], unsupported_route: str
 ) -> None:
-    found = queried(text)
+    found = query(text)
     assert (tuple(hop.host for hop in found.jumps), found.unsupported_route) == (hops, unsupported_route)
 
 
-def test_a_jump_gets_only_the_configuration_file_of_the_arguments(queried: Queried, tmp_path: Path) -> None:
-    found = queried("", "-o", "User=x", "-J", "ops@jump:24")
+def test_a_jump_gets_only_the_configuration_file_of_the_arguments(query: Query, tmp_path: Path) -> None:
+    found = query("", "-o", "User=x", "-J", "ops@jump:24")
     assert found.jumps == (Hop("jump", 24, "ops", ("-F", str(tmp_path / "config"))),)
 
 
@@ -147,15 +145,15 @@ def test_a_jump_gets_only_the_configuration_file_of_the_arguments(queried: Queri
     ],
 )
 def test_only_the_agent_that_ssh_would_use_is_used(
-    queried: Queried, monkeypatch: pytest.MonkeyPatch, text: str, no_agent: bool
+    query: Query, monkeypatch: pytest.MonkeyPatch, text: str, no_agent: bool
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/our/agent")
-    assert queried(text).no_agent is no_agent
+    assert query(text).no_agent is no_agent
 
 
-def test_a_program_for_host_keys_is_named(queried: Queried) -> None:
-    assert queried("KnownHostsCommand /bin/echo %H").trust_program == "KnownHostsCommand"
-    assert queried("KnownHostsCommand none").trust_program == ""
+def test_a_program_for_host_keys_is_named(query: Query) -> None:
+    assert query("KnownHostsCommand /bin/echo %H").trust_program == "KnownHostsCommand"
+    assert query("KnownHostsCommand none").trust_program == ""
 
 
 @pytest.mark.parametrize(
