@@ -27,7 +27,7 @@ from ._heartbeat import Heartbeat
 from ._worker import cancellable, run_body
 
 Vars = t.Dict[str, t.Any]
-# Its attributes are made when it is imported.
+# Its attributes are created at import, so type checkers do not know them.
 _constants: t.Any = constants
 
 
@@ -156,7 +156,7 @@ class EndpointAction(ActionBase):
 
 
 def _shows_invocation(variables: t.Mapping[str, t.Any]) -> bool:
-    """Say whether results have their parameters: always before ansible-core 2.21, then as INJECT_INVOCATION says."""
+    """Return whether results contain the task's parameters: INJECT_INVOCATION, always true before ansible-core 2.21."""
     try:
         return bool(_constants.config.get_config_value("INJECT_INVOCATION", variables=variables))
     except AnsibleError:

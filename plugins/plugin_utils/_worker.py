@@ -45,7 +45,7 @@ def run_body(
 ) -> Result:
     """Return the result that the module file would return for these arguments.
 
-    ``limit_seconds`` is that of the task's ``async``, 0 for none. With ``shows_invocation`` the result has the
+    ``limit_seconds`` is the task's ``async``, 0 for no limit. With ``shows_invocation`` the result contains the
     parameters, without secrets.
     """
     spec = {**module.argument_spec, **log_spec()}
