@@ -229,11 +229,11 @@ def test_a_channel_that_ignores_its_window(key: Key, kind: int) -> None:
 
 
 def test_pieces_of_one_byte_take_their_size_and_not_fifty_times_as_much() -> None:
-    feed = ReceiveBuffer(None, None, window_bytes=16 * MIB)
+    buffer = ReceiveBuffer(None, None, window_bytes=16 * MIB)
     tracemalloc.start()
     try:
         for number in range(40_000):
-            feed.put(bytes([number % 256]))
+            buffer.append(bytes([number % 256]))
         used, _peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

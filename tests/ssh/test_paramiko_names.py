@@ -151,10 +151,10 @@ def test_without_direct_feeding_data_comes_through_the_buffer(
     server: Server, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(server.endpoint()) as connection:
-        assert connection.transport.feeds is not None
+        assert connection.transport.receive_buffers is not None
     monkeypatch.delitem(dependency.OPTIONAL, name)
     with connect(server.endpoint()) as connection:
-        assert connection.transport.feeds is None
+        assert connection.transport.receive_buffers is None
 
 
 def test_without_a_bound_there_is_no_compression(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
