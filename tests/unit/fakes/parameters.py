@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters of a module as Ansible hands them over: typed, and with every default filled in."""
+"""Parameters of a module as Ansible passes them: with types, and with every default filled in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.tests.lab import Server
 
 
 def parameters(spec: t.Mapping[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
-    """Return what a module with this spec gets for what was given; ValueError with what Ansible would say."""
+    """Return the parameters that a module with this spec gets; ValueError with Ansible's messages."""
     result = ArgumentSpecValidator(dict(spec)).validate(given)
     if result.error_messages:
         raise ValueError("; ".join(result.error_messages))
@@ -23,7 +23,7 @@ def parameters(spec: t.Mapping[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
 
 
 def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
-    """Return the suboptions for a server of the lab."""
+    """Return the suboptions of an endpoint for a server of the lab."""
     return {
         "host": server.host,
         "port": server.port,
