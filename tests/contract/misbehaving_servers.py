@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP servers that fail at requests where a real server may fail; the lab's asyncssh server loads them."""
+"""SFTP servers that fail where a good one may: loaded by the asyncssh server of the lab."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import asyncssh
 
 
 class Misbehaving(asyncssh.SFTPServer):
-    """Refuses the requests that ``options`` name, and answers all others.
+    """Fail as ``options`` say, and answer everything else.
 
-    ``fail_write_at``: refuse the write at this offset. ``fail_close``, ``fail_sync``: refuse that request.
-    ``fail_listing_after``: refuse to list more than this number of entries. ``one_handle_only``: refuse to open a file
-    while another is open.
+    ``fail_write_at``: refuse the write that has this offset. ``fail_close``, ``fail_sync``: refuse that request.
+    ``fail_listing_after``: refuse to go on after so many entries. ``one_handle_only``: refuse to open a file while
+    any is open.
     """
 
     options: t.ClassVar[dict[str, t.Any]] = {}

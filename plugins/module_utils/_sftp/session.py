@@ -246,7 +246,7 @@ class Session:
     def status(self, reply: Reply) -> tuple[int, bytes]:
         """Return code and message of a STATUS; any other reply, or a STATUS without a code, is a violation.
 
-        Servers that predate the draft omit message and language, so only the code is required.
+        Servers older than draft-02 omit message and language, so only the code is required.
         """
         with self._ending_on_error():
             if reply.kind != wire.STATUS:

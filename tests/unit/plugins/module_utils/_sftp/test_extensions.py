@@ -120,7 +120,7 @@ def check_file(algorithm: bytes = b"sha256", value: bytes = bytes.fromhex(SHA256
 
 
 @pytest.mark.parametrize("length", [None, 5])
-def test_check_file_is_asked_as_the_draft_has_it(length: int | None) -> None:
+def test_check_file_is_encoded_as_specified(length: int | None) -> None:
     subject, server = digests(check_file())
     assert ask(subject, length) == Digest("sha256", SHA256, "check-file")
     (request,) = server.requests

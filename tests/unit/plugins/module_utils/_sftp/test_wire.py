@@ -39,7 +39,7 @@ def test_attributes_come_back_as_they_went(
     fields.end()
 
 
-def test_attributes_are_encoded_as_the_draft_has_them() -> None:
+def test_attributes_are_encoded_as_specified() -> None:
     assert wire.attributes(Attributes(mode=0o600)) == bytes.fromhex("00000004 00000180")
     assert wire.attributes(Attributes()) == bytes(4)
     assert wire.attributes(Attributes(size=1, uid=2, gid=3, mode=4, atime=5, mtime=6)) == fake_sftp.attrs(
