@@ -407,7 +407,7 @@ def test_a_password_is_not_sent_again_to_a_server_that_disconnects(workshop: Wor
 
 
 def cut_at_each_byte(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
-    """Log in through a proxy that cuts the connection at a later byte of the server's each time; return the errors."""
+    """Log in through a proxy that cuts each connection at a later byte of the server's data; return the errors."""
     errors = []
     with Proxy(server) as proxy:
         through = replace(endpoint, host=proxy.host, port=proxy.port)

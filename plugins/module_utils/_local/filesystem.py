@@ -146,7 +146,7 @@ class LocalFileSystem:
         waiting: t.Callable[[], None] | None = None,
         without_command: bool = False,  # noqa: ARG002 - no process is ever started here
     ) -> Digest:
-        """Return the digest of the file's first ``length`` bytes, or of all of it, computed here."""
+        """Return the digest, computed here, of the file's first ``length`` bytes, or of all of a shorter file."""
         if algorithm not in _ALGORITHMS:
             raise InputError("invalid_input", f"{algorithm!r} is not one of {', '.join(_ALGORITHMS)}", path=path)
         state = hashlib.new(algorithm)

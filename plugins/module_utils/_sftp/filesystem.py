@@ -84,7 +84,7 @@ class SftpFileSystem:
             return self._session.expect_path(self._session.call(wire.REALPATH, _path(path)))
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path`` (STAT or LSTAT)."""
+        """Return the attributes of what is at ``path`` (STAT or LSTAT)."""
         with blame_path(path):
             kind = wire.STAT if follow else wire.LSTAT
             return self._session.expect_attributes(self._session.call(kind, _path(path)))

@@ -26,7 +26,7 @@ class AgentError(Exception):
 
 
 class _AgentSocket:
-    """A connection to the agent. Each reply may take half of the time left, so that time remains for other logins."""
+    """A connection to the agent. Each reply may take half of the time left: the rest is for other credentials."""
 
     def __init__(self, path: str, *, deadline: float) -> None:
         self._deadline = deadline

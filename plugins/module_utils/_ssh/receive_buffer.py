@@ -56,7 +56,7 @@ class ReceiveBuffer:
                 self._arrived.notify()
 
     def append_stderr(self, piece: bytes) -> None:
-        """Store the last bytes of standard error. They count as consumed: otherwise they would fill the window."""
+        """Store the last bytes of standard error. All of it counts as consumed: otherwise it would fill the window."""
         with self._arrived:
             self.stderr = (self.stderr + piece)[-_STDERR_BYTES:]
             self._unacknowledged_bytes += len(piece)

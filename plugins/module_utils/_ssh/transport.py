@@ -366,13 +366,11 @@ def _no_common_algorithm(offered: algorithms.Suite, kex_init: bytes) -> TrustErr
     message.get_bytes(16)  # cookie
     offers = (offered.kexes, offered.host_keys, offered.ciphers, (), offered.macs)
     details, texts = {}, []
-    for part, our_list in zip(_KEX_INIT_PARTS, offers):
-        their_list = [printable(name.encode("utf-8", "surrogateescape"), limit=100) for name in message.get_list()][
-            :100
-        ]
-        if part and not set(our_list) & set(their_list):
-            details[part] = {"ours": list(our_list), "theirs": their_list}
-            texts.append(f"{part}: the server has {', '.join(their_list)}; we have {', '.join(our_list)}")
+    for part, offered_list in zip(_KEX_INIT_PARTS, offers):
+        peer_list = [printable(name.encode("utf-8", "surrogateescape"), limit=100) for name in message.get_list()][:100]
+        if part and not set(offered_list) & set(peer_list):
+            details[part] = {"ours": list(offered_list), "theirs": peer_list}
+            texts.append(f"{part}: the server has {', '.join(peer_list)}; we have {', '.join(offered_list)}")
     return TrustError(
         "algorithm_mismatch",
         "no algorithm in common with the server. " + ". ".join(texts),

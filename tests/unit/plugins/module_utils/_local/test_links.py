@@ -63,6 +63,6 @@ def test_another_users_link_leads_to_that_users_files_only(tmp_path: Path, owner
 def test_another_users_link_to_a_link_of_ours_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     (tmp_path / "ours").symlink_to("f")
-    (tmp_path / "theirs").symlink_to("ours")
-    os.lchown(tmp_path / "theirs", OTHER, OTHER)
-    assert lead(tmp_path / "theirs") == str(tmp_path / "theirs")
+    (tmp_path / "another-users").symlink_to("ours")
+    os.lchown(tmp_path / "another-users", OTHER, OTHER)
+    assert lead(tmp_path / "another-users") == str(tmp_path / "another-users")

@@ -29,9 +29,9 @@ def test_without_an_agent_there_are_no_keys(tmp_path: Path, monkeypatch: pytest.
 
 def test_an_agent_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-    with socket.socket(socket.AF_UNIX) as stuck:
-        stuck.bind(str(tmp_path / "agent"))
-        stuck.listen(1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "agent"))
+        hanging.listen(1)
         for seconds in (0.4, 0.0, -1.0):
             with pytest.raises(AgentError):
                 keys_within(seconds)
@@ -40,7 +40,7 @@ def test_an_agent_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: 
 def test_without_a_way_to_set_a_deadline_no_agent_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(dependency.OPTIONAL, "Agent._connect")
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-    with socket.socket(socket.AF_UNIX) as stuck:
-        stuck.bind(str(tmp_path / "agent"))
-        stuck.listen(1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "agent"))
+        hanging.listen(1)
         assert keys_within(5) == 0

@@ -92,13 +92,13 @@ KINDS = {
     "dangling link": "is a link",
     "hard link": "has another name",
     "writable by others": "mode 0622",
-    "somebody else's": "uid 12345",
+    "another user's": "uid 12345",
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_log_file_that_another_user_created_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
-    if kind == "somebody else's" and os.geteuid() != 0:
+    if kind == "another user's" and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     file = planted(tmp_path, kind)
     with pytest.raises(InputError) as caught, audit.recording(str(file), "info"):

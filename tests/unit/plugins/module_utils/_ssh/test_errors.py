@@ -50,9 +50,9 @@ def test_a_bug_of_ours_is_not_translated(raised: Exception) -> None:
 
 
 def test_an_error_of_ours_passes_unchanged_through_paramikos_thread() -> None:
-    ours = TrustError("host_key_mismatch", "another key")
-    assert translation(ours) is ours
-    assert translation(WrappedError(ours)) is ours
+    error = TrustError("host_key_mismatch", "another key")
+    assert translation(error) is error
+    assert translation(WrappedError(error)) is error
 
 
 def test_text_of_a_server_is_made_printable_and_cut() -> None:

@@ -27,10 +27,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.packets import 
 @pytest.fixture
 def line() -> t.Iterator[tuple[BoundedPacketizer, paramiko.packet.Packetizer, socket.socket]]:
     """Our packetizer, a plain one that sends to it, and the sending socket."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(5)
-    with ours, theirs:
-        yield BoundedPacketizer(ours), paramiko.packet.Packetizer(theirs), theirs
+    receiving, sending = socket.socketpair()
+    receiving.settimeout(5)
+    with receiving, sending:
+        yield BoundedPacketizer(receiving), paramiko.packet.Packetizer(sending), sending
 
 
 Line = t.Tuple[BoundedPacketizer, t.Any, socket.socket]

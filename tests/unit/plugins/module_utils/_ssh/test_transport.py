@@ -90,10 +90,10 @@ def test_another_key_at_a_rekey_ends_the_connection_with_a_trust_error(use: str)
 
 
 def test_a_refusal_by_the_host_key_check_is_raised_unchanged() -> None:
-    ours = TrustError("host_key_revoked", "revoked")
+    error = TrustError("host_key_revoked", "revoked")
 
     def check_host_key(_blob: bytes) -> None:
-        raise ours
+        raise error
 
     with fake_ssh_server() as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
         transport = VerifiedTransport(
@@ -102,19 +102,19 @@ def test_a_refusal_by_the_host_key_check_is_raised_unchanged() -> None:
         with pytest.raises(BackhaulError) as caught, translated("trying"):
             transport.start_client()
         transport.close()
-    assert caught.value is ours
+    assert caught.value is error
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        ours = socket.create_connection(server.getsockname())
-        return ours, server.accept()[0]
+        sock = socket.create_connection(server.getsockname())
+        return sock, server.accept()[0]
 
 
 def test_a_peer_that_takes_no_data_ends_the_connection_after_the_stall_timeout() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=0.1)
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=0.1)
         guarded.settimeout(0.02)
         with pytest.raises(OSError, match="takes no data"):
             _send_endlessly(guarded)
@@ -130,23 +130,23 @@ def _send_endlessly(guarded: GuardedSocket) -> None:
 
 
 def test_a_peer_that_takes_a_little_data_now_and_then_keeps_the_connection() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=0.3)
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=0.3)
         guarded.settimeout(0.02)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             try:
                 guarded.send(b"x" * 65536)
             except socket.timeout:
-                theirs.recv(65536)
+                peer.recv(65536)
         assert not guarded.stalled
 
 
 def test_a_forked_process_neither_sends_nor_ends_the_connection() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=5)
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=5)
         child = os.fork()
         if not child:
             try:
@@ -157,13 +157,13 @@ def test_a_forked_process_neither_sends_nor_ends_the_connection() -> None:
             os._exit(2)
         assert os.waitpid(child, 0) == (child, 0)
         assert guarded.send(b"from us") == 7
-        theirs.settimeout(5)
-        assert theirs.recv(100) == b"from us"
+        peer.settimeout(5)
+        assert peer.recv(100) == b"from us"
 
 
 def test_closing_wakes_a_blocked_receive_and_never_raises() -> None:
-    ours, theirs = socket_pair()
-    guarded = GuardedSocket(ours, stall_seconds=5)
+    sock, peer = socket_pair()
+    guarded = GuardedSocket(sock, stall_seconds=5)
     woken = threading.Event()
 
     def receive() -> None:
@@ -177,4 +177,4 @@ def test_closing_wakes_a_blocked_receive_and_never_raises() -> None:
     guarded.close()
     assert woken.wait(5)
     thread.join()
-    theirs.close()
+    peer.close()
