@@ -36,7 +36,7 @@ def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
     }
 
 
-# What a copy needs of a task's parameters beside its endpoints and paths.
+# The parameters of a task that a copy needs beside its endpoints and paths.
 COPY_PARAMETERS: dict[str, t.Any] = {
     "rate_limit": None,
     "streams": None,
@@ -44,6 +44,6 @@ COPY_PARAMETERS: dict[str, t.Any] = {
     "retries": 0,
     "retry_delay": "0.001s",
 }
-# From ansible-core 2.21 on, a module file shows its parameters only when it is told to, and older ones refuse the word.
+# From ansible-core 2.21 on, a module file returns its parameters only with this argument, which older versions refuse.
 _INJECT = "_ansible_inject_invocation"
 SHOWING_INVOCATION = {_INJECT: True} if _INJECT in Path(basic.__file__).read_text(encoding="utf-8") else {}

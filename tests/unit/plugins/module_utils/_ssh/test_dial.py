@@ -67,9 +67,8 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(addresses: list[
         clogged = full.getsockname()
         waiting = [socket.socket() for _each in range(4)]
         try:
-            for (
-                each
-            ) in waiting:  # fill the queue of a server that never accepts, so that the next connection gets no answer
+            # Fill the queue of a server that never accepts, so that the next connection gets no answer.
+            for each in waiting:
                 each.setblocking(False)
                 each.connect_ex(clogged)
             addresses += [clogged, (HOST, port)]
