@@ -178,7 +178,7 @@ def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
         return done.returncode, done.stdout[:limit_bytes]
 
     replaced: t.Any = channels
-    replaced.open_sftp = replaced.open_additional_sftp = lambda direct, **knobs: direct.open(**knobs)
+    replaced.open_sftp = replaced.open_further_sftp = lambda direct, **knobs: direct.open(**knobs)
     replaced.run_command = run_command
     setattr(connection_pool, "connect", connect)  # noqa: B010 - imported there, and not exported
 

@@ -130,7 +130,7 @@ def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float, win
         return _started(transport, channel, command, window_bytes)
 
 
-def open_additional_sftp(
+def open_further_sftp(
     transport: VerifiedTransport, *, command: str, seconds: float, window_bytes: int
 ) -> ChannelDuplex:
     """Open another SFTP channel on a connection in use; on any error only the channel is closed, not the connection."""

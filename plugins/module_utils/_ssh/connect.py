@@ -80,7 +80,7 @@ class Connection:
         """Open an additional SFTP session for writing; a failure does not close the connection."""
         timeouts = self.endpoint.timeouts
         deadline = time.monotonic() + timeouts.connect_seconds
-        duplex: Duplex = channels.open_additional_sftp(
+        duplex: Duplex = channels.open_further_sftp(
             self.transport,
             command=self.endpoint.server_command,
             seconds=timeouts.connect_seconds,
