@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Ending a job by a signal: between two steps, and never inside one that would leave half a packet behind.
+"""Cancel a job by a signal, between two steps, never inside a step that would leave half a packet on a connection.
 
-A signal's handler runs wherever the main thread happens to be. Raised inside a packet, an exception would leave a
-connection that nobody can clean up through; so it waits until the packet is whole. Other threads hear of no signal at
-all: they are told through a mailbox, and find what is in it where they would have been interrupted.
+A signal's handler runs at any point of the main thread. An exception inside a packet would leave the connection
+unusable, and the clean-up needs the connection; so the exception waits for the end of the packet. Other threads receive
+no signals: they poll a CancelToken at the points where the main thread could be cancelled.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ _LONGEST_SLEEP_SECONDS = 0.25
 
 
 class CancelToken:
-    """Where the main thread leaves the error that is to end other threads; each of them raises it once."""
+    """Passes an error from the main thread to other threads, to end them; each thread raises it once."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
 
 
 class _State(threading.local):
-    """Of each thread; handlers run in the main thread (signal(3), and Python's ``signal``)."""
+    """The state of one thread; signal handlers run in the main thread (Python's ``signal``)."""
 
     depth = 0
     pending: BaseException | None = None
     token = CancelToken()
-    heard: BaseException | None = None
+    raised: BaseException | None = None
 
 
 _state = _State()
 
 
 def cancel(error: BaseException) -> None:
-    """Raise ``error`` now, or at the end of the undivided step that is under way; for signal handlers."""
+    """Raise ``error`` now, or at the end of the current shielded block; for signal handlers."""
     if not _state.depth:
         raise error
     _state.pending = error
 
 
 def bind(token: CancelToken) -> None:
-    """Let this thread be ended through ``mailbox`` from now on."""
+    """Use ``token`` to cancel this thread from now on."""
     _state.token = token
 
 
 def checkpoint() -> None:
-    """Raise what interrupts this thread, if anything does and no undivided step is under way."""
+    """Raise the error that cancels this thread, if there is one; do nothing inside a shielded block."""
     if _state.depth:
         return
     if _state.pending is not None:
         pending, _state.pending = _state.pending, None
         raise pending
     error = _state.token.error
-    if error is not None and error is not _state.heard:
-        _state.heard = error
+    if error is not None and error is not _state.raised:
+        _state.raised = error
         raise error
 
 
 @contextlib.contextmanager
 def shielded() -> t.Iterator[None]:
-    """Let the block come to its end before an interruption is raised; for steps whose waits are short or bounded."""
+    """Delay a cancellation until the block has ended; for blocks whose waits are short or have a deadline."""
     _state.depth += 1
     try:
         yield
@@ -75,7 +75,7 @@ def shielded() -> t.Iterator[None]:
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, and wake up for an interruption in any thread."""
+    """Sleep for ``seconds``; a cancellation of this thread is raised within a quarter of a second."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         checkpoint()
@@ -83,6 +83,6 @@ def sleep(seconds: float) -> None:
 
 
 def acquire(lock: threading.Lock) -> None:
-    """Take a lock, and give up waiting for it when this thread is interrupted."""
+    """Acquire ``lock``; a cancellation of this thread is raised while it waits."""
     while not lock.acquire(timeout=_LONGEST_SLEEP_SECONDS):
         checkpoint()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The errors of the collection: data first, text second.
+"""The errors of the collection, as data with a message.
 
 BackhaulError            code, cause, remedy, retryable, role, host, path, details
 |- InputError            the playbook's author   never retried
@@ -33,12 +33,11 @@ ErrorT = t.TypeVar("ErrorT", bound="BackhaulError")
 
 
 class BackhaulError(Exception):
-    """Say what failed, on which end and path, and what to do about it.
+    """An error that names what failed, on which endpoint and path, and what to do about it.
 
-    ``code`` is one of the class's ``codes``; playbooks branch on it. ``cause`` is one line, ``remedy`` the
-    advice below it. ``role`` is ``source``, ``destination`` or ``endpoint``; ``path`` is the path in bytes, as
-    the server knows it. ``details`` holds plain JSON types only. All text is made printable, since much of it comes
-    from servers.
+    ``code`` is one of the class's ``codes``; playbooks branch on it. ``cause`` is one line, ``remedy`` the advice
+    below it. ``role`` is ``source``, ``destination`` or ``endpoint``. ``path`` is the path in bytes, as the server has
+    it. ``details`` holds plain JSON types only. All text is made printable, since much of it comes from servers.
     """
 
     codes: t.ClassVar[t.FrozenSet[str]] = frozenset()
@@ -68,23 +67,23 @@ class BackhaulError(Exception):
 
     @property
     def breaks_link(self) -> bool:
-        """Whether the connection it came over is of no more use: what was asked last may have been done, or not."""
+        """Whether the connection is unusable now. It is unknown then whether the last request was carried out."""
         return isinstance(self, LinkError) or self.code == "protocol_violation"
 
     @property
     def is_uncounted(self) -> bool:
-        """Whether the work may begin again at once, and no retry is used up: the cause will not be there again."""
+        """Whether the work may start again at once without using up a retry: the cause cannot recur."""
         return "not_asked_again" in self.details
 
     def with_location(self: ErrorT, *, role: str = "", host: str = "", path: bytes | None = None) -> ErrorT:
-        """Add where it happened, as far as an inner layer has not said so already; return the error itself."""
+        """Set role, host and path where no inner layer has set them; return the error itself."""
         self.role = self.role or role
         self.host = self.host or host
         self.path = path if self.path is None else self.path
         return self
 
     def copy(self: ErrorT) -> ErrorT:
-        """Return the same failure for another request that met it: a new error, without the first one's path."""
+        """Return a new error for another request that fails for the same reason, without the first one's path."""
         return type(self)(
             self.code, self.cause, remedy=self.remedy, role=self.role, host=self.host, details=dict(self.details)
         )
@@ -94,13 +93,13 @@ class BackhaulError(Exception):
 
     @property
     def message(self) -> str:
-        """The cause with its place on the first line, the remedy below it."""
+        """The role, host and cause on the first line, the remedy below it."""
         place = " ".join(part for part in (self.role, self.host) if part)
         first = f"{place}: {self.cause}" if place else self.cause
         return f"{first}\n{self.remedy}" if self.remedy else first
 
     def to_dict(self) -> dict[str, Detail]:
-        """The error as plain JSON types, as it appears under ``error`` in a result."""
+        """Return the error as plain JSON types, the value of ``error`` in a result."""
         result: dict[str, Detail] = {
             "code": self.code,
             "kind": type(self).__name__,
@@ -117,18 +116,18 @@ class BackhaulError(Exception):
         return result
 
     def to_fail_json(self) -> dict[str, Detail]:
-        """The keyword arguments for ``fail_json``: ``msg`` and ``error``."""
+        """Return the keyword arguments for ``fail_json``: ``msg`` and ``error``."""
         return {"msg": self.message, "error": self.to_dict()}
 
 
 class InputError(BackhaulError):
-    """The task asks for something that cannot be: for the playbook's author."""
+    """The task's options cannot be used; the playbook's author has to change them."""
 
     codes = frozenset({"invalid_input", "unsafe_path", "dependency_missing"})
 
 
 class TrustError(BackhaulError):
-    """Who answers, or who asks, could not be proven: for whoever answers for security."""
+    """The server's or the user's identity could not be proven; a matter of security."""
 
     codes = frozenset(
         {
@@ -143,14 +142,14 @@ class TrustError(BackhaulError):
 
 
 class LinkError(BackhaulError):
-    """The way to the server failed; another try may help."""
+    """The connection to the server failed; a retry may help."""
 
     codes = frozenset({"connect_failed", "timed_out", "link_lost", "server_busy"})
     retryable = True
 
 
 class RemoteError(BackhaulError):
-    """The server answered, and the answer was no."""
+    """The server, or the local operating system, refused the request."""
 
     codes = frozenset(
         {
@@ -166,7 +165,7 @@ class RemoteError(BackhaulError):
 
 
 class SelectionError(BackhaulError):
-    """There is no good backup to choose: for whoever makes the backups."""
+    """There is no good backup to select; the job that makes the backups has to be checked."""
 
     codes = frozenset({"no_match", "stale", "incomplete", "suspicious"})
 
@@ -177,28 +176,28 @@ class IntegrityError(BackhaulError):
     codes = frozenset({"source_changed", "short_transfer", "digest_mismatch", "publish_failed", "locked"})
 
 
-# What has no width or is blank, and is no character of Unicode's categories for that: the default-ignorable code points
-# (DerivedCoreProperties.txt) that str.isprintable takes for letters and marks, and the empty Braille pattern.
+# Invisible characters that str.isprintable accepts, as letters or marks: default-ignorable code points
+# (DerivedCoreProperties.txt) and the empty Braille pattern.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 
 
 def printable(remote: bytes | str, *, limit: int = 4096) -> str:
-    """Show what came from a server: printable text as it is, all else as backslash escapes, cut at ``limit``.
+    """Return text from a server with everything but printable characters as backslash escapes, cut at ``limit``.
 
-    What is escaped: control characters (C0, DEL, C1), the separators of lines and paragraphs, every blank but the
-    common one, what changes the direction of writing, what is invisible, and bytes that are not UTF-8. A cut text ends
-    in the number of bytes or characters that are not shown.
+    Escaped are control characters (C0, DEL, C1), line and paragraph separators, every blank but the common space,
+    characters that change the direction of writing, invisible characters, and bytes that are not UTF-8. A cut text
+    ends with the number of bytes or characters that are not shown.
     """
     text = remote[:limit]
     decoded = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else _ESCAPED_BYTE.sub(_byte, text)
-    safe = decoded if _is_inert(decoded) else "".join(map(_escaped, decoded))
+    safe = decoded if _is_printable(decoded) else "".join(map(_escaped, decoded))
     unit = "bytes" if isinstance(remote, bytes) else "characters"
     return safe if len(remote) <= limit else f"{safe}... ({len(remote) - limit} more {unit})"
 
 
-# How Python keeps bytes that are not UTF-8 in text (PEP 383).
+# Python's surrogates for bytes that are not UTF-8 (PEP 383).
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
@@ -206,12 +205,12 @@ def _byte(found: re.Match[str]) -> str:
     return f"\\x{ord(found.group()) - 0xDC00:02x}"
 
 
-def _is_inert(text: str) -> bool:
+def _is_printable(text: str) -> bool:
     return text.isprintable() and not _INVISIBLE.search(text)
 
 
 def _escaped(character: str) -> str:
-    return character if _is_inert(character) else character.encode("unicode_escape").decode("ascii")
+    return character if _is_printable(character) else character.encode("unicode_escape").decode("ascii")
 
 
 def _printable(detail: Detail) -> Detail:

@@ -2,18 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The port: what the engine asks of a file system, be it behind SFTP or local.
+"""The port: the interface of a file system for transfers, over SFTP or local.
 
-Every implementation keeps these promises; ``tests/contract`` holds each of them to every promise.
+Every implementation keeps these promises; ``tests/contract`` tests each promise on each implementation.
 
-- Paths are absolute or relative as given, in bytes, and never interpreted: no globbing, no ``~``, no shell. One that is
-  empty or has a NUL is ``unsafe_path``.
-- Every method raises only :class:`BackhaulError`: ``RemoteError`` when the other side says no, ``LinkError`` when it
-  cannot be asked. The error carries the path.
+- Paths are absolute or relative as given, in bytes, and never interpreted: no globbing, no ``~``, no shell. A path that
+  is empty or contains a NUL is ``unsafe_path``.
+- Every method raises only :class:`BackhaulError`: ``RemoteError`` when the server or the operating system refuses,
+  ``LinkError`` when the server cannot be reached. The error carries the path.
 - Every wait ends within the endpoint's deadlines.
-- Whatever is opened is a context manager; leaving it closes the handle and raises nothing new over an error that is
-  already on its way.
-- One file system serves one thread at a time.
+- Every handle is a context manager. Leaving it closes the handle, and does not replace an exception of the block.
+- One file system is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -33,115 +32,122 @@ class Reader(t.Protocol):
     def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT), not of what the path names by now."""
+        """Return the attributes of the open file (FSTAT), even if the path names another file now."""
 
     def opened_and_named(self) -> tuple[Attributes, Attributes]:
-        """Return what is open (FSTAT), and what has its name (LSTAT, asked after the opening and in the same go).
+        """Return the attributes of the open file (FSTAT) and of what is at its path (LSTAT).
 
-        Both are the same where the opening itself follows no link.
+        Both are requested together, after the file was opened. They are the same if opening follows no link.
         """
 
     def blocks(self, *, offset: int = 0, length: int | None = None) -> t.Iterator[Buffer]:
         """Yield the content in order from ``offset``, to the end of the file or for ``length`` bytes.
 
-        Blocks are not empty and not bigger than a few hundred KiB. Short reads are asked again, so there is never a
-        gap; the iterator ends early only where the file itself ends. Memory is bounded, whatever the file's size.
+        Blocks are not empty and not bigger than a few hundred KiB. After a short read the rest is read again, so there
+        is never a gap; the iterator ends early only at the end of the file. Memory is bounded for files of any size.
         A block never changes after it was yielded, and may be kept.
         """
 
 
 class Writer(t.Protocol):
-    """A file that was created or reopened, and is being written; blocks may come in whatever order."""
+    """A file that is open for writing; blocks may be written in any order."""
 
     def __enter__(self) -> Writer: ...
 
     def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
 
     def write(self, offset: int, block: Buffer) -> None:
-        """Write ``block`` at ``offset``; it may still be under way on return.
+        """Write ``block`` at ``offset``; the write may still be unacknowledged on return.
 
-        A write that failed is raised by this or a later call, by ``flush`` at the latest. The block may be reused by
-        the caller on return.
+        The error of a failed write is raised by this or a later call, by ``flush`` at the latest. The caller may reuse
+        the block on return.
         """
 
     def flush(self) -> None:
-        """Return when every write was acknowledged; raise the first that failed."""
+        """Wait until every write is acknowledged; raise the error of the first that failed."""
 
     def sync(self) -> bool:
-        """Bring the content to stable storage (fsync@openssh.com) after flushing; False when that is not on offer."""
+        """Flush, then sync the content to stable storage (fsync@openssh.com); return False where that is missing."""
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT)."""
+        """Return the attributes of the open file (FSTAT)."""
 
     def set_attributes(self, wanted: Attributes) -> None:
         """Set the mode, owner or times that are not None; a size truncates or extends."""
 
     def close(self) -> None:
-        """Flush and close, and raise if either was refused: only now is it written. Again, it does nothing."""
+        """Flush and close, and raise the error of either: the file counts as written only after this returns.
+
+        Closing again does nothing.
+        """
 
 
 class AttributesHandle(t.Protocol):
-    """A regular file that is open for its attributes alone."""
+    """A regular file that is open only for its attributes."""
 
     def __enter__(self) -> AttributesHandle: ...
 
     def __exit__(self, exc_type: object, *exc_info: object) -> None: ...
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT)."""
+        """Return the attributes of the open file (FSTAT)."""
 
     def set_attributes(self, wanted: Attributes) -> None:
-        """Set the mode, owner or times that are not None on what is open (FSETSTAT)."""
+        """Set the mode, owner or times that are not None on the open file (FSETSTAT)."""
 
 
 class FileSystem(t.Protocol):
-    """A tree of files, local or behind an SFTP session."""
+    """A tree of files, local or over an SFTP session."""
 
     def features(self) -> Features:
-        """Return what this file system can do; costs nothing after the session is open."""
+        """Return the features of this file system; sends no request."""
 
     def canonical(self, path: bytes) -> bytes:
         """Return the absolute form of a path (REALPATH); the path of a directory must exist."""
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path`` (STAT, or LSTAT without ``follow``); ``not_found`` when there is nothing."""
+        """Return the attributes of what is at ``path`` (STAT, or LSTAT without ``follow``).
+
+        ``not_found`` when there is nothing.
+        """
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries in the server's order, without ``.`` and ``..``, in constant memory.
 
-        Names are passed on as sent: whoever joins them to a path must check them first. A listing that fails in the
-        middle raises, and never just ends. ``not_found`` and ``permission_denied`` come with the first entry.
+        Names are passed on as sent: the caller must check a name before joining it to a path. A listing that fails in
+        the middle raises an error and does not just end. ``not_found`` and ``permission_denied`` are raised by the
+        first step of the iterator.
         """
 
     def open_reader(self, path: bytes) -> Reader:
-        """Open a file for reading; where the system can be told so, never what a link leads to."""
+        """Open a file for reading; a link is not followed if the system supports that."""
 
     def create(self, path: bytes, *, mode: int) -> Writer:
         """Create a new file with exactly these permission bits or fewer, open for writing.
 
-        Whatever is there already, a dangling symlink included, is left alone and is an ``already_exists`` error
+        ``already_exists`` when anything is at ``path``, even a dangling symlink; it stays unchanged
         (O_CREAT | O_EXCL).
         """
 
     def reopen(self, path: bytes) -> Writer:
-        """Open an existing regular file for writing from any offset; what it holds stays.
+        """Open an existing regular file for writing at any offset; its content stays.
 
-        It is neither created nor truncated: ``not_found`` when there is nothing. Anything but a regular file is
-        refused and left alone, a symlink included where the server can tell.
+        The file is neither created nor truncated: ``not_found`` when there is nothing. Any other type of file is
+        refused and left unchanged. So is a symlink, if the server reports it as one.
         """
 
     def open_attributes(self, path: bytes, *, for_writing: bool = False) -> AttributesHandle:
         """Open an existing regular file to set its attributes; nothing is written, truncated or created.
 
-        Anything but a regular file is refused, a symlink included where the server can tell. Some servers set nothing
+        Any other type of file is refused. So is a symlink, if the server reports it as one. Some servers set nothing
         through a handle that is not open ``for_writing``.
         """
 
     def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
         """Set the mode, owner or times that are not None, by name (SETSTAT, without ``follow`` lsetstat@openssh.com).
 
-        What has the name by then may be another file than a moment ago: prefer a handle. Without ``follow`` a link is
-        never followed, and it is ``unsupported`` where that is not on offer.
+        Another file may have taken the name since it was last checked: prefer a handle. Without ``follow`` a link is
+        never followed; ``unsupported`` where the server has no way to do that.
         """
 
     def make_directory(self, path: bytes, *, mode: int) -> None:
@@ -154,10 +160,10 @@ class FileSystem(t.Protocol):
         """Remove a file or a symlink, never a directory."""
 
     def rename(self, source: bytes, target: bytes) -> None:
-        """Rename, and refuse with ``already_exists`` when there is something at ``target``."""
+        """Rename; ``already_exists`` when something is at ``target``."""
 
     def replace(self, source: bytes, target: bytes) -> None:
-        """Rename over whatever file is at ``target`` in one step (posix-rename@openssh.com).
+        """Rename in one step, replacing a file at ``target`` (posix-rename@openssh.com).
 
         ``unsupported`` where ``features().can_replace`` is false.
         """
@@ -171,13 +177,13 @@ class FileSystem(t.Protocol):
         waiting: t.Callable[[], None] | None = None,
         without_command: bool = False,
     ) -> Digest | None:
-        """Return a digest that the other side computed without sending the content; None when it cannot.
+        """Return a digest that the server computed without sending the content; None when it cannot compute one.
 
-        ``algorithm`` is ``sha256`` or ``sha512``, anything else ``invalid_input``; ``length`` limits it to a prefix,
-        and one beyond the end means the whole file. The local file system reads the file itself. ``waiting`` is called
-        about twice a second, or more often, until there is an answer. With ``without_command`` no process is started
-        on the server for it, unless the endpoint's ``remote_checksum`` is ``command``.
+        ``algorithm`` is ``sha256`` or ``sha512``, ``invalid_input`` otherwise. ``length`` limits the digest to a
+        prefix; a length beyond the end means the whole file. The local file system reads the file itself. ``waiting``
+        is called at least about twice a second until the digest is known. With ``without_command`` no process is
+        started on the server, unless the endpoint's ``remote_checksum`` is ``command``.
         """
 
     def space(self, path: bytes) -> Space | None:
-        """Return the space of the file system that holds ``path``; None when it cannot be asked."""
+        """Return the space of the file system that holds ``path``; None when the server cannot report it."""

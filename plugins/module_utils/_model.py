@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The nouns of the collection as frozen values. Paths and names are bytes, times are whole seconds since 1970."""
+"""The data types of the collection, frozen. Paths and names are bytes, times are whole seconds since 1970."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ KNOWN_AUTHENTICATIONS = ("certificate", "key", "agent", "password", "keyboard-in
 
 @dataclass(frozen=True)
 class Trust:
-    """What may vouch for a server's host key.
+    """The declared trust in a server's host key.
 
-    ``host_keys`` are pins (public key lines or ``SHA256:`` fingerprints); when there are any, nothing else is
-    trusted. ``known_hosts_files`` are local paths in the order in which ssh would read them; ``None`` means the
-    files that ssh reads by default. ``revoked_host_keys`` is a list of public keys as text, or the path of a file with
-    such a list or with a KRL.
+    ``host_keys`` are pins (public key lines or ``SHA256:`` fingerprints); with any pin, nothing else is trusted.
+    ``known_hosts_files`` are local paths, in the order in which they are read; ``None`` means the files that ssh reads
+    by default. ``revoked_host_keys`` is a list of public keys as text, or the path of a file with such a list or a
+    KRL.
     """
 
     host_keys: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who logs in, and what may be shown to a server that has been verified."""
+    """The user and the credentials for logging in to a server, after it was verified."""
 
     user: str = ""
     password: str | None = field(default=None, repr=False)
@@ -46,10 +46,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Every wait's bound, in seconds.
+    """The limits of all waits, in seconds.
 
-    ``connect`` covers everything from the first address tried to the SFTP session; ``operation`` one request and
-    its reply; ``stall`` a transfer that makes no progress; ``keepalive`` is the interval of ignored messages.
+    ``connect`` covers the time from the first address tried to the open SFTP session, ``operation`` one request and
+    its reply, ``stall`` a transfer without progress. ``keepalive`` is the interval of keepalive messages.
     """
 
     connect_seconds: float = 20.0
@@ -60,9 +60,10 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one end may use: ``streams`` are the channels that a file is written over, None lets the link decide.
+    """The resources that one endpoint may use.
 
-    ``memory_bytes`` is for everything that the process keeps because of this end.
+    ``streams`` is the number of channels that a file is written over; with None it follows from the round trip.
+    ``memory_bytes`` is the limit for all data that the process holds for this endpoint.
     """
 
     streams: int | None = None
@@ -70,7 +71,7 @@ class Resources:
 
     @property
     def read_ahead_bytes(self) -> int:
-        """How much of a file may be under way or wait to be taken; the rest is for whoever takes it."""
+        """The limit of requested and received bytes of a file; the rest of the memory is for later stages."""
         return max(self.memory_bytes // 4, 1024 * 1024)
 
 
@@ -81,8 +82,8 @@ USUAL_RESOURCES = Resources()
 class Endpoint:
     """One end of a transfer: a server, or with ``local`` this machine's own file system.
 
-    ``jump`` are the servers to go through, the first one nearest to this machine. ``server_command`` starts the SFTP
-    server in place of the subsystem. ``algorithms`` is ``default``, ``legacy`` or ``post_quantum``.
+    ``jump`` lists the jump hosts; the first one is connected to directly. ``server_command`` starts the SFTP server in
+    place of the subsystem. ``algorithms`` is ``default``, ``legacy`` or ``post_quantum``.
     """
 
     role: str
@@ -101,19 +102,19 @@ class Endpoint:
 
     @property
     def label(self) -> str:
-        """How results and messages call this end: the inventory name, the address, or ``localhost``."""
+        """The endpoint's name in results and messages: the inventory name, the address, or ``localhost``."""
         return self.name or self.host or "localhost"
 
 
-_TYPE_BITS = 0o170000  # of st_mode, as stat.S_IFMT takes them
+_TYPE_BITS = 0o170000  # the bits of st_mode that stat.S_IFMT returns
 _KINDS = {0: "unknown", stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a server says about a file; ``None`` where it says nothing (SFTP version 3 lets it leave anything out).
+    """The attributes of a file; ``None`` for each one that the server omits (SFTP version 3 makes all optional).
 
-    ``links`` counts the names of the file and ``identity`` is its device and inode: no SFTP server tells them.
+    ``links`` is the number of hard links and ``identity`` the device and inode; SFTP version 3 has neither.
     """
 
     size: int | None = None
@@ -132,34 +133,37 @@ class Attributes:
 
     @property
     def permissions(self) -> int | None:
-        """The permission bits alone, or ``None``."""
+        """The permission bits without the file type, or ``None``."""
         return None if self.mode is None else stat.S_IMODE(self.mode)
 
     def is_same_file(self, other: Attributes) -> bool:
-        """Whether both may be of one file: by device and inode where both tell them, else by type, owner and size."""
+        """Return whether both may be of the same file.
+
+        This compares device and inode if both have them, otherwise type, owner and size.
+        """
         if self.identity is not None and other.identity is not None:
             return self.identity == other.identity
         same_kind = "unknown" in (self.kind, other.kind) or self.kind == other.kind
         return same_kind and _agree((self.uid, other.uid), (self.size, other.size))
 
     def is_unchanged_in(self, other: Attributes) -> bool:
-        """Whether both are of one file, and it has the same permissions, owner, group and modification time in both."""
+        """Return whether both may be of the same file, with equal permissions, owner, group and modification time."""
         kept = ((self.permissions, other.permissions), (self.gid, other.gid), (self.mtime, other.mtime))
         return self.is_same_file(other) and _agree((self.uid, other.uid), *kept)
 
     def has_other_owner(self, other: Attributes) -> bool:
-        """Whether these are certainly two files of two accounts."""
+        """Return whether both have an owner and the owners differ."""
         return not _agree((self.uid, other.uid))
 
 
 def _agree(*pairs: tuple[int | None, int | None]) -> bool:
-    """Say whether what both tell is the same; what one of them does not tell is no difference."""
+    """Return whether each pair is equal; a pair with None counts as equal."""
     return all(first == second or None in (first, second) for first, second in pairs)
 
 
 @dataclass(frozen=True)
 class DirectoryEntry:
-    """One entry of a listing: a base name as the server sent it, and what it said about it (not following links)."""
+    """One entry of a listing: a base name as the server sent it, and its attributes, without following links."""
 
     name: bytes
     attributes: Attributes
@@ -167,7 +171,7 @@ class DirectoryEntry:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that was found: its full path, and what is known about it."""
+    """A file that was found: its full path and its attributes."""
 
     path: bytes
     attributes: Attributes
@@ -180,7 +184,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Digest:
-    """A digest of a file's content, and who computed it.
+    """A digest of a file's content, and how it was computed.
 
     ``method`` is ``check-file`` (the SFTP extension), ``command`` (the constant command on the server),
     ``readback`` (read and hashed here), ``stream`` (hashed here while it was copied), or ``local`` (the local file
@@ -194,7 +198,7 @@ class Digest:
 
 @dataclass(frozen=True)
 class Space:
-    """Free and total bytes of the file system under a path, for the account that asks (statvfs@openssh.com)."""
+    """Free and total bytes of the file system that holds a path, for this account (statvfs@openssh.com)."""
 
     free_bytes: int
     total_bytes: int
@@ -202,7 +206,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may carry, in bytes (limits@openssh.com, or what every server must take)."""
+    """The limits of one request, in bytes (limits@openssh.com, or the minimum that every server must accept)."""
 
     packet_bytes: int
     read_bytes: int
@@ -212,7 +216,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Features:
-    """What a file system can do beyond the bare protocol; ``extensions`` are the names and data it announced."""
+    """The optional features of a file system; ``extensions`` are the names and data that the server announced."""
 
     limits: Limits
     can_sync: bool
@@ -222,10 +226,10 @@ class Features:
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """How a server was reached and proven: what results list under ``connections``.
+    """How a server was reached and verified; listed under ``connections`` in results.
 
     ``trusted_by`` is ``pin``, ``known_hosts`` or ``certificate``; ``trust_origin`` names the line or option. ``notes``
-    are sentences about what the server does not do; there may be more of them as the task goes on.
+    are sentences about requests that the server does not support. More of them may be added during the task.
     """
 
     name: str
@@ -250,9 +254,10 @@ class ConnectionReport:
 
 @dataclass(frozen=True)
 class RelayOptions:
-    """What a relay was asked for; the values are those of ``sftp_relay``'s options of the same names.
+    """The options of a relay, with the values of ``sftp_relay``'s options of the same names.
 
-    ``mode`` is the permission bits, ``None`` for "keep those of the file that is replaced if it is ours, else 0600".
+    ``mode`` is the permission bits. ``None`` keeps those of a replaced file that this account owns, and otherwise
+    means 0600.
     """
 
     if_exists: str = "replace"
@@ -269,10 +274,10 @@ class RelayOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """The file to relay, as it was when it was looked at.
+    """The file to relay, as it was when it was inspected.
 
-    ``seen`` is all that LSTAT said. ``racy`` says that it was written so shortly before the look that another change
-    may leave the same modification time.
+    ``seen`` has all attributes of LSTAT. ``racy`` is true if the file was modified so shortly before the inspection
+    that another change may leave the same modification time.
     """
 
     path: bytes
@@ -285,7 +290,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether two files are the same, and the weakest proof that went into the answer.
+    """Whether two files are the same, and the weakest proof used.
 
     ``compared_by`` is ``nothing`` (there is no file), ``size``, ``size_mtime``, ``check-file``, ``command``,
     ``local``, ``readback``, or ``unreadable`` (there is a file of the same size, and reading it fails).
@@ -298,11 +303,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Step:
-    """What will be done for one destination: the plan that check mode shows and the real run follows.
+    """The plan for one destination, which check mode shows and the real run follows.
 
     ``action`` is ``create``, ``replace``, ``adjust`` (same content, other attributes), ``keep`` (nothing to do) or
     ``skip`` (``if_exists: skip``). ``adjust`` holds the attributes to set, for ``adjust`` and after a transfer. With
-    ``keeps_mode`` the mode is that of the file which is replaced, and holds only if the account owns that file.
+    ``keeps_mode`` the mode is that of the replaced file, and is used only if the account owns that file.
     """
 
     action: str
@@ -315,18 +320,18 @@ class Step:
 
     @property
     def changes(self) -> bool:
-        """Whether carrying it out changes anything."""
+        """Whether the step changes anything."""
         return self.action in ("create", "replace", "adjust")
 
     @property
     def transfers(self) -> bool:
-        """Whether content travels."""
+        """Whether the step copies content."""
         return self.action in ("create", "replace")
 
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """Why an attempt ended that was followed by another one: the error's code, whose end it was, and its cause."""
+    """The error of an attempt that was retried: its code, the role of its endpoint, and its cause."""
 
     code: str
     role: str
@@ -335,7 +340,7 @@ class FailedAttempt:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN).
+    """The result for one destination; the keys of ``sftp_relay``'s ``destinations`` (see its RETURN).
 
     ``warnings`` are for the task as a whole.
     """
@@ -356,10 +361,10 @@ class Outcome:
 
     @property
     def attempts(self) -> int:
-        """How many times it was tried."""
+        """The number of attempts."""
         return len(self.retried) + 1
 
 
 Progress = t.Callable[[int], None]
-# Asked for the progress of reading a file only to hash it: at which end, and which file.
+# Called with the endpoint and the path of a file that is read only to hash it; returns the function for its progress.
 Watch = t.Callable[[Endpoint, bytes], Progress]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures of the conformance suite."""
+"""Fixtures of the conformance suite for the ``FileSystem`` port."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _folder_numbers = itertools.count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here; the local file system alone needs no servers."""
+    """Mark all tests in this folder; only those of the local file system need no servers."""
     for item in items:
         if _HERE not in item.path.parents:
             continue
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _Connections:
-    """One open file system per case, for as long as it works."""
+    """Keeps one open file system for each case, until it fails."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[FileSystem, contextlib.ExitStack]] = {}
@@ -50,11 +50,11 @@ class _Connections:
         return self._open[case.name][0]
 
     def check(self, case: Case) -> None:
-        """Drop a connection that a failed test has left unusable, so that it fails only once."""
+        """Close a connection that a failed test has left unusable, so that it fails only one test."""
         if case.name in self._open:
             try:
                 self._open[case.name][0].canonical(b"/")
-            except Exception:  # noqa: BLE001  (whatever a broken connection raises, it is broken)
+            except Exception:  # noqa: BLE001  (any exception means that the connection is broken)
                 self._drop(case.name)
 
     def close(self) -> None:
@@ -68,14 +68,14 @@ class _Connections:
 
 @pytest.fixture(scope="session")
 def connections() -> t.Iterator[_Connections]:
-    """The connections that the tests share."""
+    """Yield the connections that the tests share."""
     shared = _Connections()
     yield shared
     shared.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test the file systems that its fixture promises, of the variants those that can differ in its area."""
+    """Parametrize a test with the file systems of its fixture, and only those variants that can differ in its area."""
     area = metafunc.module.__name__.rpartition("test_")[2]
     for fixture, fits in _FITTING.items():
         if fixture in metafunc.fixturenames:
@@ -94,7 +94,7 @@ _FITTING: dict[str, t.Callable[[Case], bool]] = {
 def subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
-    """Every file system in turn, with an empty folder for the test."""
+    """Yield each file system, with an empty folder for the test."""
     yield from _subject(request.param, lab, connections, tmp_path)
 
 
@@ -102,7 +102,7 @@ def subject(
 def plain_subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
-    """The file systems that are different programs: for what no configuration of a server changes."""
+    """Yield one file system of each program, for behaviour that no configuration of a server changes."""
     yield from _subject(request.param, lab, connections, tmp_path)
 
 
@@ -110,7 +110,7 @@ def plain_subject(
 def following_subject(
     request: pytest.FixtureRequest, lab: SharedLab, connections: _Connections, tmp_path: Path
 ) -> t.Iterator[Subject]:
-    """The file systems that follow links when asked to."""
+    """Yield each file system that follows links on request."""
     yield from _subject(request.param, lab, connections, tmp_path)
 
 

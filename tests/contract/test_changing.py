@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attrib
 from ansible_collections.backhaul.sftp.tests.contract.subjects import Subject
 
 
-def test_attributes_say_size_mode_owner_and_time(subject: Subject) -> None:
+def test_attributes_have_size_mode_owner_and_time(subject: Subject) -> None:
     path = subject.put(b"file", b"12345", mode=0o640)
     os.utime(subject.local(b"file"), (1_111_111_111, 1_222_222_222))
     attributes = subject.files.attributes(path, follow=True)
@@ -46,7 +46,7 @@ def test_links_are_followed_only_when_asked(following_subject: Subject) -> None:
     assert subject.files.attributes(link, follow=False).kind == seen
 
 
-def test_a_dangling_link_is_there_and_its_target_is_not(following_subject: Subject) -> None:
+def test_a_dangling_link_exists_and_its_target_does_not(following_subject: Subject) -> None:
     subject = following_subject
     link = subject.put_link(b"link", b"nowhere")
     assert subject.files.attributes(link, follow=False).kind == "link"
@@ -56,14 +56,14 @@ def test_a_dangling_link_is_there_and_its_target_is_not(following_subject: Subje
 
 
 @pytest.mark.parametrize("follow", [True, False])
-def test_nothing_is_not_found_and_the_error_carries_the_path(subject: Subject, follow: bool) -> None:
+def test_a_missing_file_is_not_found_and_the_error_has_the_path(subject: Subject, follow: bool) -> None:
     with pytest.raises(RemoteError) as caught:
         subject.files.attributes(subject.path(b"missing"), follow=follow)
     assert caught.value.code == "not_found"
     assert caught.value.path == subject.path(b"missing")
 
 
-def test_kinds_are_told_apart(subject: Subject) -> None:
+def test_file_types_are_distinguished(subject: Subject) -> None:
     directory, file = subject.put_directory(b"directory"), subject.put(b"file")
     os.mkfifo(subject.local(b"fifo"))
     kinds = [subject.files.attributes(path, follow=False).kind for path in (directory, file, subject.path(b"fifo"))]
@@ -86,7 +86,7 @@ def test_mode_and_times_are_set_and_the_rest_stays(subject: Subject) -> None:
 
 def test_setting_the_modification_time_alone_works(subject: Subject) -> None:
     if subject.denies("setstat"):
-        pytest.skip("the server was told to refuse it")
+        pytest.skip("the server is configured to refuse it")
     path = subject.put(b"file")
     subject.files.set_attributes(path, Attributes(mtime=1_000_000_002), follow=True)
     assert int(os.stat(subject.local(b"file")).st_mtime) == 1_000_000_002
@@ -95,7 +95,7 @@ def test_setting_the_modification_time_alone_works(subject: Subject) -> None:
 def test_attributes_are_set_through_links(following_subject: Subject) -> None:
     subject = following_subject
     if subject.denies("setstat"):
-        pytest.skip("the server was told to refuse it")
+        pytest.skip("the server is configured to refuse it")
     subject.put(b"file", mode=0o600)
     subject.files.set_attributes(subject.put_link(b"link", b"file"), Attributes(mode=0o640), follow=True)
     assert stat.S_IMODE(os.stat(subject.local(b"file")).st_mode) == 0o640
@@ -148,9 +148,9 @@ def test_only_a_regular_file_is_opened_for_its_attributes(following_subject: Sub
         subject.files.open_attributes(subject.path(b"it"))
 
 
-def test_the_owner_can_be_set_where_the_account_may(subject: Subject) -> None:
+def test_the_owner_can_be_set_if_the_account_is_allowed_to(subject: Subject) -> None:
     if subject.denies("setstat"):
-        pytest.skip("the server was told to refuse it")
+        pytest.skip("the server is configured to refuse it")
     path = subject.put(b"file")
     owner = subject.folder.stat()
     uid, gid = (1234, 5678) if owner.st_uid == 0 else (owner.st_uid, owner.st_gid)
@@ -159,7 +159,7 @@ def test_the_owner_can_be_set_where_the_account_may(subject: Subject) -> None:
     assert (status.st_uid, status.st_gid) == (uid, gid)
 
 
-def test_a_directory_is_made_with_its_mode_or_less_and_removed(subject: Subject) -> None:
+def test_a_directory_is_created_with_its_mode_or_less_and_removed(subject: Subject) -> None:
     path = subject.path(b"new")
     subject.files.make_directory(path, mode=0o750)
     status = os.stat(subject.local(b"new"))
@@ -170,7 +170,7 @@ def test_a_directory_is_made_with_its_mode_or_less_and_removed(subject: Subject)
 
 
 @pytest.mark.parametrize("by", ["file", "directory", "dangling-link"])
-def test_make_directory_says_already_exists(subject: Subject, by: str) -> None:
+def test_make_directory_raises_already_exists(subject: Subject, by: str) -> None:
     make = {"file": subject.put, "directory": subject.put_directory}
     path = make[by](b"taken") if by in make else subject.put_link(b"taken", b"nowhere")
     with pytest.raises(RemoteError) as caught:
@@ -194,7 +194,7 @@ def test_only_an_empty_directory_is_removed(subject: Subject) -> None:
     assert subject.names() == {b"directory"}
 
 
-def test_remove_directory_leaves_files_and_missing_ones_are_not_found(subject: Subject) -> None:
+def test_remove_directory_refuses_files_and_a_missing_one_is_not_found(subject: Subject) -> None:
     with pytest.raises(RemoteError):
         subject.files.remove_directory(subject.put(b"file"))
     assert subject.names() == {b"file"}
@@ -203,20 +203,20 @@ def test_remove_directory_leaves_files_and_missing_ones_are_not_found(subject: S
     assert caught.value.code == "not_found"
 
 
-def test_remove_takes_a_file(subject: Subject) -> None:
+def test_remove_removes_a_file(subject: Subject) -> None:
     subject.put(b"other")
     subject.files.remove(subject.put(b"file"))
     assert subject.names() == {b"other"}
 
 
-def test_remove_takes_a_link_and_leaves_its_target(subject: Subject) -> None:
+def test_remove_removes_a_link_and_not_its_target(subject: Subject) -> None:
     subject.put(b"file")
     subject.files.remove(subject.put_link(b"link", b"file"))
     subject.files.remove(subject.put_link(b"dangling", b"nowhere"))
     assert subject.names() == {b"file"}
 
 
-def test_remove_never_takes_a_directory(subject: Subject) -> None:
+def test_remove_never_removes_a_directory(subject: Subject) -> None:
     path = subject.put_directory(b"directory")
     with pytest.raises(RemoteError):
         subject.files.remove(path)
@@ -284,7 +284,7 @@ def test_rename_of_nothing_is_not_found(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_replace_puts_the_file_there_in_one_step_or_is_unsupported(subject: Subject, taken: bool) -> None:
+def test_replace_renames_in_one_step_or_is_unsupported(subject: Subject, taken: bool) -> None:
     source = subject.put(b"source", b"new")
     if taken:
         subject.put(b"target", b"old")
@@ -299,9 +299,9 @@ def test_replace_puts_the_file_there_in_one_step_or_is_unsupported(subject: Subj
     assert subject.content(b"target") == b"new"
 
 
-def test_replace_takes_the_place_of_a_link_and_not_of_its_target(subject: Subject) -> None:
+def test_replace_replaces_a_link_and_not_its_target(subject: Subject) -> None:
     if subject.case.resolves_links or subject.denies("posix-rename"):
-        pytest.skip("this server resolves links before it renames, or was told to refuse it")
+        pytest.skip("this server resolves links before it renames, or is configured to refuse it")
     subject.put(b"file", b"untouched")
     target = subject.put_link(b"link", b"file")
     subject.files.replace(subject.put(b"source", b"new"), target)
@@ -309,7 +309,7 @@ def test_replace_takes_the_place_of_a_link_and_not_of_its_target(subject: Subjec
     assert (subject.content(b"link"), subject.content(b"file")) == (b"new", b"untouched")
 
 
-def test_replace_never_takes_the_place_of_a_directory(subject: Subject) -> None:
+def test_replace_never_replaces_a_directory(subject: Subject) -> None:
     target = subject.put_directory(b"directory")
     with pytest.raises(RemoteError):
         subject.files.replace(subject.put(b"source", b"new"), target)
@@ -319,7 +319,7 @@ def test_replace_never_takes_the_place_of_a_directory(subject: Subject) -> None:
 
 def test_replace_of_nothing_is_not_found(subject: Subject) -> None:
     if not subject.files.features().can_replace:
-        pytest.skip("the server was told to refuse it")
+        pytest.skip("the server is configured to refuse it")
     with pytest.raises(RemoteError) as caught:
         subject.files.replace(subject.path(b"missing"), subject.put(b"target", b"old"))
     assert caught.value.code == "not_found"

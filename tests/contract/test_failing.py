@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Promises of the port about what fails: nothing that was refused goes unnoticed, and no wait is without end."""
+"""Promises of the port about failures: every refusal is raised, and every wait ends."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_refused_close_is_raised_by_leaving(lab: SharedLab) -> None:
         writer.write(0, b"content")
 
 
-def test_a_refused_close_is_not_raised_over_an_error_on_its_way(lab: SharedLab) -> None:
+def test_a_refused_close_does_not_replace_another_error(lab: SharedLab) -> None:
     with (
         _misbehaving(lab, fail_close=True) as there,
         pytest.raises(ZeroDivisionError),
@@ -142,7 +142,7 @@ def test_a_refused_sync_is_raised(lab: SharedLab) -> None:
         writer.sync()
 
 
-def test_after_a_refusal_the_session_goes_on(lab: SharedLab) -> None:
+def test_after_a_refusal_the_session_is_usable(lab: SharedLab) -> None:
     with _misbehaving(lab, fail_write_at=5 * _BLOCK_BYTES) as (files, server):
         path = _new_path(server)
         with pytest.raises(RemoteError), files.create(path, mode=0o600) as writer:
@@ -168,7 +168,7 @@ def test_a_listing_that_fails_in_the_middle_raises(lab: SharedLab, entries: int)
 
 @pytest.fixture
 def readonly(lab: SharedLab) -> t.Iterator[tuple[FileSystem, Server]]:
-    """A server that refuses every change, with one file."""
+    """Yield a server that refuses every change, with one file."""
     server = lab.openssh(variant="readonly")
     (server.root / "file").write_bytes(b"content")
     (server.root / "directory").mkdir(exist_ok=True)
@@ -190,7 +190,7 @@ def _changes(files: FileSystem, root: bytes) -> dict[str, t.Callable[[], object]
 
 
 @pytest.mark.parametrize("change", list(_changes(t.cast(FileSystem, None), b"")))
-def test_a_read_only_server_says_permission_denied(readonly: tuple[FileSystem, Server], change: str) -> None:
+def test_a_read_only_server_is_permission_denied(readonly: tuple[FileSystem, Server], change: str) -> None:
     files, server = readonly
     with pytest.raises(RemoteError) as caught:
         _changes(files, server.visible_root)[change]()
@@ -207,7 +207,7 @@ def test_a_read_only_server_can_be_read(readonly: tuple[FileSystem, Server]) -> 
 
 @pytest.fixture
 def other_account(lab: SharedLab) -> t.Iterator[tuple[FileSystem, Server]]:
-    """A server whose account may not do everything: another one as root, else our own."""
+    """Yield a server with an unprivileged account: another account if the tests run as root, else our own."""
     server = lab.openssh(variant="internal", account="nobody") if os.geteuid() == 0 else lab.openssh()
     with open_file_system(endpoint_of(server)) as files:
         yield files, server
@@ -223,7 +223,7 @@ def test_a_file_that_the_account_may_not_read_is_permission_denied(other_account
     assert caught.value.path == server.remote_bytes(file)
 
 
-def test_a_directory_that_the_account_may_not_list_says_so_with_the_first_entry(
+def test_a_directory_that_the_account_may_not_list_is_an_error_at_the_first_entry(
     other_account: tuple[FileSystem, Server],
 ) -> None:
     files, server = other_account
@@ -249,7 +249,7 @@ def test_a_directory_that_the_account_may_not_write_is_permission_denied(
     assert caught.value.code == "permission_denied"
 
 
-def _impatient(proxy: Proxy) -> Endpoint:
+def _with_short_timeouts(proxy: Proxy) -> Endpoint:
     endpoint: Endpoint = proxy.endpoint()
     return dataclasses.replace(endpoint, timeouts=_IMPATIENT)
 
@@ -273,14 +273,14 @@ def _requests(files: FileSystem, path: bytes) -> dict[str, t.Callable[[], object
     }
 
 
-def test_every_wait_ends_with_a_link_error_when_the_server_falls_silent(lab: SharedLab) -> None:
+def test_every_wait_ends_with_a_link_error_when_the_server_stops_answering(lab: SharedLab) -> None:
     server = lab.openssh()
     (server.root / "file").write_bytes(b"content")
     path = server.remote_bytes(server.root / "file")
     names = list(_requests(t.cast(FileSystem, None), b""))
     with contextlib.ExitStack() as stack:
         proxy = stack.enter_context(Proxy(server))
-        opened = [stack.enter_context(open_file_system(_impatient(proxy))) for _name in names]
+        opened = [stack.enter_context(open_file_system(_with_short_timeouts(proxy))) for _name in names]
         threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(len(names)))
         proxy.downstream.stall()
         asked = {name: threads.submit(_requests(files, path)[name]) for name, files in zip(names, opened)}
@@ -314,7 +314,7 @@ def test_a_link_that_breaks_while_reading_is_a_link_error(lab: SharedLab, fault:
     path = _big_file(server)
     with Proxy(server) as proxy:
         getattr(proxy.downstream, fault)(1_000_000)
-        with pytest.raises(LinkError), open_file_system(_impatient(proxy)) as files:
+        with pytest.raises(LinkError), open_file_system(_with_short_timeouts(proxy)) as files:
             _read_all(files, path)
 
 
@@ -324,13 +324,13 @@ def test_a_link_that_breaks_while_writing_is_a_link_error(lab: SharedLab, fault:
     path = _new_path(server)
     with Proxy(server) as proxy:
         getattr(proxy.upstream, fault)(1_000_000)
-        with pytest.raises(LinkError), open_file_system(_impatient(proxy)) as files:
+        with pytest.raises(LinkError), open_file_system(_with_short_timeouts(proxy)) as files:
             _write_all(files, path)
 
 
 @pytest.mark.parametrize("trouble", ["pause_sessions", "kill_sessions"])
-def test_a_session_that_stops_or_dies_is_a_link_error(lab: SharedLab, trouble: str) -> None:
-    server = lab.openssh(extra=("LogLevel INFO",))  # a server of its own: every session of it is hit
+def test_a_session_that_stops_or_is_killed_is_a_link_error(lab: SharedLab, trouble: str) -> None:
+    server = lab.openssh(extra=("LogLevel INFO",))  # a separate server: the fault hits all of its sessions
     path = _big_file(server)
     endpoint = dataclasses.replace(endpoint_of(server), timeouts=_IMPATIENT)
     with pytest.raises(LinkError), open_file_system(endpoint) as files, files.open_reader(path) as reader:
@@ -346,7 +346,7 @@ def test_a_session_that_stops_or_dies_is_a_link_error(lab: SharedLab, trouble: s
 
 
 def test_after_the_link_is_lost_every_error_carries_the_path_of_its_own_request(lab: SharedLab) -> None:
-    with Proxy(lab.openssh()) as proxy, open_file_system(_impatient(proxy)) as files:
+    with Proxy(lab.openssh()) as proxy, open_file_system(_with_short_timeouts(proxy)) as files:
         proxy.cut()
         for path in (b"/one", b"/two"):
             with pytest.raises(LinkError) as caught:
@@ -357,7 +357,7 @@ def test_after_the_link_is_lost_every_error_carries_the_path_of_its_own_request(
 def test_a_half_open_connection_is_noticed(lab: SharedLab) -> None:
     server = lab.openssh()
     path = _big_file(server)
-    with Proxy(server) as proxy, open_file_system(_impatient(proxy)) as files:
+    with Proxy(server) as proxy, open_file_system(_with_short_timeouts(proxy)) as files:
         proxy.half_open()
         with pytest.raises(BackhaulError) as caught:
             _read_all(files, path)
@@ -367,7 +367,7 @@ def test_a_half_open_connection_is_noticed(lab: SharedLab) -> None:
 def test_a_slow_but_steady_link_is_not_a_stalled_one(lab: SharedLab) -> None:
     server = lab.openssh()
     (server.root / "slow").write_bytes(bytes(2_400_000))
-    with Proxy(server) as proxy, open_file_system(_impatient(proxy)) as files:
+    with Proxy(server) as proxy, open_file_system(_with_short_timeouts(proxy)) as files:
         proxy.downstream.throttle(600_000)
         proxy.downstream.delay(0.2)
         assert _read_all(files, server.remote_bytes(server.root / "slow")) == 2_400_000

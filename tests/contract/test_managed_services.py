@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays to services that offer SFTP in front of an object store: every habit by itself, and all of them at once."""
+"""Relays to managed services that offer SFTP in front of an object store: each habit alone, and all together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HABITS: dict[str, dict[str, t.Any]] = {
     "one session": {"most_sessions": 1},
 }
 HABITS["all of them"] = {name: value for habit in HABITS.values() for name, value in habit.items()}
-# Those after which a copy has the time that it was given.
+# The habits with which a copy still gets the modification time that was set.
 LOSING: dict[str, dict[str, t.Any]] = {
     "mtime at close": {"forgets_mtime": True},
     "mtime at close, no lsetstat": {"forgets_mtime": True, "no_extensions": True},
@@ -42,7 +42,7 @@ BIG = os.urandom(3 * 1024 * 1024 + 17)
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where a service keeps what is not closed yet, and where it takes files away to."""
+    """Return the folders in which a service keeps files that are not closed yet, and to which it moves files."""
     return {name: str(tmp_path_factory.mktemp(name)) for name in ("spool", "away")}
 
 
@@ -52,13 +52,13 @@ def place(server: Server) -> RealPlace:
 
 @pytest.fixture(params=HABITS)
 def managed(request: pytest.FixtureRequest, lab: SharedLab, folders: dict[str, str]) -> RealPlace:
-    """An empty folder on a service with one of the habits."""
+    """Return an empty folder on a service with one of the habits."""
     return place(lab.asyncssh(sftp_class=_MANAGED, options={**HABITS[request.param], **folders}))
 
 
 @pytest.fixture
 def source(lab: SharedLab) -> RealPlace:
-    """An empty folder on OpenSSH."""
+    """Return an empty folder on OpenSSH."""
     return place(lab.openssh(variant="internal"))
 
 
@@ -77,7 +77,9 @@ def test_a_service_has_its_old_copy_replaced(source: RealPlace, managed: RealPla
     assert set(scene.succeeds().entry["not_applied"]) <= {"fsync", "mode", "mtime"}
 
 
-def test_what_a_service_does_not_set_is_told(lab: SharedLab, source: RealPlace, folders: dict[str, str]) -> None:
+def test_attributes_that_a_service_does_not_set_are_reported(
+    lab: SharedLab, source: RealPlace, folders: dict[str, str]
+) -> None:
     options = {**HABITS["no setstat"], **HABITS["no extensions"], **folders}
     scene = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options)))
     os.utime(source.local(BACKUP), (MTIME, MTIME))
@@ -89,7 +91,7 @@ def test_what_a_service_does_not_set_is_told(lab: SharedLab, source: RealPlace, 
 def test_a_time_that_does_not_stay_is_set_once_more(
     lab: SharedLab, source: RealPlace, folders: dict[str, str], options: dict[str, t.Any]
 ) -> None:
-    """The second run said `changed`, since it set what closing the file had undone."""
+    """The second run used to report `changed`, since it set the attributes that closing the file had undone."""
     target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
     source.put(b"backup", BIG)
     os.utime(source.local(b"backup"), (MTIME, MTIME))
@@ -104,7 +106,7 @@ def test_a_time_that_does_not_stay_is_set_once_more(
 def test_where_others_could_swap_the_file_nothing_is_set_by_its_name(
     lab: SharedLab, source: RealPlace, folders: dict[str, str]
 ) -> None:
-    """SETSTAT follows a link that another user puts in the file's place: the result says what was not set."""
+    """SETSTAT would follow a link that another user puts in the file's place: the result names what was not set."""
     options = LOSING["nothing through handles, no lsetstat"]
     target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
     target.folder.chmod(0o777)

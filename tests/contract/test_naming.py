@@ -63,7 +63,7 @@ def test_a_name_of_256_bytes_is_refused(subject: Subject) -> None:
     assert subject.names() == set()
 
 
-def test_a_nul_byte_is_refused_and_the_session_goes_on(subject: Subject) -> None:
+def test_a_nul_byte_is_refused_and_the_session_stays_usable(subject: Subject) -> None:
     path = subject.put(b"file", b"12345")
     with pytest.raises(BackhaulError) as caught:
         subject.files.attributes(path + b"\0", follow=True)
@@ -80,7 +80,7 @@ def test_a_listing_has_every_entry_once_without_the_dots(subject: Subject) -> No
     assert set(listed) == names
 
 
-def test_a_listing_says_what_its_entries_are_without_following_links(subject: Subject) -> None:
+def test_a_listing_has_the_attributes_of_its_entries_without_following_links(subject: Subject) -> None:
     subject.put(b"file", b"12345")
     subject.put_directory(b"directory")
     subject.put_link(b"link", b"nowhere")
@@ -94,7 +94,7 @@ def test_an_empty_directory_has_no_entries(subject: Subject) -> None:
     assert list(subject.files.entries(subject.visible_folder)) == []
 
 
-def test_a_listing_can_be_left_in_the_middle_and_the_session_goes_on(plain_subject: Subject) -> None:
+def test_a_listing_can_be_stopped_in_the_middle_and_the_session_stays_usable(plain_subject: Subject) -> None:
     for number in range(500):
         plain_subject.put(b"file-%d" % number)
     for _attempt in range(3):
@@ -135,7 +135,7 @@ def test_canonical_is_absolute_and_without_dots(subject: Subject) -> None:
     assert subject.files.attributes(subject.files.canonical(directory), follow=False).kind == "directory"
 
 
-def test_a_relative_path_is_taken_from_where_the_account_starts(subject: Subject) -> None:
+def test_a_relative_path_starts_in_the_initial_directory_of_the_account(subject: Subject) -> None:
     start = subject.files.canonical(b".")
     relative = os.path.relpath(subject.put(b"file", b"12345"), start)
     assert not relative.startswith(b"/")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Promises of the port about what a file system offers: features, digests, space."""
+"""Promises of the port about features, digests and free space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.backhaul.sftp.tests.contract.test_naming import AWKWARD
 CONTENT = bytes(range(256)) * 4000
 
 
-def test_features_are_those_that_the_server_was_left_with(subject: Subject) -> None:
+def test_features_are_those_that_the_server_is_configured_with(subject: Subject) -> None:
     features = subject.files.features()
     assert features.can_sync is not subject.denies("fsync")
     assert features.can_replace is not subject.denies("posix-rename")
@@ -42,8 +42,8 @@ def test_a_digest_is_that_of_the_content_or_prefix_and_says_who_computed_it(
         assert digest is None
         return
     if digest is None:
-        # ProFTPD 1.3.8 hashes to the end of the file when asked for more than 16 KiB and not a multiple of it:
-        # there, no answer is a good answer.
+        # ProFTPD 1.3.8 hashes to the end of the file if the length is more than 16 KiB and no multiple of 16 KiB.
+        # None is right there.
         assert subject.case.digest_method == "check-file"
         assert length == 700_001
         return
@@ -51,7 +51,7 @@ def test_a_digest_is_that_of_the_content_or_prefix_and_says_who_computed_it(
     assert (digest.algorithm, digest.method) == (algorithm, subject.case.digest_method)
 
 
-def test_a_digest_that_nobody_knows_is_the_authors_error(subject: Subject) -> None:
+def test_an_unknown_digest_is_an_input_error(subject: Subject) -> None:
     with pytest.raises(InputError):
         subject.files.digest(subject.put(b"file"), algorithm="md5")
 
@@ -100,12 +100,12 @@ def test_a_digest_of_nothing_is_not_found(subject: Subject) -> None:
         assert subject.case.digest_method is None
 
 
-@pytest.mark.parametrize("spoiler", ["missing", "empty", "directory", "prefix-of-zero"])
-def test_a_digest_that_was_not_possible_does_not_spoil_the_next(subject: Subject, spoiler: str) -> None:
+@pytest.mark.parametrize("failing", ["missing", "empty", "directory", "prefix-of-zero"])
+def test_a_digest_that_failed_does_not_affect_the_next(subject: Subject, failing: str) -> None:
     make = {"empty": subject.put, "directory": subject.put_directory}
-    path = make[spoiler](b"spoiler") if spoiler in make else subject.path(b"spoiler")
+    path = make[failing](b"failing") if failing in make else subject.path(b"failing")
     with contextlib.suppress(RemoteError):
-        subject.files.digest(path, algorithm="sha256", length=0 if spoiler == "prefix-of-zero" else None)
+        subject.files.digest(path, algorithm="sha256", length=0 if failing == "prefix-of-zero" else None)
     digest = subject.files.digest(subject.put(b"file", CONTENT), algorithm="sha256")
     assert (digest.method if digest else None) == subject.case.digest_method
 

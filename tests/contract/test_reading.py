@@ -20,7 +20,7 @@ MOST_MEMORY_BYTES = 24 * 1024 * 1024
 
 
 def read(subject: Subject, path: bytes, *, offset: int = 0, length: int | None = None) -> bytes:
-    """Read by the file system under test."""
+    """Return the content, read by the file system under test."""
     with subject.files.open_reader(path) as reader:
         return b"".join(bytes(block) for block in reader.blocks(offset=offset, length=length))
 
@@ -84,7 +84,7 @@ def test_blocks_are_neither_empty_nor_big(subject: Subject) -> None:
     assert max(sizes) <= MOST_BLOCK_BYTES
 
 
-def test_memory_is_bounded_whatever_the_size(plain_subject: Subject) -> None:
+def test_memory_is_bounded_for_files_of_any_size(plain_subject: Subject) -> None:
     path = plain_subject.put(b"large")
     os.truncate(plain_subject.local(b"large"), 3 * MOST_MEMORY_BYTES)
     tracemalloc.start()
@@ -105,7 +105,7 @@ def test_a_reader_can_be_asked_for_several_ranges(subject: Subject) -> None:
     assert parts == [content[450_000:], content[:50_000], content[200_000:250_000]]
 
 
-def test_a_reader_can_be_left_in_the_middle_and_the_session_goes_on(subject: Subject) -> None:
+def test_a_reader_can_be_stopped_in_the_middle_and_the_session_stays_usable(subject: Subject) -> None:
     content = os.urandom(3_000_000)
     path = subject.put(b"file", content)
     with subject.files.open_reader(path) as reader:
@@ -114,7 +114,7 @@ def test_a_reader_can_be_left_in_the_middle_and_the_session_goes_on(subject: Sub
     assert read(subject, path) == content
 
 
-def test_a_range_can_be_left_in_the_middle_and_the_reader_goes_on(subject: Subject) -> None:
+def test_a_range_can_be_stopped_in_the_middle_and_the_reader_stays_usable(subject: Subject) -> None:
     content = os.urandom(3_000_000)
     with subject.files.open_reader(subject.put(b"file", content)) as reader:
         next(iter(reader.blocks()))
@@ -159,7 +159,7 @@ def test_a_directory_cannot_be_read(subject: Subject) -> None:
         read(subject, path)
 
 
-def test_what_is_open_and_what_has_its_name_are_the_same_file(subject: Subject) -> None:
+def test_the_open_file_and_the_one_at_its_path_are_the_same(subject: Subject) -> None:
     path = subject.put(b"file", b"content")
     seen = subject.files.attributes(path, follow=False)
     with subject.files.open_reader(path) as reader:
@@ -167,8 +167,8 @@ def test_what_is_open_and_what_has_its_name_are_the_same_file(subject: Subject) 
     assert found[0] == found[1] == found[2]
 
 
-def test_a_link_is_not_opened_or_is_told_by_its_name(following_subject: Subject) -> None:
-    """SFTP has no way to open a file and not follow links, but the name tells, where the server does not hide it."""
+def test_a_link_is_not_opened_or_is_recognized_by_its_path(following_subject: Subject) -> None:
+    """SFTP cannot open a file without following links, but LSTAT shows the link, unless the server resolves it."""
     subject = following_subject
     subject.put(b"file", b"content")
     link = subject.put_link(b"link", b"file")

@@ -19,7 +19,7 @@ LARGE_BYTES = 20 * 1024 * 1024
 
 
 def write(subject: Subject, path: bytes, content: bytes, *, block_bytes: int = 256 * 1024) -> None:
-    """Write a new file by the file system under test."""
+    """Write a new file with the file system under test."""
     with subject.files.create(path, mode=0o600) as writer:
         for offset in range(0, len(content), block_bytes):
             writer.write(offset, content[offset : offset + block_bytes])
@@ -44,7 +44,7 @@ def test_blocks_of_any_size_are_written_whole(plain_subject: Subject, block_byte
     assert plain_subject.content(b"file") == content
 
 
-def test_writes_go_to_their_offset_in_whatever_order(subject: Subject) -> None:
+def test_writes_go_to_their_offset_in_any_order(subject: Subject) -> None:
     content = os.urandom(600_000)
     with subject.files.create(subject.path(b"file"), mode=0o600) as writer:
         for offset in (400_000, 0, 200_000):
@@ -63,7 +63,7 @@ def test_a_block_may_be_reused_on_return(subject: Subject) -> None:
     assert subject.content(b"file") == b"".join(bytes([number]) * len(buffer) for number in range(20))
 
 
-def test_flush_returns_when_every_write_has_arrived(subject: Subject) -> None:
+def test_flush_returns_after_every_write_is_acknowledged(subject: Subject) -> None:
     content = os.urandom(2_000_000)
     with subject.files.create(subject.path(b"file"), mode=0o600) as writer:
         for offset in range(0, len(content), 200_000):
@@ -72,7 +72,7 @@ def test_flush_returns_when_every_write_has_arrived(subject: Subject) -> None:
         assert subject.content(b"file") == content
 
 
-def test_sync_brings_everything_over_and_says_whether_it_is_on_offer(subject: Subject) -> None:
+def test_sync_flushes_and_returns_whether_the_server_supports_it(subject: Subject) -> None:
     content = os.urandom(1_000_000)
     with subject.files.create(subject.path(b"file"), mode=0o600) as writer:
         writer.write(0, content)
@@ -89,7 +89,7 @@ def test_attributes_of_the_open_file(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o666])
-def test_the_mode_at_creation_is_as_asked_or_less_whatever_the_umask(subject: Subject, mode: int) -> None:
+def test_the_mode_at_creation_is_the_requested_one_or_less_for_any_umask(subject: Subject, mode: int) -> None:
     before = os.umask(0)
     try:
         with subject.files.create(subject.path(b"file"), mode=mode) as writer:
@@ -115,7 +115,7 @@ def _occupy(subject: Subject, by: str) -> bytes:
 
 
 @pytest.mark.parametrize("by", ["file", "directory", "link", "dangling-link"])
-def test_create_leaves_alone_whatever_is_there(subject: Subject, by: str) -> None:
+def test_create_leaves_an_existing_file_unchanged(subject: Subject, by: str) -> None:
     path = _occupy(subject, by)
     names = subject.names()
     with pytest.raises(RemoteError) as caught:
@@ -175,7 +175,7 @@ def test_mode_and_times_of_the_open_file_can_be_set(subject: Subject) -> None:
 @pytest.mark.parametrize("size", [0, 3, 500_000])
 def test_a_size_truncates_or_extends_the_open_file(subject: Subject, size: int) -> None:
     if subject.denies("fsetstat"):
-        pytest.skip("the server was told to refuse it")
+        pytest.skip("the server is configured to refuse it")
     with subject.files.create(subject.path(b"file"), mode=0o600) as writer:
         writer.write(0, b"content")
         writer.flush()
@@ -184,7 +184,7 @@ def test_a_size_truncates_or_extends_the_open_file(subject: Subject, size: int) 
     assert subject.content(b"file") == b"content"[:size].ljust(size, b"\0")
 
 
-def test_a_file_that_is_reopened_keeps_what_it_holds(subject: Subject) -> None:
+def test_a_file_that_is_reopened_keeps_its_content(subject: Subject) -> None:
     content = os.urandom(3_000_000)
     path = subject.put(b"file", content[:1_000_000], mode=0o600)
     with subject.files.reopen(path) as writer:
@@ -202,7 +202,7 @@ def test_a_file_that_is_reopened_can_be_overwritten_in_the_middle(subject: Subje
     assert subject.content(b"file") == bytes(300_000) + b"middle" + bytes(299_994)
 
 
-def test_what_was_interrupted_can_be_reopened(subject: Subject) -> None:
+def test_an_interrupted_file_can_be_reopened(subject: Subject) -> None:
     content = os.urandom(2_000_000)
     path = subject.path(b"file")
     with pytest.raises(ZeroDivisionError), subject.files.create(path, mode=0o600) as writer:
@@ -225,7 +225,7 @@ def test_reopening_creates_nothing(subject: Subject) -> None:
 @pytest.mark.parametrize("kind", ["directory", "link", "dangling-link"])
 def test_only_a_regular_file_is_reopened_and_a_link_is_not_followed(subject: Subject, kind: str) -> None:
     if kind == "link" and subject.case.resolves_links:
-        pytest.skip("the server follows links before it says what is there")
+        pytest.skip("this server resolves links before it reports a file's type")
     path = _occupy(subject, kind)
     names = subject.names()
     with pytest.raises(RemoteError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An sshd with keys, certificates and settings of the test's choice; quicker than the lab's, which makes its own."""
+"""An sshd with keys, certificates and settings that a test chooses. The lab's sshd is slower, since it makes keys."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def sshd(
     certificates: t.Sequence[Certificate] = (),
     client: Key | None = None,
 ) -> t.Iterator[Server]:
-    """Run sshd as and for whoever runs this, with these lines of sshd_config(5) before all others.
+    """Run sshd as the current user and for that user's logins; ``lines`` of sshd_config(5) come before all others.
 
-    Without ``keys`` it has one Ed25519 host key; ``client`` is the key that may log in.
+    Without ``keys`` it has one Ed25519 host key. ``client`` is the key that may log in.
     """
     keys = keys or [certificate.key for certificate in certificates] or [workshop.key("ed25519", "host")]
     client = client or workshop.key("ed25519", "client")
@@ -55,7 +55,7 @@ def sshd(
             *(f"HostKey {key.path}" for key in keys),
             *(f"HostCertificate {certificate.path}" for certificate in certificates),
             f"AuthorizedKeysFile {folder}/authorized_keys",
-            f"SetEnv HOME={folder}/home",  # the account's own start-up files are none of a test's business
+            f"SetEnv HOME={folder}/home",  # tests must not run the account's own start-up files
             *_LINES,
         ]
 

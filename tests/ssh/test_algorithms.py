@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is offered, what comes of it with real servers, and that nothing weak is ever accepted silently."""
+"""The algorithms that are offered, those agreed on with real servers, and the refusal of weak ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SHA1_KEXES = [
     "diffie-hellman-group14-sha1",
     "diffie-hellman-group1-sha1",
 ]
-# Not algorithms, but that the client understands an extension list (RFC 8308) and strict key exchange.
+# Not algorithms: markers that the client supports extension lists (RFC 8308) and strict key exchange.
 SIGNS = ["ext-info-c", "kex-strict-c-v00@openssh.com"]
 HOST_KEYS = [
     "ssh-ed25519",
@@ -59,7 +59,7 @@ MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-
 
 
 def offer_of(endpoint: Endpoint) -> dict[str, list[str]]:
-    """Return the lists that we send to a server which then has nothing of them."""
+    """Return the lists that we send to a server that supports none of the algorithms."""
     offers: list[dict[str, list[str]]] = []
 
     def take(connection: socket.socket) -> None:
@@ -83,7 +83,7 @@ def _lists(payload: bytes) -> dict[str, list[str]]:
 
 
 def known_by(workshop: Workshop, *kinds: str, **changes: t.Any) -> Endpoint:
-    """Return an endpoint that pins keys of these kinds."""
+    """Return an endpoint that pins keys of these types."""
     pins = tuple(workshop.key(kind, "host").line for kind in kinds)
     return trusting(Endpoint(role="source", host=HOST, **changes), host_keys=pins)
 
@@ -97,7 +97,7 @@ def test_nothing_weak_is_offered(workshop: Workshop) -> None:
     assert offer["compression"] == ["none"]
 
 
-def test_legacy_comes_behind_everything_else(workshop: Workshop) -> None:
+def test_legacy_algorithms_come_after_all_others(workshop: Workshop) -> None:
     offer = offer_of(known_by(workshop, "ed25519", algorithms="legacy"))
     assert offer["kex"] == [*POST_QUANTUM, *KEXES, *(SHA1_KEXES if HAS_SHA1 else []), *SIGNS]
     assert offer["host_key"] == [*HOST_KEYS, *(["ssh-rsa"] if HAS_SHA1 else [])]
@@ -115,7 +115,7 @@ def test_post_quantum_is_offered_alone_or_refused(workshop: Workshop) -> None:
     assert "5.1" in error.message
 
 
-def test_what_is_known_of_the_host_is_offered_first(workshop: Workshop) -> None:
+def test_the_known_algorithms_of_the_host_are_offered_first(workshop: Workshop) -> None:
     offer = offer_of(known_by(workshop, "rsa2048", "ecdsa384"))["host_key"]
     assert offer[:3] == ["ecdsa-sha2-nistp384", "rsa-sha2-512", "rsa-sha2-256"]
     assert sorted(offer) == sorted(HOST_KEYS)
@@ -135,7 +135,7 @@ def test_compression_never_starts_before_the_login(workshop: Workshop) -> None:
 
 @pytest.fixture(scope="module")
 def modern(workshop: Workshop) -> t.Iterator[Server]:
-    """An sshd with its own defaults."""
+    """An sshd with its default settings."""
     with sshd(workshop) as server:
         yield server
 
@@ -167,7 +167,7 @@ APPLIANCE = (
 
 @pytest.fixture(scope="module")
 def appliance(workshop: Workshop) -> t.Iterator[Server]:
-    """An sshd with what an appliance of 2012 has; even its host key signs with SHA-1 only."""
+    """An sshd with the algorithms of an appliance of 2012; even its host key signs only with SHA-1."""
     with sshd(workshop, *APPLIANCE, keys=[workshop.key("rsa2048", "host")]) as server:
         yield server
 
@@ -193,7 +193,7 @@ def test_legacy_reaches_an_appliance_as_far_as_paramiko_can(appliance: Server) -
     assert report.host_key_algorithm == "ssh-rsa"
 
 
-def test_legacy_prefers_what_is_sound(modern: Server) -> None:
+def test_legacy_prefers_strong_algorithms(modern: Server) -> None:
     report = report_of(replace(modern.endpoint(), algorithms="legacy"))
     assert (report.kex, report.cipher) == ("curve25519-sha256", "aes128-gcm@openssh.com")
 
@@ -206,7 +206,7 @@ def test_legacy_reaches_a_server_with_cbc_and_sha1_macs(workshop: Workshop) -> N
 
 
 @pytest.mark.skipif(not HAS_ML_KEM, reason="ML-KEM came with paramiko 5.1")
-def test_post_quantum_insists(modern: Server, lab: SharedLab) -> None:
+def test_post_quantum_is_required(modern: Server, lab: SharedLab) -> None:
     endpoint = replace(modern.endpoint(), algorithms="post_quantum")
     error = refusal(endpoint, TrustError, "algorithm_mismatch")
     assert set(error.details) == {"key exchange"}
@@ -215,15 +215,15 @@ def test_post_quantum_insists(modern: Server, lab: SharedLab) -> None:
 
 
 class _Downgrading(paramiko.Transport):  # type: ignore[misc]
-    """Signs with another algorithm than the one that was agreed on."""
+    """Signs with another algorithm than the negotiated one."""
 
     def get_server_key(self) -> t.Any:
-        return _SigningOtherwise(super().get_server_key(), self.signs_with)
+        return _SigningWith(super().get_server_key(), self.signs_with)
 
     signs_with = "rsa-sha2-256"
 
 
-class _SigningOtherwise:
+class _SigningWith:
     def __init__(self, key: t.Any, algorithm: str) -> None:
         self._key, self._algorithm = key, algorithm
 
@@ -247,7 +247,7 @@ def test_a_signature_that_was_not_agreed_on_is_refused(workshop: Workshop, signs
 
 
 def test_a_forged_signature_is_refused(workshop: Workshop) -> None:
-    """The server shows the right key, and signs with another one."""
+    """The server presents the right key, and signs with another one."""
 
     class Forging(paramiko.Transport):  # type: ignore[misc]
         def get_server_key(self) -> t.Any:
@@ -272,7 +272,7 @@ class _Masked:
 
 @pytest.mark.parametrize("bits", [1024, 2047])
 def test_a_small_diffie_hellman_group_is_refused(workshop: Workshop, bits: int) -> None:
-    """paramiko asks for 2048 bits and takes 1024 (RFC 8270 says why that is not enough)."""
+    """paramiko requests 2048 bits and accepts 1024, which is too few (RFC 8270)."""
     asked: list[bytes] = []
 
     def offer_small_group(connection: socket.socket) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of connections: complete, private, and without a secret."""
+"""The log of connections: complete, private, and without secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 CANARY = "canary-7f3a91"
 
 
-def test_a_connection_is_recorded_with_all_that_proves_it(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_connection_is_logged_with_its_proofs(workshop: Workshop, tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     authority = workshop.key("ed25519", "authority")
     certificate = workshop.certificate(
@@ -69,7 +69,7 @@ def test_a_refusal_is_recorded(workshop: Workshop, tmp_path: Path) -> None:
     assert "WARNING host_key_mismatch: endpoint backup-1: " in line
 
 
-def test_no_secret_is_recorded_though_everything_else_is(workshop: Workshop, tmp_path: Path) -> None:
+def test_no_secret_is_logged_at_the_debug_level(workshop: Workshop, tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     encrypted = tmp_path / "key"
     encrypted.write_text(workshop.key("ed25519", "client").path.read_text())
@@ -93,7 +93,7 @@ def test_no_secret_is_recorded_though_everything_else_is(workshop: Workshop, tmp
     assert "DEBUG" in text and "paramiko.transport" in text
 
 
-def test_what_a_server_says_is_inert_in_the_record(workshop: Workshop, tmp_path: Path) -> None:
+def test_text_of_a_server_is_printable_in_the_log(workshop: Workshop, tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     banner = tmp_path / "banner"
     banner.write_bytes(b"Beware\x1b[31m\r\n2026-01-01 00:00:00,000 1 backhaul.sftp INFO connected to evil\n\xff")
@@ -105,7 +105,7 @@ def test_what_a_server_says_is_inert_in_the_record(workshop: Workshop, tmp_path:
     assert not [line for line in raw.split(b"\n") if line.startswith(b"2026-01-01 00:00:00,000 1")]
 
 
-def test_a_server_cannot_fill_the_disk_through_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_cannot_fill_the_disk_through_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "audit.log"
     monkeypatch.setattr(audit, "MAX_FOREIGN_RECORDS", 100)
     with recording(str(log), "info"):
@@ -131,7 +131,7 @@ def test_nothing_is_recorded_after_the_run_or_without_a_file(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_record_is_appended_to(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_log_file_is_appended_to(workshop: Workshop, tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     with sshd(workshop) as server:
         for _run in range(2):
@@ -141,7 +141,7 @@ def test_a_record_is_appended_to(workshop: Workshop, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["missing/audit.log", "."])
-def test_a_file_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path, where: str) -> None:
+def test_a_log_file_that_cannot_be_written_is_an_error_before_the_connection(tmp_path: Path, where: str) -> None:
     with pytest.raises(InputError) as caught, recording(str(tmp_path / where), "info"):
         raise AssertionError("the block ran")
     assert caught.value.code == "invalid_input" and "log_file" in caught.value.message
@@ -157,7 +157,7 @@ main()
 """
 
 
-def test_nothing_of_the_record_and_no_secret_reaches_the_output_of_a_module(workshop: Workshop, tmp_path: Path) -> None:
+def test_no_log_record_and_no_secret_reaches_the_output_of_a_module(workshop: Workshop, tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     with sshd(workshop) as server:
         endpoint = server.endpoint()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logging in: every kind of credential, each once, in the declared order, and none to a server that asks oddly."""
+"""Logging in: every kind of credential, each once, in the declared order, and none for unusual prompts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PASSPHRASE = "correct horse; ß 'battery'"
 
 
 def rewritten(key: Key, form: str, passphrase: str) -> str:
-    """Return the private key in another form."""
+    """Return the private key in another format."""
     loaded = serialization.load_ssh_private_key(key.path.read_bytes(), None)
     hidden: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -60,7 +60,7 @@ FORMS = {
 
 @pytest.fixture(scope="module")
 def server(workshop: Workshop) -> t.Iterator[Server]:
-    """An sshd that lets in one key of each kind, and every user certificate of one authority."""
+    """An sshd that accepts one key of each type, and every user certificate of one authority."""
     authority = workshop.key("ed25519", "user-authority")
     with sshd(workshop, f"TrustedUserCAKeys {authority.public_path}") as running:
         lines = [workshop.key(kind, "client").line for kind in KINDS]
@@ -83,7 +83,7 @@ def test_a_private_key_of_every_kind_and_form_logs_in(
 
 
 def fingerprint(path: Path) -> str:
-    """Return what ssh-keygen calls a public key's fingerprint."""
+    """Return a public key's fingerprint as ssh-keygen prints it."""
     return ssh_keygen("-l", "-f", path).stdout.split()[1].decode()
 
 
@@ -106,7 +106,7 @@ def test_a_key_as_ssh_keygen_writes_it_and_as_a_vault_returns_it(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_passphrase_that_is_wrong_or_missing_is_said_and_nothing_is_sent(
+def test_a_wrong_or_missing_passphrase_is_named_and_nothing_is_sent(
     server: Server, workshop: Workshop, form: str
 ) -> None:
     text = rewritten(workshop.key("rsa2048", "client"), form, PASSPHRASE)
@@ -118,20 +118,20 @@ def test_a_passphrase_that_is_wrong_or_missing_is_said_and_nothing_is_sent(
         assert text.splitlines()[2] not in str(error.to_dict())
 
 
-def test_a_passphrase_for_a_key_that_has_none_does_no_harm(server: Server, workshop: Workshop) -> None:
+def test_a_passphrase_for_an_unencrypted_key_is_ignored(server: Server, workshop: Workshop) -> None:
     text = workshop.key("ed25519", "client").path.read_text()
     report_of(with_credentials(server.endpoint(), private_key=text, private_key_passphrase=PASSPHRASE))
 
 
 def user_certificate(workshop: Workshop, key: Key, *arguments: str) -> str:
-    """Return a certificate that the server's authority made for a key."""
+    """Return a certificate for a key, signed by the server's authority."""
     authority = workshop.key("ed25519", "user-authority")
     return workshop.certificate(key, authority, "-I", "relay", "-V", "-1w:+1w", *arguments).path.read_text()
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa521", "rsa2048"])
 def test_a_user_certificate_logs_in(server: Server, workshop: Workshop, kind: str) -> None:
-    key = workshop.key(kind, "certified")  # the bare key is let in nowhere
+    key = workshop.key(kind, "certified")  # the key without its certificate is not authorized
     text = key.path.read_text()
     endpoint = with_credentials(
         server.endpoint(), private_key=text, certificate=user_certificate(workshop, key, "-n", server.user)
@@ -139,7 +139,7 @@ def test_a_user_certificate_logs_in(server: Server, workshop: Workshop, kind: st
     assert report_of(endpoint).authenticated_by == f"certificate of key {fingerprint(key.public_path)}"
     for_another = user_certificate(workshop, key, "-n", "somebody-else")
     error = refusal(with_credentials(server.endpoint(), private_key=text, certificate=for_another), TrustError, REFUSED)
-    # The bare key behind the certificate is another credential, and gets its chance.
+    # The key without its certificate is another credential, which is tried as well.
     assert error.details["tried"] == [
         f"certificate of key {fingerprint(key.public_path)}",
         f"key {fingerprint(key.public_path)}",
@@ -174,7 +174,7 @@ def agent_with(folder: Path, *keys: Path) -> t.Iterator[str]:
     )
     try:
         environment = {**os.environ, "SSH_AUTH_SOCK": str(path)}
-        # 2 is "cannot contact the agent"; 1 is "it has no keys".
+        # ssh-add -l: status 2 means that the agent cannot be reached, 1 that it has no keys.
         listing = [oracle.program("ssh-add"), "-l"]
         while subprocess.run(listing, env=environment, capture_output=True, check=False).returncode == 2:
             assert agent.poll() is None, "ssh-agent ended"
@@ -199,7 +199,7 @@ def test_a_key_in_an_agent_logs_in(
         assert report.authenticated_by == f"agent key {fingerprint(key.public_path)}"
         without = refusal(with_credentials(server.endpoint(), use_agent=False), TrustError, REFUSED)
         assert without.details["tried"] == []
-    # The agent is gone, and its socket is left over: that is no error of its own.
+    # The agent has ended and its socket file still exists: that is no additional error.
     assert refusal(endpoint, TrustError, REFUSED).details["tried"] == []
 
 
@@ -238,10 +238,10 @@ def test_sshd_that_wants_two_keys_gets_both(
             )
 
 
-def test_more_keys_than_sshd_takes_tries_for(
+def test_more_keys_than_sshd_allows_attempts(
     server: Server, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The right key is the last one: the server hangs up before, and the error says what to do about that."""
+    """The right key is the last one: the server disconnects before that, and the error names a remedy."""
     strangers = [workshop.key("ed25519", f"stranger-{index}").path for index in range(3)]
     with (
         sshd(workshop, "MaxAuthTries 3") as strict,
@@ -317,7 +317,7 @@ def test_the_declared_order_is_kept(workshop: Workshop, order: tuple[str, ...], 
     assert {attempt.split()[0] for attempt in server.attempts} == {first}
 
 
-def test_what_is_not_among_the_authentications_is_never_sent(workshop: Workshop) -> None:
+def test_a_method_that_is_not_among_the_authentications_is_never_tried(workshop: Workshop) -> None:
     with gate(workshop) as server:
         endpoint = server.endpoint(password=server.password, authentications=("key",))
         error = refusal(endpoint, TrustError, REFUSED)
@@ -334,7 +334,7 @@ def test_a_key_and_then_a_password(workshop: Workshop) -> None:
         assert "after key SHA256:" in error.message
 
 
-def test_a_step_may_come_before_another_that_stands_earlier_in_the_order(workshop: Workshop) -> None:
+def test_the_server_may_require_methods_in_another_order_than_the_declared_one(workshop: Workshop) -> None:
     with gate(workshop, steps=[["publickey"], ["password"]]) as server:
         endpoint = server.endpoint(
             private_key=server.key_text, password=server.password, authentications=("password", "key")
@@ -350,8 +350,8 @@ def test_a_key_and_then_a_one_time_code(workshop: Workshop) -> None:
     assert server.answers == [["492039"]]
 
 
-def test_a_key_password_and_code_as_two_questions_are_more_than_we_answer(workshop: Workshop) -> None:
-    """The second question gets no answer: it may as well be the same prompt again, to have the password twice."""
+def test_a_password_and_a_code_as_two_prompts_are_not_both_answered(workshop: Workshop) -> None:
+    """The second prompt gets no answer: a server could repeat the same prompt to get the password twice."""
     rounds = [[("Password: ", False)], [("Verification code: ", False)]]
     with gate(workshop, steps=[["keyboard-interactive"]], rounds=rounds) as server:
         report_of(server.endpoint(password=server.password))
@@ -367,20 +367,20 @@ def test_a_key_password_and_code_as_two_questions_are_more_than_we_answer(worksh
     ],
     ids=["shown", "two", "shown-first"],
 )
-def test_odd_questions_get_no_secret(workshop: Workshop, prompts: list[tuple[str, bool]]) -> None:
+def test_unusual_prompts_get_no_secret(workshop: Workshop, prompts: list[tuple[str, bool]]) -> None:
     with gate(workshop, steps=[["keyboard-interactive"]], rounds=[prompts]) as server:
         refusal(server.endpoint(password=server.password), TrustError, REFUSED)
     assert server.answers == [[""] * len(prompts)]
 
 
 def test_a_notice_without_a_question_is_answered_with_nothing(workshop: Workshop) -> None:
-    """PAM sends one before or after the question (RFC 4256 section 3.2)."""
+    """PAM sends a notice before or after the prompt (RFC 4256 section 3.2)."""
     with gate(workshop, steps=[["keyboard-interactive"]], rounds=[[("Password: ", False)], []]) as server:
         report_of(server.endpoint(password=server.password))
     assert server.answers == [[server.password], []]
 
 
-def test_nothing_is_sent_to_a_server_that_nobody_vouches_for(workshop: Workshop) -> None:
+def test_no_credential_is_sent_to_an_unknown_server(workshop: Workshop) -> None:
     with gate(workshop) as server:
         honest = server.endpoint(private_key=server.key_text, password=server.password)
         pin = workshop.key("ed25519", "stranger").line
@@ -390,24 +390,24 @@ def test_nothing_is_sent_to_a_server_that_nobody_vouches_for(workshop: Workshop)
         assert len(server.attempts) == 1
 
 
-class _HangingUp(Account):
+class _Disconnecting(Account):
     def check_auth_password(self, username: str, password: str) -> int:
         super().check_auth_password(username, password)
         self.transport.close()
         return t.cast(int, paramiko.AUTH_FAILED)
 
 
-def test_a_server_that_hangs_up_on_a_password_is_not_asked_again(workshop: Workshop) -> None:
-    """To the network it looks like a lost link, which would be retried, and lock the account."""
+def test_a_password_is_not_sent_again_to_a_server_that_disconnects(workshop: Workshop) -> None:
+    """The error looks like a lost link. A retry of that would lock the account."""
     key = workshop.key("ed25519", "host")
-    with paramiko_server(key, account=_HangingUp) as server:
+    with paramiko_server(key, account=_Disconnecting) as server:
         error = refusal(server.endpoint(key), TrustError, REFUSED)
     assert "after password was tried" in error.message and not error.retryable
     assert server.seen == 1
 
 
-def cut_all_along(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
-    """Log in through a proxy that cuts each time at a later byte of what the server says; return the errors."""
+def cut_at_each_byte(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
+    """Log in through a proxy that cuts each connection at a later byte of the server's data; return the errors."""
     errors = []
     with Proxy(server) as proxy:
         through = replace(endpoint, host=proxy.host, port=proxy.port)
@@ -424,7 +424,7 @@ def cut_all_along(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
 
 
 def test_a_link_that_breaks_over_a_key_is_lost_and_may_be_tried_again(server: Server, workshop: Workshop) -> None:
-    errors = cut_all_along(server, server.endpoint())
+    errors = cut_at_each_byte(server, server.endpoint())
     assert {(type(error), error.code) for error in errors} == {(LinkError, "link_lost")}
     over_the_key = [error for error in errors if "after key SHA256:" in error.message]
     assert over_the_key and all("the link broke" in error.message for error in over_the_key)
@@ -435,7 +435,7 @@ def test_a_link_that_breaks_over_an_agents_key_is_lost_and_may_be_tried_again(
 ) -> None:
     with agent_with(tmp_path, workshop.key("ed25519", "client").path) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
-        errors = cut_all_along(server, with_credentials(server.endpoint(), use_agent=True))
+        errors = cut_at_each_byte(server, with_credentials(server.endpoint(), use_agent=True))
     assert {error.code for error in errors} == {"link_lost"}
     assert any("after agent key SHA256:" in error.message for error in errors)
 
@@ -443,7 +443,7 @@ def test_a_link_that_breaks_over_an_agents_key_is_lost_and_may_be_tried_again(
 @pytest.mark.parametrize("method", ["password", "keyboard-interactive"])
 def test_a_link_that_breaks_over_a_password_is_not_tried_again_and_says_why(lab: SharedLab, method: str) -> None:
     server = lab.asyncssh(authentications=(method,))
-    errors = cut_all_along(server, with_credentials(server.endpoint(), password=server.password))
+    errors = cut_at_each_byte(server, with_credentials(server.endpoint(), password=server.password))
     refused = [error for error in errors if error.code == REFUSED]
     assert refused and {error.code for error in errors} <= {REFUSED, "link_lost"}
     for error in refused:
@@ -451,7 +451,7 @@ def test_a_link_that_breaks_over_a_password_is_not_tried_again_and_says_why(lab:
         assert "to not lock the account" in error.message and not error.retryable
 
 
-class _HangingUpOnKeys(Account):
+class _DisconnectingOnKeys(Account):
     def get_allowed_auths(self, username: str) -> str:
         return "publickey,password"
 
@@ -464,9 +464,9 @@ class _HangingUpOnKeys(Account):
 
 
 def test_a_link_that_breaks_over_a_key_after_a_password_was_sent_is_not_tried_again(workshop: Workshop) -> None:
-    """Another try would begin with the password."""
+    """A retry would start with the password."""
     key = workshop.key("ed25519", "host")
-    with paramiko_server(key, account=_HangingUpOnKeys) as server:
+    with paramiko_server(key, account=_DisconnectingOnKeys) as server:
         text = workshop.key("ed25519", "client").path.read_text()
         both = {"password": "wrong", "private_key": text}
         after = with_credentials(server.endpoint(key), **both, authentications=("password", "key"))
@@ -485,7 +485,7 @@ class _Expired(Account):
         return t.cast(int, paramiko.AUTH_FAILED)
 
 
-def test_a_password_that_has_expired_is_said_to_be(workshop: Workshop) -> None:
+def test_an_expired_password_is_named_as_such(workshop: Workshop) -> None:
     key = workshop.key("ed25519", "host")
     with paramiko_server(key, account=_Expired) as server:
         error = refusal(server.endpoint(key), TrustError, REFUSED)

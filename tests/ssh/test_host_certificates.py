@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Host certificates of a real sshd: accepted for what they say, and for nothing else."""
+"""Host certificates of a real sshd: accepted for exactly what they certify."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOOD = ("-h", "-I", "backup-1", "-z", "7", "-n", "127.0.0.1,backup.example", "-V
 def issued(
     workshop: Workshop, kind: str = "ed25519", authority: str = "ed25519", arguments: t.Sequence[str] = GOOD
 ) -> Certificate:
-    """Return a certificate for a host key of this kind by an authority with a key of that kind."""
+    """Return a certificate for a host key of type ``kind``, signed by an authority's key of type ``authority``."""
     return workshop.certificate(workshop.key(kind, "host"), workshop.key(authority, "authority"), *arguments)
 
 
@@ -36,7 +36,7 @@ def authority_line(authority: Key, hosts: str = "*") -> str:
 
 @pytest.fixture(scope="module")
 def certified(workshop: Workshop) -> t.Iterator[tuple[Server, Certificate]]:
-    """An sshd with a good Ed25519 certificate."""
+    """An sshd with a valid Ed25519 certificate."""
     certificate = issued(workshop)
     with sshd(workshop, certificates=[certificate]) as server:
         yield server, certificate
@@ -48,7 +48,7 @@ def test_a_certificate_of_a_trusted_authority_is_enough(certified: tuple[Server,
     report = report_of(trusting(server.endpoint(), known_hosts=f"# nothing but the authority\n{line}"))
     assert (report.trusted_by, report.trust_origin) == ("certificate", "known_hosts:2")
     assert report.host_key_algorithm == "ssh-ed25519-cert-v01@openssh.com"
-    # What is reported is the key, which other tools show too, and not the certificate around it.
+    # The report has the fingerprint of the key, as other tools show it, not that of the certificate.
     shown = ssh_keygen("-l", "-f", certificate.key.public_path).stdout.split()[1].decode()
     assert (report.host_key_type, report.host_key_fingerprint) == ("ssh-ed25519", shown)
 
@@ -79,7 +79,9 @@ def test_certificates_may_be_of_every_kind(workshop: Workshop, kind: str, author
     ],
     ids=["expired", "not-yet", "principal", "critical"],
 )
-def test_a_certificate_is_refused_for_what_it_says(workshop: Workshop, change: tuple[str, ...], says: str) -> None:
+def test_a_certificate_with_an_unacceptable_field_is_refused(
+    workshop: Workshop, change: tuple[str, ...], says: str
+) -> None:
     with sshd(workshop, certificates=[issued(workshop, arguments=(*GOOD, *change))]) as server:
         line = authority_line(workshop.key("ed25519", "authority"))
         error = refusal(trusting(server.endpoint(), known_hosts=line), TrustError, "host_certificate_invalid")
@@ -96,7 +98,7 @@ def test_the_principal_is_the_alias_where_there_is_one(certified: tuple[Server, 
     refusal(wrong, TrustError, "host_certificate_invalid")
 
 
-def test_a_revoked_authority_certifies_nobody(certified: tuple[Server, Certificate]) -> None:
+def test_a_certificate_of_a_revoked_authority_is_refused(certified: tuple[Server, Certificate]) -> None:
     server, certificate = certified
     line = authority_line(certificate.authority)
     revoked = f"{line}@revoked * {certificate.authority.line}\n"
@@ -128,16 +130,16 @@ def test_a_krl_revokes_by_serial_key_id_and_key(
     assert report_of(fine).trusted_by == "certificate"
 
 
-def test_a_revocation_list_that_is_missing_refuses_everybody(
-    certified: tuple[Server, Certificate], tmp_path: Path
-) -> None:
+def test_a_missing_revocation_list_refuses_every_host(certified: tuple[Server, Certificate], tmp_path: Path) -> None:
     server, certificate = certified
     gone = str(tmp_path / "gone.krl")
     for vouching in ({"known_hosts": authority_line(certificate.authority)}, {"host_keys": (certificate.key.line,)}):
         refusal(trusting(server.endpoint(), revoked_host_keys=gone, **vouching), TrustError, "host_key_revoked")
 
 
-def test_a_certificate_of_a_stranger_is_a_plain_key(certified: tuple[Server, Certificate], workshop: Workshop) -> None:
+def test_a_certificate_of_an_unknown_authority_counts_as_its_plain_key(
+    certified: tuple[Server, Certificate], workshop: Workshop
+) -> None:
     server, certificate = certified
     stranger = authority_line(workshop.key("ed25519", "stranger"))
     error = refusal(trusting(server.endpoint(), known_hosts=stranger), TrustError, "host_key_unknown")

@@ -25,7 +25,7 @@ KINDS = ("ed25519", "ecdsa256", "rsa2048")
 
 @pytest.fixture(scope="module")
 def keys(workshop: Workshop) -> dict[str, Key]:
-    """The host keys of the server below, by kind."""
+    """The host keys of the server below, by type."""
     return {kind: workshop.key(kind, "host") for kind in KINDS}
 
 
@@ -37,17 +37,17 @@ def server(workshop: Workshop, keys: dict[str, Key]) -> t.Iterator[Server]:
 
 
 def fingerprint(key: Key) -> str:
-    """Return what ssh-keygen calls the key's fingerprint."""
+    """Return the key's fingerprint as ssh-keygen prints it."""
     return ssh_keygen("-l", "-f", key.public_path).stdout.split()[1].decode()
 
 
 def attempts_seen(server: Server) -> int:
-    """Return how often anybody got as far as naming a user."""
+    """Return the number of login requests in the server's log."""
     return server.log.read_text().count("userauth-request for user")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_key_that_is_known_is_the_one_that_is_asked_for(server: Server, keys: dict[str, Key], kind: str) -> None:
+def test_the_known_key_is_the_one_that_is_requested(server: Server, keys: dict[str, Key], kind: str) -> None:
     for trust in (
         {"host_keys": (keys[kind].line,)},
         {"host_keys": (fingerprint(keys[kind]),)},
@@ -63,18 +63,18 @@ def test_an_rsa_key_signs_with_sha_512(server: Server, keys: dict[str, Key]) -> 
     assert (report.host_key_type, report.host_key_algorithm) == ("ssh-rsa", "rsa-sha2-512")
 
 
-def test_a_key_is_rotated_without_a_day_off(workshop: Workshop, keys: dict[str, Key]) -> None:
+def test_a_key_is_rotated_without_an_interruption(workshop: Workshop, keys: dict[str, Key]) -> None:
     old, new = keys["ed25519"], workshop.key("ed25519", "next")
     for trust in (
         {"host_keys": (old.line, new.line)},
         {"host_keys": (fingerprint(old), fingerprint(new))},
         {"known_hosts": f"127.0.0.1,[127.0.0.1]:* {old.line}\n127.0.0.1,[127.0.0.1]:* {new.line}\n"},
     ):
-        for key, place in ((old, 0), (new, 1)):
+        for key, position in ((old, 0), (new, 1)):
             with sshd(workshop, keys=[key]) as server:
                 report = report_of(trusting(server.endpoint(), **trust))
                 assert report.host_key_fingerprint == fingerprint(key)
-                assert str(place) in report.trust_origin or f":{place + 1}" in report.trust_origin
+                assert str(position) in report.trust_origin or f":{position + 1}" in report.trust_origin
 
 
 def test_a_key_of_another_type_is_a_mismatch_and_no_password_is_sent(server: Server, workshop: Workshop) -> None:
@@ -141,7 +141,7 @@ def test_another_key_of_the_server_survives_the_revocation_of_one(server: Server
     refusal(trusting(server.endpoint(), **alone), TrustError, "host_key_revoked")
 
 
-def test_a_key_known_without_the_port_stands_in_and_the_report_names_its_line(
+def test_a_key_known_without_the_port_is_used_and_the_report_names_its_line(
     server: Server, keys: dict[str, Key]
 ) -> None:
     known = f"# without a port\n{server.host} {keys['ecdsa256'].line}\n"
@@ -154,7 +154,7 @@ def test_a_key_known_without_the_port_stands_in_and_the_report_names_its_line(
 
 
 @pytest.mark.parametrize("spelled", ["127.1", "0x7f000001", "2130706433", "0177.0.0.01"])
-def test_another_spelling_of_the_address_meets_the_same_lines(
+def test_another_spelling_of_the_address_matches_the_same_lines(
     server: Server, keys: dict[str, Key], spelled: str
 ) -> None:
     endpoint = replace(server.endpoint(), host=spelled)

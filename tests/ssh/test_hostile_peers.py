@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that would fill our memory, keep us for ever, or speak to our terminal."""
+"""Servers that try to fill our memory, block us endlessly, or send escape sequences to a terminal."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ from .peers import (
 pytestmark = pytest.mark.integration
 PROGRAM = Path(__file__).with_name("hostile_client.py")
 MIB = 1024 * 1024
-# Whatever a server does, the window of 16 MiB is the most that is kept, and a copy of it is made now and then.
+# The window limits what a server can make us hold to 16 MiB; at times there is a copy of that data.
 MOST_GROWTH = 64 * MIB
-PATIENCE_SECONDS = 100
+TIMEOUT_SECONDS = 100
 
 
 @pytest.fixture(scope="module")
 def key(workshop: Workshop) -> Key:
-    """The host key of every server here."""
+    """The host key of every server in this file."""
     return workshop.key("ed25519", "host")
 
 
-def meet(
+def run_client(
     port: int, key: Key, *, waits: bool = False, compression: bool = False, connect_seconds: float = 20
 ) -> dict[str, t.Any]:
-    """Let a client process meet the server; its memory must not have grown much, and it must have said something."""
+    """Run a client process against the server; return its result after checking that its memory stayed small."""
     request = {
         "port": port,
         "key": key.line,
@@ -72,7 +72,7 @@ def meet(
         capture_output=True,
         text=True,
         env=environment,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert ended.stdout and not ended.stderr, ended.stderr
@@ -82,28 +82,28 @@ def meet(
 
 
 def test_the_client_process_works(key: Key) -> None:
-    """Otherwise the tests below would say nothing."""
+    """Without this, the tests below would prove nothing."""
     with paramiko_server(key) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["path"].startswith("/")
 
 
 @pytest.mark.parametrize("piece", [b"x" * 4096, b"hello\r\n" * 500], ids=["one-line", "many-lines"])
-def test_text_without_an_end_instead_of_a_version(key: Key, piece: bytes) -> None:
+def test_endless_text_instead_of_a_version(key: Key, piece: bytes) -> None:
     with listening(lambda connection: pour(connection.sendall, piece)) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert (result["kind"], result["code"]) == ("LinkError", "link_lost")
 
 
 def test_a_few_lines_before_the_version_are_fine_in_any_encoding(key: Key) -> None:
-    """RFC 4253 section 4.2 allows them; appliances write what they like there."""
+    """RFC 4253 section 4.2 allows such lines, and appliances send text in any encoding."""
 
-    class Talkative(paramiko.Transport):  # type: ignore[misc]
+    class LinesFirst(paramiko.Transport):  # type: ignore[misc]
         def run(self) -> None:
             self.sock.sendall(b"Gr\xfc\xdfe vom Server\r\n\x1b[2Jstill here\r\n")
             super().run()
 
-    with paramiko_server(key, transport_class=Talkative) as server:
+    with paramiko_server(key, transport_class=LinesFirst) as server:
         assert report_of(server.endpoint(key)).server_version.startswith("SSH-2.0-paramiko")
 
 
@@ -115,55 +115,55 @@ def test_a_packet_of_two_gigabytes(key: Key) -> None:
         pour(connection.sendall, bytes(MIB))
 
     with listening(announce) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["code"] == "link_lost" and "announced a packet" in result["message"]
 
 
 def test_an_encrypted_packet_of_two_gigabytes(key: Key) -> None:
-    """With AES-GCM the length travels in the clear, so whoever is in between can change it, too."""
+    """AES-GCM does not encrypt the length, so an attacker on the network can change it, too."""
 
     def announce(transport: t.Any) -> None:
         transport.sock.sendall(b"\x7f\xff\xff\xf8")
         pour(transport.sock.sendall, bytes(MIB))
 
     with paramiko_server(key, talk=announce) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["kind"] in ("LinkError", "TrustError") and "announced a packet" in result["message"]
 
 
-class _Loud(Account):
-    """Runs ``make_noise`` in a thread of its own when the client asks which methods there are."""
+class _CallingBack(Account):
+    """Runs ``call`` in its own thread when the client requests the authentication methods."""
 
-    make_noise: t.Callable[[t.Any], None]
+    call: t.Callable[[t.Any], None]
 
     def check_auth_none(self, username: str) -> int:
-        threading.Thread(target=self._try_noise, daemon=True).start()
+        threading.Thread(target=self._try_call, daemon=True).start()
         return t.cast(int, paramiko.AUTH_FAILED)
 
-    def _try_noise(self) -> None:
+    def _try_call(self) -> None:
         with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
-            type(self).make_noise(self.transport)
+            type(self).call(self.transport)
 
 
-def loud(make_noise: t.Callable[[t.Any], None]) -> type[Account]:
-    """Return an account that makes this noise."""
-    return type("Loud", (_Loud,), {"make_noise": staticmethod(make_noise)})
+def calling_back(call: t.Callable[[t.Any], None]) -> type[Account]:
+    """Return an account class that runs ``call``."""
+    return type("CallingBack", (_CallingBack,), {"call": staticmethod(call)})
 
 
-def test_login_banners_without_an_end(key: Key) -> None:
+def test_endless_login_banners(key: Key) -> None:
     banner = message(53, b"Welcome! " * 3000, b"en")
 
     def greet(transport: t.Any) -> None:
         while transport.is_active():
             transport._send_message(banner)
 
-    with paramiko_server(key, account=loud(greet)) as server:
-        result = meet(server.port, key)
+    with paramiko_server(key, account=calling_back(greet)) as server:
+        result = run_client(server.port, key)
     assert "login banners" in result["message"]
 
 
 class _Inquisitive(Account):
-    """Asks on and on."""
+    """Sends prompts endlessly."""
 
     prompts: t.ClassVar[t.Sequence[tuple[str, bool]]]
 
@@ -184,17 +184,17 @@ seen: list[list[str]] = []
 
 
 @pytest.mark.parametrize("prompts", [(("Password: ", False),), ()], ids=["password", "nothing"])
-def test_questions_without_an_end(key: Key, prompts: t.Sequence[tuple[str, bool]]) -> None:
+def test_endless_prompts(key: Key, prompts: t.Sequence[tuple[str, bool]]) -> None:
     seen.clear()
     with paramiko_server(key, account=type("Asking", (_Inquisitive,), {"prompts": prompts})) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["kind"] in ("LinkError", "TrustError") and result["code"] in ("link_lost", "authentication_refused")
     assert [answer for answer in seen if answer and answer[0]] == ([["pass-word"]] if prompts else [])
     assert len(seen) < 40
 
 
 def test_four_billion_questions_in_twenty_bytes(key: Key) -> None:
-    """paramiko reads zeros behind the end of a message, and so made them all."""
+    """paramiko reads zeros past the end of a message, and so created all of the prompts."""
 
     class Asking(Account):
         def get_allowed_auths(self, username: str) -> str:
@@ -206,7 +206,7 @@ def test_four_billion_questions_in_twenty_bytes(key: Key) -> None:
             return t.cast(int, paramiko.AUTH_FAILED)
 
     with paramiko_server(key, account=Asking) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert "claims to hold more" in result["message"]
 
 
@@ -216,24 +216,24 @@ def test_four_billion_extensions_in_nine_bytes(key: Key) -> None:
         transport.join()
 
     with paramiko_server(key, talk=announce) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert "claims to hold more" in result["message"]
 
 
 @pytest.mark.parametrize("kind", [94, 95], ids=["data", "standard-error"])
 def test_a_channel_that_ignores_its_window(key: Key, kind: int) -> None:
     with paramiko_server(key, account=type("Flooding", (Flooding,), {"kind": kind})) as server:
-        result = meet(server.port, key, waits=True)
+        result = run_client(server.port, key, waits=True)
     assert (result["kind"], result["code"]) == ("LinkError", "link_lost")
     assert "window" in result["message"]
 
 
 def test_pieces_of_one_byte_take_their_size_and_not_fifty_times_as_much() -> None:
-    feed = ReceiveBuffer(None, None, window_bytes=16 * MIB)
+    buffer = ReceiveBuffer(None, None, window_bytes=16 * MIB)
     tracemalloc.start()
     try:
         for number in range(40_000):
-            feed.put(bytes([number % 256]))
+            buffer.append(bytes([number % 256]))
         used, _peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -253,18 +253,18 @@ def test_a_compressed_packet_of_a_hundred_megabytes(key: Key) -> None:
                 self.transport._send_user_message(bomb)
 
     with paramiko_server(key, transport_class=Compressing, account=Bombing) as server:
-        result = meet(server.port, key, waits=True, compression=True)
+        result = run_client(server.port, key, waits=True, compression=True)
     assert (result["kind"], result["code"]) == ("LinkError", "link_lost")
     assert "compressed packet" in result["message"]
 
 
 class _Counting(paramiko.Transport):  # type: ignore[misc]
-    """Counts what the client makes of channels that it did not ask for."""
+    """Counts the client's replies to channels that it did not request."""
 
     answers: t.ClassVar[list[str]]
 
     def _ensure_authed(self, ptype: int, message: t.Any) -> None:
-        """Take answers before the login, too."""
+        """Accept replies before the login, too."""
 
     def _parse_channel_open_success(self, m: t.Any) -> None:
         self.answers.append("yes")
@@ -300,25 +300,25 @@ class _Opening(Account):
         return super().check_channel_request(kind, chanid)
 
 
-def test_channels_and_requests_that_nobody_asked_for_are_refused_one_by_one(key: Key) -> None:
+def test_unrequested_channels_and_requests_are_refused_one_by_one(key: Key) -> None:
     answers: list[str] = []
     kind = type("Counting", (_Counting,), {"answers": answers})
     with paramiko_server(key, transport_class=kind, account=_Opening) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["path"].startswith("/")
     assert answers == ["no"] * (2 * 200 * len(REQUESTS))
 
 
-def test_a_server_that_asks_and_never_listens_is_given_up(key: Key) -> None:
-    """Our refusals fill the pipe; the deadline for the login ends it."""
+def test_a_server_that_sends_requests_and_never_reads_is_timed_out(key: Key) -> None:
+    """Our refusals fill the socket's buffer; the deadline for the login ends the connection."""
 
     def ask_without_listening(transport: t.Any) -> None:
-        transport.packetizer.read_message = lambda: threading.Event().wait(PATIENCE_SECONDS)
+        transport.packetizer.read_message = lambda: threading.Event().wait(TIMEOUT_SECONDS)
         pour(lambda _piece: transport._send_message(GLOBAL_REQUEST), bytes(1000), most_bytes=20 * MIB)
 
-    with paramiko_server(key, account=loud(ask_without_listening)) as server:
-        result = meet(server.port, key, connect_seconds=3)
-    # Where it was asked to check the password before it went deaf, it may have counted that: no other try must follow.
+    with paramiko_server(key, account=calling_back(ask_without_listening)) as server:
+        result = run_client(server.port, key, connect_seconds=3)
+    # If the server received the password before it stopped reading, it may have counted it, so no retry may follow.
     assert "no answer in time" in result["message"]
     assert result["code"] == ("authentication_refused" if "password was tried" in result["message"] else "timed_out")
 
@@ -348,21 +348,21 @@ def test_a_server_that_asks_and_never_listens_is_given_up(key: Key) -> None:
         "disconnect",
     ],
 )
-def test_odd_messages_end_in_an_error_of_ours_or_are_passed_over(key: Key, odd: t.Any) -> None:
-    """Whatever paramiko's parsers trip over must not become a traceback of the module's."""
-    with paramiko_server(key, account=loud(lambda transport: transport._send_message(odd))) as server:
-        result = meet(server.port, key, connect_seconds=5)
+def test_malformed_messages_end_in_an_error_of_ours_or_are_ignored(key: Key, odd: t.Any) -> None:
+    """An error in paramiko's parsers must not become a traceback of the module."""
+    with paramiko_server(key, account=calling_back(lambda transport: transport._send_message(odd))) as server:
+        result = run_client(server.port, key, connect_seconds=5)
     assert result.get("path") or result["kind"] in ("LinkError", "TrustError", "RemoteError")
     assert "\x1b" not in json.dumps(result, ensure_ascii=False)
 
 
-def test_a_version_with_escape_sequences_is_inert_in_reports_and_errors(key: Key) -> None:
-    class Painted(paramiko.Transport):  # type: ignore[misc]
+def test_a_version_with_escape_sequences_is_printable_in_reports_and_errors(key: Key) -> None:
+    class EscapesInVersion(paramiko.Transport):  # type: ignore[misc]
         def __init__(self, sock: socket.socket) -> None:
             super().__init__(sock)
             self.local_version = "SSH-2.0-\x1b]0;owned\x07\x1b[2J{{ lookup }}"
 
-    with paramiko_server(key, transport_class=Painted) as server:
+    with paramiko_server(key, transport_class=EscapesInVersion) as server:
         report = report_of(server.endpoint(key))
     assert report.server_version == "SSH-2.0-\\x1b]0;owned\\x07\\x1b[2J{{ lookup }}"
     with listening(lambda connection: connection.sendall(b"SSH-1.5-\x1b[31mold\xe2\x80\xae\r\n")) as old:
@@ -370,7 +370,7 @@ def test_a_version_with_escape_sequences_is_inert_in_reports_and_errors(key: Key
     assert "\x1b" not in error.message and "\u202e" not in error.message
 
 
-def test_algorithm_names_with_escape_sequences_are_inert(key: Key) -> None:
+def test_algorithm_names_with_escape_sequences_are_made_printable(key: Key) -> None:
     def offer(connection: socket.socket) -> None:
         connection.sendall(VERSION)
         read_version(connection)
@@ -379,13 +379,13 @@ def test_algorithm_names_with_escape_sequences_are_inert(key: Key) -> None:
         connection.sendall(packet(kex_init(names, names, names, names)))
 
     with listening(offer) as server:
-        result = meet(server.port, key)
+        result = run_client(server.port, key)
     assert result["code"] == "algorithm_mismatch"
     assert "\x1b" not in result["message"] and len(result["message"]) < 30_000
 
 
 def test_names_with_escape_sequences_are_listed_as_they_are(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They stay bytes, so that the very file can be relayed; whoever prints them escapes them."""
+    """Names stay bytes, so that the file itself can be relayed; they are escaped where they are printed."""
     name = "back\x1b[2Jup\n{{ 1 }}"
 
     def list_folder(_self: object, _path: str) -> list[t.Any]:

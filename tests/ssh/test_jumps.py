@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Through one server to another: each verified by its own pin, each logged in to with its own key."""
+"""Jumps from one server to another: each is verified by its own pin and logged in to with its own key."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def way(workshop: Workshop) -> t.Iterator[list[Server]]:
-    """Two gateways and a server, with nothing in common: neither host key nor the client's key."""
+def servers(workshop: Workshop) -> t.Iterator[list[Server]]:
+    """Two jump hosts and a server; each has another host key and accepts another client key."""
     names = ("outer", "inner", "target")
     with (
         sshd(workshop, keys=[workshop.key("ed25519", names[0])], client=workshop.key("ed25519", "to-outer")) as outer,
@@ -39,51 +39,51 @@ def way(workshop: Workshop) -> t.Iterator[list[Server]]:
 
 
 def endpoint_of(server: Server, name: str, *jumps: Endpoint) -> Endpoint:
-    """Return a server's endpoint under a name of its own."""
+    """Return the endpoint of a server, with a name and jump hosts."""
     return replace(server.endpoint(), name=name, jump=jumps)
 
 
 def connections_of(server: Server) -> int:
-    """Return how many connections a server has had; the lab's own probe is one of them."""
+    """Return the number of connections in a server's log, including the lab's own probe."""
     return server.log.read_text().count("Connection from")
 
 
 def open_sessions(server: Server) -> int:
-    """Return how many of a server's connections are open."""
+    """Return the number of a server's open connections."""
     return len(server.session_pids())
 
 
 def is_idle(server: Server) -> bool:
-    """Whether the last of a server's connections ends within a while."""
+    """Wait for the end of all of a server's connections; return whether that happened in time."""
     deadline = time.monotonic() + 20
     while open_sessions(server) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not open_sessions(server)
 
 
-def test_one_and_two_hops(way: list[Server]) -> None:
-    outer, inner, target = way
+def test_one_and_two_hops(servers: list[Server]) -> None:
+    outer, inner, target = servers
     first, second = endpoint_of(outer, "outer"), endpoint_of(inner, "inner")
     for jumps in ((first,), (first, second)):
         report = report_of(endpoint_of(target, "target", *jumps))
         assert report.jumps == tuple(jump.label for jump in jumps)
         assert (report.port, report.trusted_by) == (target.port, "pin")
-    # What the target sees is the last hop, and nothing else; what the last hop was asked for is the target.
+    # The target's log names only the last hop as its peer. The last hop's log names the target of the channel.
     assert f"connected to {HOST} port {target.port}" in inner.log.read_text()
     assert f"connected to {HOST} port {inner.port}" in outer.log.read_text()
 
 
-def test_every_connection_ends_with_the_last(way: list[Server]) -> None:
-    outer, inner, target = way
+def test_every_connection_ends_with_the_last(servers: list[Server]) -> None:
+    outer, inner, target = servers
     endpoint = endpoint_of(target, "target", endpoint_of(outer, "outer"), endpoint_of(inner, "inner"))
     with connect(endpoint) as connection, connection.file_system() as files:
         files.canonical(b".")
-        assert all(open_sessions(server) for server in way)
-    assert all(is_idle(server) for server in way)
+        assert all(open_sessions(server) for server in servers)
+    assert all(is_idle(server) for server in servers)
 
 
-def test_a_file_arrives_whole_through_two_hops(way: list[Server], tmp_path: t.Any) -> None:
-    outer, inner, target = way
+def test_a_file_arrives_whole_through_two_hops(servers: list[Server], tmp_path: t.Any) -> None:
+    outer, inner, target = servers
     content = bytes(range(256)) * 20_000
     (tmp_path / "backup").write_bytes(content)
     endpoint = endpoint_of(target, "target", endpoint_of(outer, "outer"), endpoint_of(inner, "inner"))
@@ -96,24 +96,24 @@ def test_a_file_arrives_whole_through_two_hops(way: list[Server], tmp_path: t.An
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
-def test_a_hop_with_the_wrong_key_is_named_and_nobody_behind_it_is_spoken_to(
-    way: list[Server], workshop: Workshop, wrong: int
+def test_a_hop_with_the_wrong_key_is_named_and_no_server_behind_it_is_connected_to(
+    servers: list[Server], workshop: Workshop, wrong: int
 ) -> None:
-    outer, inner, target = way
+    outer, inner, target = servers
     hops = [endpoint_of(outer, "outer"), endpoint_of(inner, "inner")]
     pin = workshop.key("ed25519", "stranger").line
     hops[wrong] = replace(hops[wrong], trust=replace(hops[wrong].trust, host_keys=(pin,)))
-    logins = way[wrong].log.read_text().count("userauth-request")
-    behind = [connections_of(server) for server in way[wrong + 1 :]]
+    logins = servers[wrong].log.read_text().count("userauth-request")
+    behind = [connections_of(server) for server in servers[wrong + 1 :]]
     error = refusal(endpoint_of(target, "target", *hops), TrustError, "host_key_mismatch")
     assert f"jump {hops[wrong].label}" in error.host and "target" in error.host
-    assert [connections_of(server) for server in way[wrong + 1 :]] == behind
-    assert way[wrong].log.read_text().count("userauth-request") == logins
-    assert all(is_idle(server) for server in way)
+    assert [connections_of(server) for server in servers[wrong + 1 :]] == behind
+    assert servers[wrong].log.read_text().count("userauth-request") == logins
+    assert all(is_idle(server) for server in servers)
 
 
-def test_a_target_with_the_wrong_key_is_refused_through_a_jump_too(way: list[Server], workshop: Workshop) -> None:
-    outer, _inner, target = way
+def test_a_target_with_the_wrong_key_is_refused_through_a_jump_too(servers: list[Server], workshop: Workshop) -> None:
+    outer, _inner, target = servers
     endpoint = endpoint_of(target, "target", endpoint_of(outer, "outer"))
     pin = workshop.key("ed25519", "stranger").line
     logins = target.log.read_text().count("userauth-request")
@@ -123,15 +123,15 @@ def test_a_target_with_the_wrong_key_is_refused_through_a_jump_too(way: list[Ser
     assert is_idle(outer)
 
 
-def test_a_hop_that_refuses_the_login_is_named(way: list[Server]) -> None:
-    outer, inner, target = way
+def test_a_hop_that_refuses_the_login_is_named(servers: list[Server]) -> None:
+    outer, inner, target = servers
     stranger = replace(endpoint_of(outer, "outer"), credentials=inner.endpoint().credentials)
     error = refusal(endpoint_of(target, "target", stranger), TrustError, "authentication_refused")
     assert "jump outer" in error.host
 
 
-def test_a_hop_that_forwards_nothing_says_so(workshop: Workshop, way: list[Server]) -> None:
-    target = way[2]
+def test_a_hop_that_forbids_forwarding_is_an_error(workshop: Workshop, servers: list[Server]) -> None:
+    target = servers[2]
     before = connections_of(target)
     with sshd(workshop, "AllowTcpForwarding no") as closed:
         error = refusal(endpoint_of(target, "target", endpoint_of(closed, "gateway")), RemoteError, "permission_denied")
@@ -139,16 +139,16 @@ def test_a_hop_that_forwards_nothing_says_so(workshop: Workshop, way: list[Serve
     assert connections_of(target) == before
 
 
-def test_a_target_that_the_hop_cannot_reach_is_a_failed_connection(way: list[Server]) -> None:
+def test_a_target_that_the_hop_cannot_reach_is_a_failed_connection(servers: list[Server]) -> None:
     with socket.create_server((HOST, 0)) as unused:
         port = unused.getsockname()[1]
-    endpoint = replace(endpoint_of(way[2], "target", endpoint_of(way[0], "outer")), port=port)
+    endpoint = replace(endpoint_of(servers[2], "target", endpoint_of(servers[0], "outer")), port=port)
     error = refusal(endpoint, LinkError, "connect_failed")
     assert str(port) in error.message
 
 
-def test_a_target_that_is_silent_behind_a_hop_times_out(way: list[Server]) -> None:
-    outer, _inner, target = way
+def test_a_target_that_is_silent_behind_a_hop_times_out(servers: list[Server]) -> None:
+    outer, _inner, target = servers
     with listening(lambda connection: _ignore(connection.recv(1), connection.recv(4096), connection.recv(1))) as silent:
         endpoint = replace(endpoint_of(target, "target", endpoint_of(outer, "outer")), port=silent.port)
         error = refusal(within(endpoint, 1.0), LinkError, "timed_out")
@@ -157,12 +157,12 @@ def test_a_target_that_is_silent_behind_a_hop_times_out(way: list[Server]) -> No
 
 
 def _ignore(*_values: object) -> None:
-    """Swallow what was read."""
+    """Discard the data."""
 
 
-def test_a_hop_that_never_answers_for_the_target_times_out(way: list[Server]) -> None:
-    """A listener whose queue is full: the hop's own attempt to connect hangs, and the channel is never confirmed."""
-    outer, _inner, target = way
+def test_a_hop_that_never_answers_for_the_target_times_out(servers: list[Server]) -> None:
+    """The queue of the listener is full, so the hop's connect() hangs and the channel is never confirmed."""
+    outer, _inner, target = servers
     with socket.create_server((HOST, 0), backlog=0) as full:
         port = full.getsockname()[1]
         fillers = [socket.socket() for _number in range(4)]

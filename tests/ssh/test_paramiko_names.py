@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is touched of paramiko beyond its documentation: all of it in one table, and none of it taken for granted."""
+"""Undocumented names of paramiko: all that are used are in one table, and a missing one is handled."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from .sshd import sshd
 pytestmark = pytest.mark.integration
 OURS = Path(dependency.__file__).parent
 THEIRS = Path(paramiko.__file__).parent
-# What dependency.py calls the classes of paramiko's that this collection derives from.
+# The names in dependency.py of paramiko's classes that this collection derives from.
 BASES = {"TransportBase", "PacketizerBase", "AuthHandlerBase", "MessageBase", "GroupExchangeBase"}
 
 
 def is_private(name: str) -> bool:
-    """Whether a name begins with an underscore and is none of Python's own."""
+    """Return whether a name starts with an underscore and is not a special name of Python."""
     return name.startswith("_") and not name.startswith("__")
 
 
 def attributes(tree: ast.AST) -> t.Iterator[tuple[str, bool]]:
-    """Yield every private name behind a dot, and whether what is before the dot is ``self``."""
+    """Yield the name of every private attribute, and whether it is an attribute of ``self``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             yield node.attr, isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def methods(tree: ast.AST) -> t.Iterator[str]:
-    """Yield every private name that is defined."""
+    """Yield the name of every private function that is defined."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and is_private(node.name):
             yield node.name
 
 
 def names_in_paramiko() -> set[str]:
-    """Return every private name that occurs in paramiko's own sources."""
+    """Return every private name in paramiko's sources."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in THEIRS.glob("*.py")]
     used = {name for tree in trees for name, _is_own in attributes(tree)}
     assigned = {
@@ -65,11 +65,11 @@ def names_in_paramiko() -> set[str]:
     return used | assigned | {name for tree in trees for name in methods(tree)}
 
 
-def names_touched(source: str) -> set[str]:
-    """Return the private names in a source of ours that may be paramiko's.
+def names_used(source: str) -> set[str]:
+    """Return the private names in one of our sources that may be paramiko's.
 
-    In a class that derives from one of paramiko's these are all its own, too, since they override; in any other class
-    ``self`` is not paramiko's.
+    A class that derives from one of paramiko's may override them, so its own names count. In any other class,
+    attributes of ``self`` are not paramiko's.
     """
     tree = ast.parse(source)
     touched: set[str] = set()
@@ -79,8 +79,8 @@ def names_touched(source: str) -> set[str]:
     return touched | {name for name, is_own in attributes(tree) if not is_own}
 
 
-def test_the_table_lists_every_private_name_that_is_touched_and_no_other() -> None:
-    touched = {name for path in OURS.glob("*.py") for name in names_touched(path.read_text(encoding="utf-8"))}
+def test_the_table_lists_exactly_the_private_names_that_are_used() -> None:
+    touched = {name for path in OURS.glob("*.py") for name in names_used(path.read_text(encoding="utf-8"))}
     listed = {name.partition(".")[2] for name in {**dependency.REQUIRED, **dependency.OPTIONAL}}
     assert touched & names_in_paramiko() == {name for name in listed if is_private(name)}
 
@@ -89,11 +89,11 @@ def test_a_name_that_is_not_listed_would_be_found() -> None:
     source = (
         "class X(TransportBase):\n def _verify_key(self):\n  self._log(1)\ndef f(channel):\n channel._set_closed()\n"
     )
-    assert names_touched(source) & names_in_paramiko() == {"_verify_key", "_log", "_set_closed"}
-    assert names_touched("class X:\n def f(self):\n  self._log(1)\n") == set()
+    assert names_used(source) & names_in_paramiko() == {"_verify_key", "_log", "_set_closed"}
+    assert names_used("class X:\n def f(self):\n  self._log(1)\n") == set()
 
 
-def test_everything_in_the_table_has_its_reason_and_is_there() -> None:
+def test_every_name_in_the_table_has_a_reason_and_exists() -> None:
     for name, reason in {**dependency.REQUIRED, **dependency.OPTIONAL}.items():
         owner, _dot, attribute = name.partition(".")
         assert hasattr(dependency.OWNERS[owner], attribute), name
@@ -129,7 +129,7 @@ def server(workshop: Workshop) -> t.Iterator[Server]:
 def test_without_an_optional_name_the_public_path_transfers_the_same_bytes(
     server: Server, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """paramiko needs these names itself, so what is taken away is our knowledge of them."""
+    """paramiko itself needs these names, so the test removes them from our table instead."""
     monkeypatch.delitem(dependency.OPTIONAL, name)
     content = os.urandom(3_000_000)
     (tmp_path / "backup").write_bytes(content)
@@ -147,17 +147,17 @@ def test_without_an_optional_name_the_public_path_transfers_the_same_bytes(
 
 
 @pytest.mark.parametrize("name", ["Transport._channel_handler_table", "Transport._send_user_message"])
-def test_without_direct_feeding_data_comes_through_the_buffer(
+def test_without_direct_receiving_data_comes_through_paramikos_buffer(
     server: Server, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(server.endpoint()) as connection:
-        assert connection.transport.feeds is not None
+        assert connection.transport.receive_buffers is not None
     monkeypatch.delitem(dependency.OPTIONAL, name)
     with connect(server.endpoint()) as connection:
-        assert connection.transport.feeds is None
+        assert connection.transport.receive_buffers is None
 
 
-def test_without_a_bound_there_is_no_compression(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_limit_there_is_no_compression(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     compressed = replace(server.endpoint(), compression=True)
     with connect(compressed) as connection:
         assert connection.transport.remote_compression == "zlib@openssh.com"

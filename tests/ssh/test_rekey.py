@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""New session keys in the middle of a transfer: byte-exact, and never from somebody else."""
+"""New session keys in the middle of a transfer: content stays byte-exact, and another host key is refused."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ BLOCK = 32 * 1024
 
 @pytest.fixture(scope="module")
 def rekeying(workshop: Workshop) -> t.Iterator[Server]:
-    """An sshd that wants new keys after every MiB."""
+    """An sshd that starts a rekey after every MiB."""
     with sshd(workshop, "RekeyLimit 1M") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 MiB of which no block is like another."""
+    """A file of 20 MiB of random bytes, so that no two blocks are equal."""
     path = tmp_path_factory.mktemp("big") / "backup.tar"
     path.write_bytes(os.urandom(SIZE))
     return path
 
 
-def judged_keys(connection: Connection) -> list[bytes]:
-    """Return the list that fills with every host key that this connection is shown from now on."""
+def checked_keys(connection: Connection) -> list[bytes]:
+    """Return a list to which every host key that this connection checks from now on is added."""
     shown: list[bytes] = []
     transport = connection.transport
-    judge = transport._judge
+    check = transport._check_host_key
 
-    def counting(blob: bytes) -> None:
+    def recording(blob: bytes) -> None:
         shown.append(blob)
-        judge(blob)
+        check(blob)
 
-    transport._judge = counting
+    transport._check_host_key = recording
     return shown
 
 
 def read_digest(files: FileSystem, path: Path) -> str:
-    """Return the SHA-256 of what arrives."""
+    """Return the SHA-256 of the content that arrives."""
     digest = hashlib.sha256()
     with files.open_reader(os.fsencode(path)) as reader:
         for block in reader.blocks():
@@ -76,20 +76,20 @@ def write(files: FileSystem, path: Path, content: bytes) -> None:
         writer.close()
 
 
-def test_keys_renewed_by_the_server_change_no_byte(rekeying: Server, big_file: Path, tmp_path: Path) -> None:
+def test_a_rekey_by_the_server_changes_no_byte(rekeying: Server, big_file: Path, tmp_path: Path) -> None:
     content = big_file.read_bytes()
     with connect(rekeying.endpoint()) as connection, connection.file_system() as files:
-        shown = judged_keys(connection)
+        shown = checked_keys(connection)
         assert read_digest(files, big_file) == hashlib.sha256(content).hexdigest()
         write(files, tmp_path / "copy", content[: SIZE // 4])
     assert (tmp_path / "copy").read_bytes() == content[: SIZE // 4]
     assert len(shown) >= 20, "the server renewed its keys too rarely for this test to say anything"
 
 
-def test_keys_renewed_by_us_change_no_byte(workshop: Workshop, big_file: Path, tmp_path: Path) -> None:
+def test_a_rekey_by_us_changes_no_byte(workshop: Workshop, big_file: Path, tmp_path: Path) -> None:
     content = big_file.read_bytes()
     with sshd(workshop) as server, connect(server.endpoint()) as connection, connection.file_system() as files:
-        shown = judged_keys(connection)
+        shown = checked_keys(connection)
         connection.transport.packetizer.REKEY_BYTES = 1024 * 1024
         assert read_digest(files, big_file) == hashlib.sha256(content).hexdigest()
         write(files, tmp_path / "copy", content[: SIZE // 4])
@@ -98,7 +98,7 @@ def test_keys_renewed_by_us_change_no_byte(workshop: Workshop, big_file: Path, t
 
 
 def transfer_interrupted_by(endpoint: Endpoint, path: Path, change: t.Callable[[], None]) -> None:
-    """Read a file, and once the first block is here, let the world change; what happens then is raised."""
+    """Read a file, call ``change`` after the first block, and read on; the error of the rest is raised."""
     with connect(endpoint) as connection, connection.file_system() as files:
         with files.open_reader(os.fsencode(path)) as reader:
             for at, _block in enumerate(reader.blocks()):
@@ -154,14 +154,12 @@ def test_a_known_hosts_file_that_others_may_suddenly_write_ends_a_running_transf
     assert caught.value.code == "unsafe_path"
 
 
-def test_a_known_hosts_file_that_is_just_being_rewritten_does_not(
-    rekeying: Server, big_file: Path, tmp_path: Path
-) -> None:
+def test_a_known_hosts_file_that_is_being_rewritten_does_not(rekeying: Server, big_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(rekeying.known_hosts())
     endpoint = trusting(rekeying.endpoint(), known_hosts_files=(str(file),))
     with connect(endpoint) as connection, connection.file_system() as files:
-        shown = judged_keys(connection)
+        shown = checked_keys(connection)
         file.write_text("")
         with files.open_reader(os.fsencode(big_file)) as reader:
             start = b"".join(bytes(block) for block in reader.blocks(length=SIZE // 5))
@@ -175,10 +173,10 @@ def _append(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("pins", [("host",), ("host", "stranger")], ids=["strange", "pinned-too"])
-def test_a_server_with_another_key_at_rekey_is_cut_off(
+def test_a_server_with_another_key_at_a_rekey_is_disconnected(
     workshop: Workshop, big_file: Path, pins: tuple[str, ...]
 ) -> None:
-    """Not even a key that is pinned as well may take over: nobody changes a key within a connection."""
+    """A second pinned key is refused, too: a server never changes its key within a connection."""
     Impostor.impostor_key = workshop.key("ed25519", "stranger")
     key = workshop.key("ed25519", "host")
     with paramiko_server(key, transport_class=Impostor) as server:

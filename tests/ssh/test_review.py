@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a review found: waits without an end, credentials that were sent again, keys under false names."""
+"""Faults found in a review: endless waits, credentials sent twice, and keys under false names."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ REFUSED = "authentication_refused"
 
 
 def framed(payload: bytes) -> bytes:
-    """Return a string as SSH and its agents write it: with its length before it."""
+    """Return a string in SSH's encoding, with its length in front (RFC 4251 section 5)."""
     return struct.pack(">I", len(payload)) + payload
 
 
 @contextlib.contextmanager
 def agent_that_answers_once(folder: Path, answer: bytes | None) -> t.Iterator[str]:
-    """Run an agent that answers the first request, or none, and is stuck from then on; yield its socket's path."""
+    """Run an agent that answers the first request, or none, and hangs afterwards; yield its socket's path."""
     path = str(folder / "agent")
     done = threading.Event()
 
@@ -67,7 +67,7 @@ def agent_that_answers_once(folder: Path, answer: bytes | None) -> t.Iterator[st
 
 
 @pytest.mark.parametrize("answer", [None, b"", b"\x05", b"\x0c\x00\x00\x00\x01" + b"\xff" * 9])
-def test_an_agent_that_is_stuck_or_talks_nonsense_has_no_keys_and_the_rest_goes_on(
+def test_an_agent_that_hangs_or_sends_malformed_replies_has_no_keys_and_the_login_continues(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
 ) -> None:
     with gate(workshop) as server, agent_that_answers_once(tmp_path, answer) as path:
@@ -76,7 +76,7 @@ def test_an_agent_that_is_stuck_or_talks_nonsense_has_no_keys_and_the_rest_goes_
         assert report_of(endpoint).authenticated_by == "password"
 
 
-def test_an_agent_that_never_signs_is_named_and_is_no_reason_to_try_again(
+def test_an_agent_that_never_signs_is_named_and_nothing_is_retried(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = workshop.key("ed25519", "client")
@@ -90,7 +90,7 @@ def test_an_agent_that_never_signs_is_named_and_is_no_reason_to_try_again(
     assert not error.retryable
 
 
-def test_an_agent_that_nobody_asks_in_time_is_named_in_the_refusal(
+def test_an_agent_that_is_asked_too_late_is_named_in_the_refusal(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with gate(workshop) as server, agent_that_answers_once(tmp_path, None) as path:
@@ -99,8 +99,8 @@ def test_an_agent_that_nobody_asks_in_time_is_named_in_the_refusal(
     assert error.details["tried"] == ["agent (it does not answer)"]
 
 
-class Slamming(Account):
-    """Resets the connection when it sees a password."""
+class Resetting(Account):
+    """Resets the connection when it receives a password."""
 
     seen: t.ClassVar[list[str]] = []
 
@@ -112,12 +112,12 @@ class Slamming(Account):
         return t.cast(int, paramiko.AUTH_FAILED)
 
 
-def test_a_connection_that_is_reset_over_a_password_is_a_refusal(workshop: Workshop) -> None:
+def test_a_connection_that_is_reset_after_a_password_is_a_refusal(workshop: Workshop) -> None:
     host_key = workshop.key("ed25519", "host")
-    Slamming.seen.clear()
-    with paramiko_server(host_key, account=Slamming) as listener:
+    Resetting.seen.clear()
+    with paramiko_server(host_key, account=Resetting) as listener:
         error = refusal(listener.endpoint(host_key), TrustError, REFUSED)
-    assert Slamming.seen == ["pass-word"] and not error.retryable
+    assert Resetting.seen == ["pass-word"] and not error.retryable
     assert error.details["tried"] == ["password"]
 
 
@@ -136,7 +136,7 @@ def test_a_password_that_was_refused_is_not_sent_by_another_method(
     assert server.attempts == attempts
 
 
-def test_a_password_that_no_question_asked_for_still_has_its_chance(workshop: Workshop) -> None:
+def test_a_password_that_no_prompt_requested_is_still_tried(workshop: Workshop) -> None:
     odd = [[("Your name: ", True)]]
     with gate(workshop, rounds=odd) as server:
         order = ("keyboard-interactive", "password")
@@ -162,7 +162,7 @@ def test_a_certificate_in_place_of_the_agreed_plain_key_is_refused(workshop: Wor
             assert "ssh-ed25519-cert-v01@openssh.com though ssh-ed25519 was agreed" in error.message
 
 
-def test_a_fifo_is_neither_waited_for_nor_believed(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_fifo_is_refused_without_waiting(workshop: Workshop, tmp_path: Path) -> None:
     fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
     with gate(workshop) as server:
@@ -185,7 +185,7 @@ def test_no_known_hosts_may_be_called_dev_null(workshop: Workshop) -> None:
         refusal(none, TrustError, "host_key_unknown")
 
 
-def test_a_private_key_file_without_an_end_is_not_read_to_it(workshop: Workshop, tmp_path: Path) -> None:
+def test_an_endless_private_key_file_is_refused(workshop: Workshop, tmp_path: Path) -> None:
     large = tmp_path / "key"
     with large.open("wb") as file:
         file.truncate(1 << 40)
@@ -197,7 +197,7 @@ def test_a_private_key_file_without_an_end_is_not_read_to_it(workshop: Workshop,
 def test_an_account_without_an_entry_has_its_files_in_its_home() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
-    # Imported before: the other account may not be able to read this checkout.
+    # Import before changing the account, which may be unable to read this checkout.
     code = (
         f"import os; from {trust.__name__} import default_files; os.setuid(54321);"
         " print(default_files()[0], default_files()[2])"
@@ -207,7 +207,7 @@ def test_an_account_without_an_entry_has_its_files_in_its_home() -> None:
     assert result.stdout == "/somewhere/.ssh/known_hosts /etc/ssh/ssh_known_hosts\n"
 
 
-def test_a_scan_sees_that_a_certificate_vouches_for_a_key(workshop: Workshop) -> None:
+def test_a_scan_reports_a_key_as_trusted_by_its_certificate(workshop: Workshop) -> None:
     authority = workshop.key("ed25519", "authority")
     arguments = ("-h", "-I", "host", "-n", "127.0.0.1", "-V", "-1w:+1w")
     certificate = workshop.certificate(workshop.key("ed25519", "host"), authority, *arguments)
@@ -221,7 +221,7 @@ def test_a_scan_sees_that_a_certificate_vouches_for_a_key(workshop: Workshop) ->
     assert unknown.verdict is None
 
 
-def test_a_record_that_finds_no_room_is_lost_without_a_word(tmp_path: Path) -> None:
+def test_a_log_record_that_cannot_be_written_is_dropped_silently(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys;"
         f"from {audit.__name__} import recording, refused;"
@@ -238,7 +238,7 @@ def test_a_record_that_finds_no_room_is_lost_without_a_word(tmp_path: Path) -> N
     assert log.stat().st_size == 100
 
 
-def test_times_beyond_all_timers_are_taken(workshop: Workshop) -> None:
+def test_timeouts_beyond_the_range_of_timers_are_accepted(workshop: Workshop) -> None:
     with watchdog(1e300, lambda: None, phase="waiting"):
         pass
     with sshd(workshop) as server, connect(server.endpoint()) as connection:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at a server's host keys without logging in."""
+"""Scanning a server's host keys without logging in."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def test_every_key_is_found_and_no_user_is_ever_named(workshop: Workshop) -> Non
         log = server.log.read_text()
         assert "userauth" not in log and "Accepted" not in log
         assert [scanned.key.blob for scanned in found] == [keys[kind].blob for kind in reversed(KINDS)]
-        judged = {scanned.key.blob: (scanned.verdict, scanned.refusal) for scanned in found}
-        verdict, none = judged[keys["ecdsa384"].blob]
+        checked = {scanned.key.blob: (scanned.verdict, scanned.refusal) for scanned in found}
+        verdict, none = checked[keys["ecdsa384"].blob]
         assert verdict is not None and verdict.trusted_by == "pin" and none is None
         for kind in ("rsa2048", "ed25519"):
-            verdict, refused = judged[keys[kind].blob]
+            verdict, refused = checked[keys[kind].blob]
             assert verdict is None and refused is not None and refused.code == "host_key_mismatch"
-        # The same log shows a login, where there is one.
+        # The same log does show a login.
         report_of(pinned)
         assert "userauth" in server.log.read_text()
 
 
-def test_keys_are_found_though_nothing_is_known_and_nobody_could_log_in(workshop: Workshop) -> None:
+def test_keys_are_found_though_nothing_is_known_and_no_login_would_succeed(workshop: Workshop) -> None:
     with sshd(workshop) as server:
         found = scan_host_keys(with_credentials(trusting(server.endpoint())))
     assert [scanned.key.blob for scanned in found] == [workshop.key("ed25519", "host").blob]
@@ -55,7 +55,7 @@ def test_a_scan_goes_through_a_jump(workshop: Workshop) -> None:
     assert [scanned.key.blob for scanned in found] == [workshop.key("ed25519", "host").blob]
 
 
-def test_what_is_no_ssh_server_has_no_keys(workshop: Workshop) -> None:
+def test_a_server_that_does_not_speak_ssh_is_an_error(workshop: Workshop) -> None:
     def answer_like_a_web_server(connection: object) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # type: ignore[attr-defined]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recipes of docs/security.md, carried out on a real sshd, and its tables held to the tests that they speak of."""
+"""The recipes of docs/security.md are run on a real sshd, and its tables are compared with the tests."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def section(heading: str) -> str:
-    """Return the text below a heading of the page."""
+    """Return the text of the page below a heading."""
     return re.split(r"^##+ ", TEXT.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """Return the blocks of code in a language, without their indentation."""
+    """Return the code blocks of a language, dedented."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
     return ["\n".join(line[len(indent) :] for line in block.split("\n")) for indent, block in found]
 
 
 def endpoints(text: str) -> list[dict[str, t.Any]]:
-    """Return the endpoints that are written down in a text."""
+    """Return the endpoints in the YAML of a text."""
     loaded = [yaml.safe_load(block) for block in blocks(text, "yaml")]
     return [block["endpoint"] for block in loaded if isinstance(block, dict)]
 
@@ -61,7 +61,7 @@ def run(command: str, folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_every_endpoint_has_options_that_exist_and_keys_that_can_be_read() -> None:
+def test_every_endpoint_has_existing_options_and_readable_keys() -> None:
     found = endpoints(TEXT)
     assert len(found) >= 4
     for endpoint in found:
@@ -69,7 +69,7 @@ def test_every_endpoint_has_options_that_exist_and_keys_that_can_be_read() -> No
         read_pins(endpoint.get("host_keys", []))
 
 
-def test_the_playbooks_are_playbooks(tmp_path: Path) -> None:
+def test_the_playbooks_are_valid(tmp_path: Path) -> None:
     playbooks = [block for block in blocks(TEXT, "yaml") if block.startswith("- name:")]
     assert len(playbooks) == 3
     for number, content in enumerate(playbooks):
@@ -86,7 +86,7 @@ def test_the_playbooks_are_playbooks(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_table_of_differences_is_that_of_the_tests() -> None:
+def test_the_table_of_differences_is_equal_to_that_of_the_tests() -> None:
     rows = re.findall(r"^\| (.*?) \| .*? \|$", section("What differs from ssh"), flags=re.MULTILINE)
     named = [row for row in rows if row not in ("difference", "---")]
     assert named == [*differences.STRICTER, *differences.WIDER]
@@ -94,7 +94,7 @@ def test_the_table_of_differences_is_that_of_the_tests() -> None:
 
 @pytest.fixture
 def signed(workshop: Workshop, tmp_path: Path) -> tuple[Path, Certificate]:
-    """A folder in which the recipe for an authority was carried out, and the certificate that came of it."""
+    """A folder in which the recipe for an authority was run, and the resulting certificate."""
     key = workshop.key("ed25519", "host")
     (tmp_path / "ssh_host_ed25519_key").write_bytes(key.path.read_bytes())
     (tmp_path / "ssh_host_ed25519_key").chmod(0o600)
@@ -106,7 +106,7 @@ def signed(workshop: Workshop, tmp_path: Path) -> tuple[Path, Certificate]:
     return tmp_path, Certificate(key, authority, tmp_path / "ssh_host_ed25519_key-cert.pub", b"")
 
 
-def reached_as_on_the_page(server: Server, certificate: Certificate) -> Endpoint:
+def endpoint_of_the_page(server: Server, certificate: Certificate) -> Endpoint:
     """Return the endpoint of the recipe, with this authority's key; the name is looked up as an alias."""
     (written,) = endpoints(section("Use a certificate authority"))
     known = re.sub(r"ssh-ed25519 \S+", certificate.authority.line, written["known_hosts"])
@@ -116,7 +116,7 @@ def reached_as_on_the_page(server: Server, certificate: Certificate) -> Endpoint
 def test_the_recipe_for_an_authority(workshop: Workshop, signed: tuple[Path, Certificate]) -> None:
     _folder, certificate = signed
     with sshd(workshop, certificates=[certificate]) as server:
-        endpoint = reached_as_on_the_page(server, certificate)
+        endpoint = endpoint_of_the_page(server, certificate)
         assert report_of(endpoint).trusted_by == "certificate"
         elsewhere = replace(endpoint, trust=replace(endpoint.trust, host_key_alias="backup02.example.com"))
         refusal(elsewhere, TrustError, "host_certificate_invalid")
@@ -132,7 +132,7 @@ def test_the_recipe_for_a_krl(workshop: Workshop, signed: tuple[Path, Certificat
     first, *rest = commands.strip().split("\n")
     krl = str(folder / "revoked.krl")
     with sshd(workshop, certificates=[certificate]) as server:
-        endpoint = reached_as_on_the_page(server, certificate)
+        endpoint = endpoint_of_the_page(server, certificate)
         endpoint = replace(endpoint, trust=replace(endpoint.trust, revoked_host_keys=krl))
         run(first, folder)
         assert report_of(endpoint).trusted_by == "certificate"
@@ -156,7 +156,7 @@ def test_the_recipe_for_a_line(workshop: Workshop, tmp_path: Path) -> None:
 
 
 def test_the_recipe_for_a_rotation(workshop: Workshop, tmp_path: Path) -> None:
-    """A connection that is open survives the change, and the next one says that it met the new key."""
+    """An open connection survives the change, and the next one reports the new key."""
     (command,) = re.findall(r"`(ssh-keygen -q -t ed25519[^`]*)`", section("Rotate a key without downtime"))
     run(command, tmp_path)
     new = tmp_path / "ssh_host_ed25519_key.new"
@@ -164,25 +164,25 @@ def test_the_recipe_for_a_rotation(workshop: Workshop, tmp_path: Path) -> None:
     new_line = " ".join(Path(f"{new}.pub").read_text().split()[:2])
     (written,) = endpoints(section("Rotate a key without downtime"))
     assert len(written["host_keys"]) == 2
-    place = tmp_path / "host_key"
-    place.write_bytes(old.path.read_bytes())
-    place.chmod(0o600)
-    served = Key("ed25519", place, *old.line.split())
+    key_path = tmp_path / "host_key"
+    key_path.write_bytes(old.path.read_bytes())
+    key_path.chmod(0o600)
+    served = Key("ed25519", key_path, *old.line.split())
     with sshd(workshop, "RekeyLimit 1M", keys=[served]) as server:
         endpoint = trusting(server.endpoint(), host_keys=(old.line, new_line))
         assert report_of(endpoint).trust_origin == "host_keys[0]"
         (tmp_path / "backup").write_bytes(os.urandom(5_000_000))
         with connect(endpoint) as connection, connection.file_system() as files:
-            place.write_bytes(new.read_bytes())
+            key_path.write_bytes(new.read_bytes())
             os.kill(server.pid, signal.SIGHUP)
-            assert eventually(lambda: reached_by(endpoint) == "host_keys[1]")
+            assert eventually(lambda: trusted_by_pin(endpoint) == "host_keys[1]")
             with files.open_reader(os.fsencode(tmp_path / "backup")) as reader:
                 assert b"".join(map(bytes, reader.blocks())) == (tmp_path / "backup").read_bytes()
             assert connection.report.trust_origin == "host_keys[0]"
 
 
-def reached_by(endpoint: Endpoint) -> str:
-    """Return which pin a server was trusted by; nothing while it does not listen, as in the middle of a reload."""
+def trusted_by_pin(endpoint: Endpoint) -> str:
+    """Return the pin by which a server was trusted; an empty text while it does not listen, as during a reload."""
     try:
         return report_of(endpoint).trust_origin
     except LinkError:
@@ -190,7 +190,7 @@ def reached_by(endpoint: Endpoint) -> str:
 
 
 def eventually(condition: t.Callable[[], bool]) -> bool:
-    """Say whether a condition comes true within a while."""
+    """Wait for a condition; return whether it came true in time."""
     deadline = time.monotonic() + 30
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

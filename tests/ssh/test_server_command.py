@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP started by a command of the playbook's instead of the subsystem."""
+"""SFTP started by the option ``server_command`` instead of the subsystem."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_command_starts_the_sftp_server(server: Server, command: str) -> None:
     report_of(replace(server.endpoint(), server_command=command))
 
 
-def test_a_command_that_prints_first_is_explained(server: Server) -> None:
+def test_a_command_that_prints_text_first_is_explained(server: Server) -> None:
     noisy = replace(server.endpoint(), server_command=f"echo 'Welcome to \x1b[31mgate\x1b[0m'; exec {PROGRAM}")
     error = refusal(noisy, RemoteError, "protocol_violation")
     assert "Welcome to " in error.message and "start-up file" in error.remedy
@@ -73,8 +73,8 @@ def test_a_command_that_fails_is_quoted(server: Server, command: str, says: str)
     assert says in error.message and "\x1b" not in error.message
 
 
-def test_a_server_that_chatters_on_standard_error_does_not_fill_the_window(server: Server) -> None:
-    """Left alone, 16 MiB of it would stop the channel for good: it shares its window with what is transferred."""
+def test_text_on_standard_error_does_not_fill_the_window(server: Server) -> None:
+    """Standard error shares the channel's window: 16 MiB of unread text would block the channel."""
     chatter = "head -c 4000000 /dev/zero | tr '\\0' x >&2"
     command = f"{'; '.join([chatter] * 5)}; exec {PROGRAM}"
     chattering = replace(server.endpoint(), server_command=command)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""This machine's file system, without following any link below one directory."""
+"""The local file system, without following any link below one directory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .._paths import SEPARATOR, join, normalise
 from .filesystem import Held, LocalFileSystem, listed
 from .os_errors import translated
 
-# O_PATH (Linux) needs no permission to read the directory, only the one to pass through it.
+# O_PATH (Linux) needs only search permission for the directory, no read permission (open(2)).
 _PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-# open(2) of a link with O_NOFOLLOW: ELOOP, with O_DIRECTORY also ENOTDIR.
+# The errors of open(2) for a link with O_NOFOLLOW: ELOOP, and ENOTDIR with O_DIRECTORY.
 _IS_A_LINK = (errno.ELOOP, errno.ENOTDIR)
 
 _LINK = "is a symbolic link"
 
 
 class ConfinedFileSystem(LocalFileSystem):
-    """Holds every directory on the way below ``root`` open while it acts there, so that nothing can lead out of it.
+    """The local file system, with each directory below ``root`` opened from its parent, so that no link is followed.
 
-    A link on the way, however late it is planted, is ``unsafe_path``. How ``root`` itself is reached, and every path
-    that is not below it, is the caller's choice and goes the usual way.
+    A link on the way is ``unsafe_path``, even if it is created during the call. The path of ``root`` itself, and every
+    path that is not below it, is the caller's choice and is used without this check.
     """
 
     def __init__(self, root: bytes) -> None:
@@ -40,7 +40,7 @@ class ConfinedFileSystem(LocalFileSystem):
 
     @contextlib.contextmanager
     def _held(self, path: bytes) -> t.Iterator[Held]:
-        """Yield a name and the open directory that has it; the path itself when it is not below the root."""
+        """Yield the last name of ``path`` and its open directory; the path and None when it is not below the root."""
         names = self._names_below(path)
         if not names:
             yield path, None
@@ -71,7 +71,7 @@ class ConfinedFileSystem(LocalFileSystem):
             raise
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path``; below the root a link is never followed but refused."""
+        """Return the attributes of what is at ``path``; below the root, a link is refused instead of followed."""
         names = self._names_below(path)
         found = super().attributes(path, follow=follow and not names)
         if names and follow and found.kind == "link":
@@ -79,7 +79,7 @@ class ConfinedFileSystem(LocalFileSystem):
         return found
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
-        """Yield a directory's entries in the system's order."""
+        """Yield a directory's entries in the order of the operating system."""
         names = self._names_below(path)
         if not names:
             yield from super().entries(path)
@@ -92,7 +92,7 @@ class ConfinedFileSystem(LocalFileSystem):
             return _opened(opened, held[0], _LISTING, held[1])
 
     def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
-        """Set the mode, owner or times that are not None; below the root no link is followed."""
+        """Set the mode, owner or times that are not None; below the root, no link is followed."""
         super().set_attributes(path, wanted, follow=follow and not self._names_below(path))
 
     def space(self, path: bytes) -> Space:

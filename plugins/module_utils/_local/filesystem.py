@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The port on this machine's own file system."""
+"""The ``FileSystem`` port on this machine's own files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .handles import BLOCK_BYTES, LocalReader, LocalWriter, apply_attributes, at
 from .os_errors import translated
 
 _HandleT = t.TypeVar("_HandleT", LocalReader, LocalWriter)
-# What the calls of the system take: a path, and the descriptor of the directory that it starts from or None.
+# The arguments of system calls: a path, and the descriptor of the directory that it is relative to, or None.
 Held = t.Tuple[bytes, t.Optional[int]]
 _ALGORITHMS = ("sha256", "sha512")
 _FEATURES = Features(
@@ -26,8 +26,8 @@ _FEATURES = Features(
     can_sync=True,
     can_replace=True,
 )
-# link(2): a directory (EPERM), a file of someone else (fs.protected_hardlinks: EPERM), a file system without hard
-# links (EPERM, EOPNOTSUPP, ENOSYS), or with too many of them already (EMLINK).
+# The errors of link(2) for a directory (EPERM), a file of another user (fs.protected_hardlinks: EPERM), a file system
+# without hard links (EPERM, EOPNOTSUPP, ENOSYS), and too many links to one file (EMLINK).
 _CANNOT_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -36,49 +36,49 @@ class LocalFileSystem:
 
     @contextlib.contextmanager
     def _held(self, path: bytes) -> t.Iterator[Held]:
-        """Yield how to name ``path`` to the system; whoever trusts no directory on the way overrides this."""
+        """Yield the arguments that name ``path`` in system calls; a subclass may open its directories first."""
         yield path, None
 
     def features(self) -> Features:
-        """Return what this file system can do."""
+        """Return the features of this file system."""
         return _FEATURES
 
     def canonical(self, path: bytes) -> bytes:
-        """Return the absolute form of a path, without links; its directory must exist."""
+        """Return the absolute form of a path with links resolved; its directory must exist."""
         with translated("resolve", path):
             resolved = os.path.realpath(path)
             os.stat(os.path.dirname(resolved))
             return resolved
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path``."""
+        """Return the attributes of what is at ``path``."""
         with translated("look at", path), self._held(path) as (name, directory):
             return attributes_of(os.stat(name, dir_fd=directory, follow_symlinks=follow))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
-        """Yield a directory's entries in the system's order."""
+        """Yield a directory's entries in the order of the operating system."""
         with translated("list", path):
             listing = os.scandir(path)
         yield from listed(listing, path)
 
     def open_reader(self, path: bytes) -> LocalReader:
-        """Open a regular file for reading: what has the name itself, never what a link leads to."""
+        """Open a regular file for reading; a link is not followed."""
         with translated("read", path), self._held(path) as (name, directory):
-            # O_NONBLOCK: opening a FIFO would wait for a writer without end. It changes nothing for regular files.
+            # O_NONBLOCK: otherwise opening a FIFO waits for a writer. The flag has no effect on regular files.
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
             descriptor = os.open(name, flags, dir_fd=directory)
         return _regular(LocalReader(descriptor, path), "read", path)
 
     def create(self, path: bytes, *, mode: int) -> LocalWriter:
-        """Create a new file with these permission bits or fewer (the umask takes away), open for writing."""
+        """Create a new file, open for writing; the umask may remove bits of ``mode``."""
         with translated("create", path), self._held(path) as (name, directory):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return LocalWriter(os.open(name, flags, mode, dir_fd=directory), path)
 
     def reopen(self, path: bytes) -> LocalWriter:
-        """Open an existing regular file for writing; neither truncated nor created."""
+        """Open an existing regular file for writing, without creating or truncating it."""
         with translated("write to", path), self._held(path) as (name, directory):
-            # O_NONBLOCK, as for reading: a FIFO without a reader is refused instead of waited for.
+            # O_NONBLOCK, as for reading: opening a FIFO without a reader fails instead of waiting for one.
             flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
             writer = LocalWriter(os.open(name, flags, dir_fd=directory), path)
         return _regular(writer, "write to", path)
@@ -92,7 +92,7 @@ class LocalFileSystem:
         return _regular(LocalReader(descriptor, path), "change", path)
 
     def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
-        """Set the mode, owner or times that are not None; without ``follow``, through a handle of the file itself."""
+        """Set the mode, owner or times that are not None; without ``follow``, by a handle of the file itself."""
         if not follow:
             with self.open_attributes(path) as handle:
                 handle.set_attributes(wanted)
@@ -116,11 +116,11 @@ class LocalFileSystem:
             os.unlink(name, dir_fd=directory)
 
     def rename(self, source: bytes, target: bytes) -> None:
-        """Rename, and refuse when there is something at ``target``.
+        """Rename; ``already_exists`` when something is at ``target``.
 
-        rename(2) would replace a target that appears between a look and the call; a hard link cannot, so the new
-        name is linked and the old one removed, as OpenSSH's sftp-server does it. A crash in between leaves the file
-        under both names. What cannot be linked is renamed after a look, with that race.
+        rename(2) would replace a target that appears between a check and the call. link(2) fails instead, so the new
+        name is linked and the old one removed, as OpenSSH's sftp-server does. A crash in between leaves the file under
+        both names. A file that cannot be linked is renamed after a check, with that race.
         """
         with translated("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             try:
@@ -128,12 +128,12 @@ class LocalFileSystem:
             except OSError as exc:
                 if exc.errno not in _CANNOT_LINK:
                     raise
-                _rename_after_a_look(old, new)
+                _rename_after_check(old, new)
             else:
                 os.unlink(old[0], dir_fd=old[1])
 
     def replace(self, source: bytes, target: bytes) -> None:
-        """Rename over whatever file is at ``target`` in one step."""
+        """Rename in one step, replacing a file at ``target``."""
         with translated("rename", source, target=target), self._held(source) as old, self._held(target) as new:
             os.replace(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
 
@@ -146,7 +146,7 @@ class LocalFileSystem:
         waiting: t.Callable[[], None] | None = None,
         without_command: bool = False,  # noqa: ARG002 - no process is ever started here
     ) -> Digest:
-        """Read and hash the file here; of a file shorter than ``length``, all of it."""
+        """Return the digest, computed here, of the file's first ``length`` bytes, or of all of a shorter file."""
         if algorithm not in _ALGORITHMS:
             raise InputError("invalid_input", f"{algorithm!r} is not one of {', '.join(_ALGORITHMS)}", path=path)
         state = hashlib.new(algorithm)
@@ -165,7 +165,7 @@ class LocalFileSystem:
 
 
 def _regular(handle: _HandleT, action: str, path: bytes) -> _HandleT:
-    """Return ``handle`` if it is that of a regular file; close and refuse it otherwise."""
+    """Return ``handle`` if its file is a regular file; otherwise close it and raise RemoteError."""
     if handle.attributes().kind == "file":
         return handle
     handle.close()
@@ -173,7 +173,7 @@ def _regular(handle: _HandleT, action: str, path: bytes) -> _HandleT:
 
 
 def listed(listing: t.Any, path: bytes) -> t.Iterator[DirectoryEntry]:  # noqa: ANN401 - scandir's own type is private
-    """Yield what ``os.scandir`` finds, and close it; ``path`` is for messages."""
+    """Yield the entries of an ``os.scandir`` iterator, then close it; ``path`` is for messages."""
     with listing:
         while True:
             with translated("list", path):
@@ -186,17 +186,17 @@ def listed(listing: t.Any, path: bytes) -> t.Iterator[DirectoryEntry]:  # noqa: 
 
 
 def _directory_entry(entry: os.DirEntry[t.Any]) -> DirectoryEntry | None:
-    """Return an entry with its attributes, none where they are refused; None when it is gone by now."""
+    """Return an entry with its attributes, empty if they may not be read; None if the entry no longer exists."""
     name = os.fsencode(entry.name)
     try:
         return DirectoryEntry(name=name, attributes=attributes_of(entry.stat(follow_symlinks=False)))
     except FileNotFoundError:
         return None
-    except OSError:  # a directory that may be read but not passed through
+    except OSError:  # a directory with read but no search permission
         return DirectoryEntry(name=name, attributes=Attributes())
 
 
-def _rename_after_a_look(old: Held, new: Held) -> None:
+def _rename_after_check(old: Held, new: Held) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.stat(new[0], dir_fd=new[1], follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

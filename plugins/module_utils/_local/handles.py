@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Files of this machine that are open: the port's ``Reader`` and ``Writer``."""
+"""Open files of this machine: the port's ``Reader`` and ``Writer``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HandleT = t.TypeVar("_HandleT", bound="_Handle")
 
 
 def attributes_of(status: os.stat_result) -> Attributes:
-    """Return what a stat call said, with times cut to whole seconds."""
+    """Return the result of a stat call, with times truncated to whole seconds."""
     return Attributes(
         size=status.st_size,
         mode=status.st_mode,
@@ -36,10 +36,10 @@ def attributes_of(status: os.stat_result) -> Attributes:
 
 
 def apply_attributes(target: int | bytes, wanted: Attributes) -> None:
-    """Set what is not None on a descriptor or, following links, a path; raise OSError.
+    """Set the attributes that are not None on a descriptor, or on a path whose links are followed; raise OSError.
 
-    The owner comes before the mode because changing it clears set-id bits; the times come last because the others
-    may touch them.
+    The owner is set before the mode because a change of owner clears set-id bits. The times are set last because the
+    other changes may alter them.
     """
     if wanted.size is not None:
         os.truncate(target, wanted.size)
@@ -55,7 +55,7 @@ def apply_attributes(target: int | bytes, wanted: Attributes) -> None:
 
 
 class _Handle:
-    """An open descriptor that is closed once."""
+    """An open descriptor, which is closed once."""
 
     def __init__(self, descriptor: int, path: bytes) -> None:
         self._open_descriptor: int | None = descriptor
@@ -78,7 +78,7 @@ class _Handle:
         return self._open_descriptor
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open."""
+        """Return the attributes of the open file."""
         with translated("look at", self._path):
             return attributes_of(os.fstat(self._descriptor))
 
@@ -88,10 +88,10 @@ class _Handle:
             apply_attributes(self._descriptor, wanted)
 
     def close(self) -> None:
-        """Close the file; do nothing if that was done already."""
+        """Close the file; closing again does nothing."""
         if self._open_descriptor is None:
             return
-        # close(2): whatever it returns, the descriptor is gone, so it must not be closed again.
+        # close(2) releases the descriptor even if it returns an error, so it must not be closed again.
         descriptor, self._open_descriptor = self._open_descriptor, None
         with translated("close", self._path):
             os.close(descriptor)
@@ -101,7 +101,7 @@ class LocalReader(_Handle):
     """A regular file that is open for reading."""
 
     def opened_and_named(self) -> tuple[Attributes, Attributes]:
-        """Return the attributes of what is open, twice: it was opened without following a link that has its name."""
+        """Return the attributes of the open file, twice: opening followed no link, so both are the same."""
         found = self.attributes()
         return found, found
 
@@ -119,7 +119,7 @@ class LocalReader(_Handle):
 
 
 class LocalWriter(_Handle):
-    """A new file; writes are done on return."""
+    """A file that is open for writing; each write is complete on return."""
 
     def write(self, offset: int, block: Buffer) -> None:
         """Write all of ``block`` at ``offset``."""
@@ -131,10 +131,10 @@ class LocalWriter(_Handle):
                 rest = rest[written_bytes:]
 
     def flush(self) -> None:
-        """Do nothing: every write was acknowledged when it returned."""
+        """Do nothing: each write was complete when it returned."""
 
     def sync(self) -> bool:
-        """Bring the content to stable storage."""
+        """Flush the content to stable storage (fsync(2))."""
         with translated("sync", self._path):
             os.fsync(self._descriptor)
         return True

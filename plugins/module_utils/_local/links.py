@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Links that a task names: followed once, before anything is read, and only for whom they give nothing new."""
+"""Links in paths that a task names: resolved once, before reading, and only if they give no new access."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import stat
 from .._paths import split
 from .os_errors import translated
 
-# As many as Linux follows (path_resolution(7)).
+# The limit of Linux (path_resolution(7)).
 _MOST_LINKS = 40
 _ROOT = 0
 
 
 def followed(path: bytes) -> bytes:
-    """Return where ``path`` leads, without a link in it, as far as the links that have its name may be followed.
+    """Return the target of ``path`` with all links resolved, as far as the links at its end may be followed.
 
-    A link may be followed when it belongs to this account, to root, or to the owner of what it leads to (as Apache's
-    ``SymLinksIfOwnerMatch``). Another user's link could have this account read what that user may not. One that may not
-    be followed is the last component of what is returned, and so is a name without a file.
+    A link may be followed if it belongs to this account, to root, or to the owner of its target (like Apache's
+    ``SymLinksIfOwnerMatch``). Any other link could make this account read a file that the link's owner may not read.
+    A link that may not be followed stays the last component of the result. So does a name without a file.
     """
     with translated("resolve", path):
         found = _placed(path)
@@ -37,7 +37,7 @@ def followed(path: bytes) -> bytes:
 
 
 def _target(path: bytes) -> bytes | None:
-    """Return where a link leads; None for anything else, and for a link that may not be followed."""
+    """Return the target of a link; None for any other file, and for a link that may not be followed."""
     with contextlib.suppress(OSError):
         link = os.lstat(path)
         if stat.S_ISLNK(link.st_mode):
@@ -49,7 +49,7 @@ def _target(path: bytes) -> bytes | None:
 
 
 def _placed(path: bytes) -> bytes:
-    """Return a path whose directories are no links; its last component may be one."""
+    """Return ``path`` with the links in its directory resolved; its last component may be a link."""
     directory, name = split(path)
     return os.path.join(os.path.realpath(directory), name)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The one place where errors of the operating system become errors of the collection."""
+"""Translate errors of the operating system to errors of the collection."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from .._errors import RemoteError, printable
 from .._paths import require_safe
 
-# The groups are those of OpenSSH's sftp-server (errno_to_portable), so that a local end and a server say the same,
-# and finer where SFTP version 3 only knows "failure".
+# The groups are those of OpenSSH's sftp-server (errno_to_portable), so that a local end and a server report the same
+# code. They are finer where SFTP version 3 has only "failure".
 _CODES = {
     errno.ENOENT: "not_found",
     errno.ENOTDIR: "not_found",
@@ -38,9 +38,9 @@ _REMEDIES = {
 
 @contextmanager
 def translated(action: str, path: bytes, *, target: bytes | None = None) -> t.Iterator[None]:
-    """Turn an ``OSError`` into a ``RemoteError`` that says what was attempted on which path, or pair of paths.
+    """Raise a ``RemoteError`` in place of an ``OSError``; it names the action and the path, or both paths.
 
-    ``unsafe_path`` before anything is attempted when a path is empty or has a NUL.
+    A path that is empty or contains a NUL is ``unsafe_path``, raised before the block runs.
     """
     for each in (path,) if target is None else (path, target):
         require_safe(each, what="path")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""A handle that is open for a file's attributes alone."""
+"""A handle that is open only to read and set a file's attributes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .session import Session, blame_path
 
 
 class SftpAttributes:
-    """A file that is open for its attributes (the port's ``AttributesHandle``)."""
+    """A file that is open only for its attributes (the port's ``AttributesHandle``)."""
 
     def __init__(self, session: Session, handle: bytes, path: bytes) -> None:
         self._session = session
@@ -28,12 +28,12 @@ class SftpAttributes:
             close_handle(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT)."""
+        """Return the attributes of the open file (FSTAT)."""
         with blame_path(self._path):
             return self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
 
     def set_attributes(self, wanted: Attributes) -> None:
-        """Set what is not None on what is open (FSETSTAT)."""
+        """Set the attributes that are not None on the open file (FSETSTAT)."""
         body = wire.attributes(wire.completed(wanted, self.attributes))
         with blame_path(self._path):
             self._session.expect_ok(self._session.call(wire.FSETSTAT, self._handle, body))

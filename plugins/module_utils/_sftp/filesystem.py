@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The port on an SFTP session."""
+"""The ``FileSystem`` port over an SFTP session."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .session import SLOWEST_BYTES_PER_SECOND, Session, blame_path
 from .session_pool import SessionPool
 from .writer import SftpWriter
 
-# From this size on, the last byte of a file is read before its server is given the time to hash it.
-_WORTH_A_LOOK_BYTES = 60 * SLOWEST_BYTES_PER_SECOND
+# From this size on, the last byte of a file is read to confirm the size, since the size sets the deadline for hashing.
+_CHECK_SIZE_FROM_BYTES = 60 * SLOWEST_BYTES_PER_SECOND
 
 
 class SftpFileSystem:
-    """Everything the engine asks of a server, over one session (the port's ``FileSystem``)."""
+    """The files of a server, over one session (the port's ``FileSystem``)."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class SftpFileSystem:
         self._optional = OptionalRequests() if optional is None else optional
         self._listings = Listings(session, operation_seconds=timeouts.operation_seconds)
         self._resources = resources
-        self._streams = SessionPool(session, open_another, fixed=resources.streams)
+        self._pool = SessionPool(session, open_another, fixed=resources.streams)
         self._timeouts = timeouts
         self._limits = ask_limits(session, self._optional)
         self._digests = RemoteDigests(
             session,
-            None if run_command is None else self._streams.yielding(run_command),
+            None if run_command is None else self._pool.yielding(run_command),
             policy=remote_checksum,
             operation_seconds=timeouts.operation_seconds,
             optional=self._optional,
@@ -57,16 +57,19 @@ class SftpFileSystem:
         )
 
     def close(self) -> None:
-        """Close the further sessions that were opened for writing; the first one is not ours. Never raises."""
-        self._streams.close()
+        """Close the additional sessions that were opened for writing, but not the first; never raises.
+
+        The first session belongs to the caller.
+        """
+        self._pool.close()
 
     @property
     def was_closed_by_server(self) -> bool:
-        """Whether the server has ended this session, while its connection went on."""
+        """Whether the server ended this session while its connection stayed open."""
         return self._session.closed_by_server
 
     def features(self) -> Features:
-        """Return what the server announced when the session was opened, without what it has refused since."""
+        """Return the features that the server announced at the start, without those that it has refused since."""
         announced = self._session.extensions
         return Features(
             limits=self._limits,
@@ -81,13 +84,13 @@ class SftpFileSystem:
             return self._session.expect_path(self._session.call(wire.REALPATH, _path(path)))
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path`` (STAT or LSTAT)."""
+        """Return the attributes of what is at ``path`` (STAT or LSTAT)."""
         with blame_path(path):
             kind = wire.STAT if follow else wire.LSTAT
             return self._session.expect_attributes(self._session.call(kind, _path(path)))
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
-        """Yield a directory's entries, within the bounds of ``Listings``."""
+        """Yield a directory's entries, within the limits of ``Listings``."""
         return self._listings.entries(path, _path(path))
 
     def open_reader(self, path: bytes) -> SftpReader:
@@ -112,12 +115,15 @@ class SftpFileSystem:
         return self._writer(handle, path)
 
     def reopen(self, path: bytes) -> SftpWriter:
-        """Open an existing file for writing; the look comes first, since opening a FIFO would hold the server."""
+        """Open an existing file for writing, after checking its type: opening a FIFO would block the server."""
         self._require_regular(path, "write to")
         return self._writer(self._open(path, wire.OPEN_WRITE, Attributes()), path)
 
     def open_attributes(self, path: bytes, *, for_writing: bool = False) -> SftpAttributes:
-        """Open an existing file for its attributes; for reading, since services may take all else for an upload."""
+        """Open an existing file for its attributes.
+
+        It is opened for reading unless ``for_writing``: managed services may treat any other open as an upload.
+        """
         self._require_regular(path, "change")
         handle = self._open(path, wire.OPEN_WRITE if for_writing else wire.OPEN_READ, Attributes())
         return SftpAttributes(self._session, handle, path)
@@ -133,7 +139,7 @@ class SftpFileSystem:
             self._session,
             handle,
             path,
-            streams=self._streams,
+            pool=self._pool,
             block_bytes=self._limits.write_bytes,
             stall_seconds=self._timeouts.stall_seconds,
             optional=self._optional,
@@ -145,7 +151,10 @@ class SftpFileSystem:
             return self._session.expect_handle(self._session.call(wire.OPEN, *body))
 
     def _if_occupied(self, error: RemoteError, path: bytes) -> RemoteError:
-        """Version 3 has no status for "already there": look, when a server says no more than FAILURE."""
+        """Return ``already_exists`` in place of an unspecific error if something is at ``path``.
+
+        Version 3 has no status for it (draft section 7), so servers answer FAILURE.
+        """
         if error.code not in ("remote_failure", "permission_denied") or not self._is_occupied(path):
             return error
         return RemoteError("already_exists", "there is something of that name already", path=path)
@@ -158,7 +167,10 @@ class SftpFileSystem:
         return True
 
     def set_attributes(self, path: bytes, wanted: Attributes, *, follow: bool) -> None:
-        """Set what is not None: SETSTAT, or lsetstat@openssh.com (OpenSSH PROTOCOL section 4.7) to follow no link."""
+        """Set the attributes that are not None: SETSTAT, or without ``follow`` lsetstat@openssh.com.
+
+        The extension is in OpenSSH PROTOCOL section 4.7.
+        """
         if not follow and b"lsetstat@openssh.com" not in self._session.extensions:
             raise RemoteError("unsupported", "the server can set attributes by name only through links", path=path)
         wanted = wire.completed(wanted, lambda: self.attributes(path, follow=follow))
@@ -184,7 +196,10 @@ class SftpFileSystem:
         self._change(path, wire.REMOVE, _path(path))
 
     def rename(self, source: bytes, target: bytes) -> None:
-        """Rename, refusing an occupied target: looked at first, since some servers overwrite (draft section 6.5)."""
+        """Rename; ``already_exists`` when something is at ``target``.
+
+        The target is checked first: some servers overwrite it, against draft section 6.5.
+        """
         if self._is_occupied(target):
             raise RemoteError("already_exists", "there is something of that name already", path=target)
         try:
@@ -212,7 +227,7 @@ class SftpFileSystem:
         waiting: t.Callable[[], None] | None = None,
         without_command: bool = False,
     ) -> Digest | None:
-        """Return a digest that the server computed; None when it cannot."""
+        """Return a digest that the server computed; None when it cannot compute one."""
         require_known(algorithm)
         if not self._digests.methods(without_command=without_command):
             return None
@@ -222,8 +237,8 @@ class SftpFileSystem:
             size = found.size or 0
             part = None if length is None or length >= size else length
             wanted = size if part is None else part
-            if wanted >= _WORTH_A_LOOK_BYTES and not (found.kind == "file" and self._has_byte(absolute, wanted - 1)):
-                return None  # its size gives the server time to hash it, and is not true
+            if wanted >= _CHECK_SIZE_FROM_BYTES and not (found.kind == "file" and self._has_byte(absolute, wanted - 1)):
+                return None  # the size sets the deadline for hashing, and it is false
             return self._digests.digest(
                 absolute,
                 algorithm=algorithm,
@@ -238,11 +253,11 @@ class SftpFileSystem:
             return any(len(block) == 1 for block in reader.blocks(offset=offset, length=1))
 
     def space(self, path: bytes) -> Space | None:
-        """Return the space under ``path`` (statvfs@openssh.com)."""
+        """Return the space of the file system that holds ``path`` (statvfs@openssh.com)."""
         with blame_path(path):
             return ask_space(self._session, self._optional, path)
 
 
 def _path(path: bytes) -> bytes:
-    """Encode a path; one that is empty or has a NUL is ``unsafe_path`` (the NUL would end OpenSSH's server)."""
+    """Encode a path; ``unsafe_path`` when it is empty or contains a NUL (a NUL makes OpenSSH's server exit)."""
     return wire.string(require_safe(path, what="path"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Listing directories within bounds: of each name, of the number of entries, and of the time for all of them."""
+"""List directories within limits: the length of each name, the number of entries, and the total time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .reader import close_handle
 from .session import Reply, Session, blame_path
 
 READDIRS_IN_FLIGHT = 4
-# Far beyond any directory of backups, and an end to a listing that has none.
+# More than any directory of backups has. This ends an endless listing.
 MAX_ENTRIES = 10_000_000
-# What a server may take for an entry, and for a directory beside its entries. A million entries over a round trip of
-# 100 ms, 100 in each reply, take a thousandth of the first.
+# The time allowed for each entry, and for each directory apart from its entries. A million entries over a round trip
+# of 100 ms, 100 in each reply, take a thousandth of the time for entries.
 SECONDS_PER_ENTRY = 1.0
 SECONDS_PER_DIRECTORY = 3.0
-# What all listings of one session may take.
+# The limit for all listings of one session together.
 LONGEST_SECONDS = 12 * 60 * 60.0
 
 
 class Listings:
     """Lists directories over one session.
 
-    Only the time spent waiting for the server counts, which includes requests between two entries. All listings
-    together may take ``operation_seconds``, plus a time for each entry and each directory that the server has sent.
+    Only the time spent waiting for the server counts, including other requests between two entries. All listings
+    together may take ``operation_seconds``, plus a fixed time for each entry and directory that the server has sent.
     """
 
     def __init__(self, session: Session, *, operation_seconds: float) -> None:
@@ -38,7 +38,7 @@ class Listings:
         self._spent_seconds = 0.0
 
     def entries(self, path: bytes, encoded_path: bytes) -> t.Iterator[DirectoryEntry]:
-        """Yield a directory's entries, asking for the next packets while the last one is looked at."""
+        """Yield a directory's entries; the next packets are requested while the caller handles the current one."""
         since = self._session.waited_seconds
         with blame_path(path):
             handle = wire.string(self._session.expect_handle(self._session.call(wire.OPENDIR, encoded_path)))
@@ -60,7 +60,7 @@ class Listings:
             since = self._count_time(since, entries=len(names))
             while len(asked) < READDIRS_IN_FLIGHT:
                 asked.append(self._session.request(wire.READDIR, handle))
-            count += len(names) or 1  # empty packets without end are a listing without end, too
+            count += len(names) or 1  # an endless series of empty packets is an endless listing, too
             if count > MAX_ENTRIES:
                 self._session.violated(f"a listing of more than {MAX_ENTRIES} entries")
             for name, attributes in names:
@@ -69,16 +69,16 @@ class Listings:
         self._rest_is_end(asked)
 
     def _count_time(self, since: float, *, entries: int) -> float:
-        """Add what was waited since then, and end the session when it is too much; return the present."""
+        """Add the time waited since ``since``, and end the session at the limit; return the new ``since``."""
         now = self._session.waited_seconds
         self._spent_seconds += now - since
         self._allowed_seconds += entries * SECONDS_PER_ENTRY
         if self._spent_seconds > min(self._allowed_seconds, LONGEST_SECONDS):
-            self._session.give_up(_too_slow(self._spent_seconds))
+            self._session.abort(_too_slow(self._spent_seconds))
         return now
 
     def _rest_is_end(self, asked: list[Reply]) -> None:
-        """After the end, the requests that were sent ahead must say the same."""
+        """Check that every request sent ahead is answered with the end of the directory, too."""
         for reply in asked:
             if self._session.expect_names(self._session.wait(reply)) is not None:
                 self._session.violated("a listing that goes on after its end")

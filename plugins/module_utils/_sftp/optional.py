@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Requests that a server need not answer, and what is remembered of those that it does not."""
+"""Optional requests, and the memory of those that a server does not support."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ COMMAND = b"a command"
 
 
 class OptionalRequests:
-    """Which optional requests one server is not asked for again; shared by all sessions of a task with that server.
+    """The optional requests that are not sent to one server again; all sessions of a task with that server share it.
 
-    ``notes`` are sentences for the result's warnings, one for each request at which the server ended a session.
+    ``notes`` are sentences for the result's warnings: one for each request that ended a session or got no answer.
     """
 
     def __init__(self) -> None:
@@ -41,16 +41,16 @@ class OptionalRequests:
         return name in session.extensions and self.may_ask(name)
 
     def refuse(self, name: bytes) -> None:
-        """Do not ask for it again."""
+        """Record that the request must not be sent again."""
         self._refused.add(name)
 
     @contextlib.contextmanager
     def asking(self, session: Session, name: bytes, *, may_hang: bool = False) -> t.Iterator[None]:
-        """Remember the request if the block fails because of it; the error is raised all the same.
+        """Record the request as refused if the block fails because of it; the error is still raised.
 
-        It is remembered after ``unsupported``, after an end of the session alone, after a second loss of the
-        connection, and with ``may_hang`` after a missed deadline. A LinkError says then that the work may begin again
-        without it (``details.not_asked_again``), which is no retry.
+        The request is recorded after ``unsupported``, after the end of the session alone, after a second loss of the
+        connection, and with ``may_hang`` after a missed deadline. The LinkError then has ``details.not_asked_again``:
+        the work may start again without this request, and that does not count as a retry.
         """
         try:
             yield
@@ -76,7 +76,7 @@ class OptionalRequests:
     def _blame(self, name: bytes, error: LinkError) -> None:
         error.details["not_asked_again"] = printable(name)
         if not self.may_ask(name):
-            return  # another session has met the same
+            return  # another session has recorded it already
         self.refuse(name)
         how = "did not answer in time" if error.code == "timed_out" else "ended the session"
         self.notes.append(f"the server {how} when it was asked for {printable(name)}; it is not asked for it again")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Reading a file ahead: many requests in flight, answers in order, gaps asked again."""
+"""Read a file ahead: many requests in flight, replies in order, short reads asked again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .._model import Attributes
 from . import wire
 from .session import Reply, Session, blame_path
 
-# How many READs are under way on a link without a round trip worth mentioning. More do harm: what OpenSSH's sshd 9.2
-# holds ready beyond 4 MiB costs it several times the CPU of the whole transfer.
+# READs in flight on a link with a negligible round trip. More do harm: with more than 4 MiB of replies queued,
+# OpenSSH's sshd 9.2 uses several times the CPU of the whole transfer.
 LEAST_IN_FLIGHT = 8
-# What a link should be able to carry, however long its round trip.
-_WORTHWHILE_BYTES_PER_SECOND = 160 * 1024 * 1024
+# The throughput that the requests in flight are sized for, at any round trip.
+_TARGET_BYTES_PER_SECOND = 160 * 1024 * 1024
 
 
 class SftpReader:
@@ -53,16 +53,17 @@ class SftpReader:
                 close_handle(self._session, self._handle, failing=exc_type is not None)
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT)."""
+        """Return the attributes of the open file (FSTAT)."""
         with blame_path(self._path):
             found = self._session.expect_attributes(self._session.call(wire.FSTAT, self._handle))
         self._seen_bytes = found.size
         return found
 
     def opened_and_named(self) -> tuple[Attributes, Attributes]:
-        """Return what is open (FSTAT) and what has its name (LSTAT); both requests are sent before either is answered.
+        """Return the attributes of the open file (FSTAT) and of what is at its path (LSTAT).
 
-        Version 3 has no way to open a file without following links, so the two are to be compared.
+        Both requests are sent before a reply is waited for. Version 3 cannot open a file without following links, so
+        the caller compares the two.
         """
         with blame_path(self._path):
             asked = self._session.request(wire.FSTAT, self._handle)
@@ -81,9 +82,9 @@ class SftpReader:
             yield from self._read_ahead(offset, end=end, likely_end=likely_end)
 
     def _read_ahead(self, offset: int, *, end: int | None, likely_end: int) -> t.Iterator[memoryview]:
-        """Ask ahead up to ``likely_end``, and beyond it one block at a time until the file or ``end`` is reached.
+        """Read ahead up to ``likely_end``; beyond that, read one block at a time up to ``end`` or the end of the file.
 
-        As many are under way as the round trip asks for, within the memory: more would pile up on either side.
+        The number of requests in flight follows from the round trip, within the memory limit: more would only queue.
         """
         asked: collections.deque[tuple[int, int, Reply]] = collections.deque()
         next_offset, allowed = offset, self._in_flight()
@@ -106,7 +107,7 @@ class SftpReader:
             yield block
 
     def _in_flight(self) -> int:
-        covering = self._session.round_trip_seconds * _WORTHWHILE_BYTES_PER_SECOND
+        covering = self._session.round_trip_seconds * _TARGET_BYTES_PER_SECOND
         return int(max(LEAST_IN_FLIGHT, min(covering, self._ahead_bytes) // self._block_bytes))
 
     def _ask(self, offset: int, wanted: int) -> tuple[int, int, Reply]:
@@ -115,7 +116,7 @@ class SftpReader:
 
 
 def close_handle(session: Session, handle: bytes, *, failing: bool) -> None:
-    """Close a handle; while an error is on its way already, one more from the closing is not raised over it."""
+    """Close a handle. With ``failing``, an error is already being raised, and one of the close is suppressed."""
     try:
         session.expect_ok(session.call(wire.CLOSE, handle))
     except BackhaulError:

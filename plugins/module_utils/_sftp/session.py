@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""One SFTP session: requests go out, replies come back in any order, and every wait has an end."""
+"""One SFTP session: requests are sent, replies arrive in any order, and every wait has a deadline."""
 
 from __future__ import annotations
 
@@ -17,45 +17,48 @@ from .._filesystem import Buffer
 from .._model import Attributes, Timeouts
 from . import wire
 
-# Enough for the longest listing packet of the servers that ignore every limit; OpenSSH stops at 256 KiB.
+# Enough for the longest listing packet of servers that ignore every limit; OpenSSH's limit is 256 KiB.
 MAX_REPLY_BYTES = 256 * 1024 + 1024
-# The slowest storage worth waiting for, where a request's duration depends on the file's size.
+# The slowest storage that deadlines allow for, where a request's duration depends on the file's size.
 SLOWEST_BYTES_PER_SECOND = 10_000_000
-# Servers announce about 20 extensions. Those beyond this number are not kept.
+# Servers announce about 20 extensions. Extensions beyond this number are ignored.
 MAX_EXTENSIONS = 256
-# How long an interruption may have to wait for a pause between two pieces of what arrives.
-_LONGEST_LOOK_SECONDS = 0.5
+# The longest single wait for data: a cancellation takes effect after it.
+_LONGEST_WAIT_SECONDS = 0.5
 
 
 _ValueT = t.TypeVar("_ValueT")
 
 
-def _nothing() -> None:
-    """Do nothing while a reply is waited for."""
+def _do_nothing() -> None:
+    """Do nothing: the default for ``waiting``."""
 
 
 class Duplex(t.Protocol):
-    """The channel that a session speaks on: a pipe in both directions, however it is made."""
+    """The byte stream in both directions that a session uses."""
 
     def send(self, data: Buffer, *, timeout_seconds: float) -> None:
-        """Send all of ``data``; ``timed_out`` when no part of it can be sent for that long, ``link_lost`` at an end."""
+        """Send all of ``data``.
+
+        ``timed_out`` when no part of it can be sent for ``timeout_seconds``, ``link_lost`` when the stream has ended.
+        """
 
     def receive(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
-        """Return what has arrived; None when nothing does, empty bytes at the end of the stream.
+        """Return the data that has arrived; None after a timeout, empty bytes at the end of the stream.
 
-        It may wait until ``wanted_bytes`` are there, which spares waking up for parts of a packet.
+        It may wait until ``wanted_bytes`` have arrived, which avoids waking up for parts of a packet.
         """
 
     @property
     def room_bytes(self) -> int:
-        """How much ``send`` takes right now without waiting for the other side."""
+        """How many bytes ``send`` takes now without waiting for the peer."""
 
     def close(self) -> None:
         """Close both directions; never raises."""
 
 
 class Reply:
-    """The reply to one request, or the place where it will be."""
+    """The reply to one request; empty until it arrives."""
 
     __slots__ = ("body", "kind")
 
@@ -65,14 +68,14 @@ class Reply:
 
     @property
     def arrived(self) -> bool:
-        """Whether the reply is here."""
+        """Whether the reply has arrived."""
         return self.kind != 0
 
 
 class Session:
-    """Number requests, match replies by id, and turn what is not the expected reply into an error.
+    """An SFTP session: numbers requests, matches replies by id, and raises an error for an unexpected reply.
 
-    ``request`` sends and returns at once, ``wait`` returns the reply; ``call`` is both. A violation, an end of the
+    ``request`` sends and returns at once, ``wait`` returns the reply, ``call`` does both. A violation, an end of the
     stream or a missed deadline ends the session: every later use raises the same error.
     """
 
@@ -85,12 +88,12 @@ class Session:
         self._ended: BackhaulError | None = None
         self._ready: collections.deque[memoryview] = collections.deque()
         self.extensions: dict[bytes, bytes] = {}
-        self.round_trip_seconds = float("inf")  # of the call that was answered the fastest
-        self.waited_seconds = 0.0  # for replies, all together
-        self.closed_by_server = False  # the session alone: the connection may go on
+        self.round_trip_seconds = float("inf")  # the shortest of all calls
+        self.waited_seconds = 0.0  # the total time spent waiting for replies
+        self.closed_by_server = False  # only this session: the connection may still work
 
     def open(self, *, timeout_seconds: float | None = None) -> None:
-        """Exchange INIT and VERSION (draft section 4) and learn the server's extensions."""
+        """Exchange INIT and VERSION (draft section 4), and store the server's extensions."""
         self._send(wire.uint32(5) + bytes([wire.INIT]) + wire.uint32(wire.VERSION))
         limit = self._timeouts.operation_seconds if timeout_seconds is None else timeout_seconds
         deadline = time.monotonic() + limit
@@ -113,7 +116,7 @@ class Session:
         self._duplex.close()
 
     def request(self, kind: int, *parts: Buffer) -> Reply:
-        """Send a request and return the place where its reply will be; raise LinkError when it cannot be sent."""
+        """Send a request and return its reply, still empty; LinkError when the request cannot be sent."""
         if self._ended is not None:
             raise self._ended.copy()
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
@@ -123,9 +126,9 @@ class Session:
         return reply
 
     def wait(
-        self, reply: Reply, *, timeout_seconds: float | None = None, waiting: t.Callable[[], None] = _nothing
+        self, reply: Reply, *, timeout_seconds: float | None = None, waiting: t.Callable[[], None] = _do_nothing
     ) -> Reply:
-        """Return ``reply`` once it is there; LinkError ``timed_out`` after ``timeout_seconds`` without it.
+        """Return ``reply`` once it has arrived; LinkError ``timed_out`` after ``timeout_seconds`` without it.
 
         ``waiting`` is called at least twice a second until then.
         """
@@ -150,7 +153,7 @@ class Session:
         kind: int,
         *parts: Buffer,
         timeout_seconds: float | None = None,
-        waiting: t.Callable[[], None] = _nothing,
+        waiting: t.Callable[[], None] = _do_nothing,
     ) -> Reply:
         """Send a request and wait for its reply."""
         started = time.monotonic()
@@ -159,24 +162,24 @@ class Session:
         return reply
 
     def poll(self) -> None:
-        """Take the replies that have arrived, without waiting for any."""
+        """Process the replies that have arrived, without waiting."""
         if self._ended is not None:
             raise self._ended.copy()
         with self._ending_on_error():
-            self._take_piece(0)
+            self._receive_piece(0)
             while self._ready:
                 self._dispatch(self._ready.popleft())
 
     @property
     def room_bytes(self) -> int:
-        """How long a request may be to be sent at once."""
+        """The longest request, in bytes, that can be sent without waiting."""
         return self._duplex.room_bytes
 
     def _send(self, packet: bytes) -> None:
         with shielded(), self._ending_on_error():
             self._duplex.send(packet, timeout_seconds=self._timeouts.stall_seconds)
 
-    def _next_packet(self, deadline: float, what: str, waiting: t.Callable[[], None] = _nothing) -> memoryview:
+    def _next_packet(self, deadline: float, what: str, waiting: t.Callable[[], None] = _do_nothing) -> memoryview:
         while not self._ready:
             waiting()
             left = deadline - time.monotonic()
@@ -187,11 +190,11 @@ class Session:
                     remedy="The server or the network is stuck, or slower than connect_timeout, operation_timeout and"
                     " stall_timeout allow.",
                 )
-            self._take_piece(min(left, _LONGEST_LOOK_SECONDS))
+            self._receive_piece(min(left, _LONGEST_WAIT_SECONDS))
         return self._ready.popleft()
 
-    def _take_piece(self, seconds: float) -> None:
-        """Wait for a piece and sort it into packets; an interruption must not lose what was taken already."""
+    def _receive_piece(self, seconds: float) -> None:
+        """Wait for data and split it into packets, shielded: a cancellation must not lose data already received."""
         with shielded():
             piece = self._duplex.receive(timeout_seconds=seconds, wanted_bytes=self._framer.missing_bytes)
             if piece:
@@ -220,7 +223,7 @@ class Session:
                 self._duplex.close()
             raise
 
-    # What a reply means, by the kind that was expected.
+    # Decoding of replies, by the expected type.
 
     def _read(self, reply: Reply, expected: int, read: t.Callable[[wire.Unpacker], _ValueT]) -> _ValueT:
         if reply.kind == expected:
@@ -232,18 +235,18 @@ class Session:
         raise wire.status_error(code, message)
 
     def violated(self, what: str) -> t.NoReturn:
-        """End the session, since the server broke the protocol as ``what`` says."""
-        self.give_up(wire.violation(what))
+        """End the session with ``protocol_violation``; ``what`` says how the server broke the protocol."""
+        self.abort(wire.violation(what))
 
-    def give_up(self, error: BackhaulError) -> t.NoReturn:
-        """End the session with this error, which every later use of the session raises, too."""
+    def abort(self, error: BackhaulError) -> t.NoReturn:
+        """End the session with ``error``; every later use of the session raises it, too."""
         with self._ending_on_error():
             raise error
 
     def status(self, reply: Reply) -> tuple[int, bytes]:
-        """Return code and message of a STATUS; any other reply, or one without a code, is a violation.
+        """Return code and message of a STATUS; any other reply, or a STATUS without a code, is a violation.
 
-        Servers that predate the draft leave message and language out, so only the code must be there.
+        Servers older than draft-02 omit message and language, so only the code is required.
         """
         with self._ending_on_error():
             if reply.kind != wire.STATUS:
@@ -253,7 +256,7 @@ class Session:
             return code, fields.string() if fields.left else b""
 
     def expect_ok(self, reply: Reply) -> None:
-        """Return if the reply is STATUS OK; raise what it says otherwise."""
+        """Raise the error that the reply states, unless it is STATUS OK."""
         code, message = self.status(reply)
         if code != wire.STATUS_OK:
             raise wire.status_error(code, message)
@@ -290,7 +293,7 @@ class Session:
         return data
 
     def expect_extended(self, reply: Reply, read: t.Callable[[wire.Unpacker], _ValueT]) -> _ValueT:
-        """Return what ``read`` makes of the fields of an EXTENDED_REPLY."""
+        """Return the result of ``read`` on the fields of an EXTENDED_REPLY."""
         return self._read(reply, wire.EXTENDED_REPLY, read)
 
     def _is_end(self, reply: Reply) -> bool:
@@ -299,7 +302,7 @@ class Session:
 
 @contextlib.contextmanager
 def blame_path(path: bytes) -> t.Iterator[None]:
-    """Say of every error which path it is about, unless it says so already."""
+    """Add ``path`` to every BackhaulError that the block raises without a path."""
     try:
         yield
     except BackhaulError as exc:

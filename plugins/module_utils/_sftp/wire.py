@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The encoding of SFTP version 3 (draft-ietf-secsh-filexfer-02): packets to bytes and back, strictly."""
+"""Strict encoding and decoding of SFTP version 3 packets (draft-ietf-secsh-filexfer-02)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .._model import Attributes
 
 VERSION = 3
 
-# The longest name in a listing: four times NAME_MAX, which leaves room for file systems that count characters.
+# The longest name in a listing: four times NAME_MAX, for file systems whose limit counts characters, not bytes.
 MAX_NAME_BYTES = 1024
-# The longest path in an answer to REALPATH (PATH_MAX of Linux).
+# The longest path in a reply to REALPATH (PATH_MAX of Linux).
 MAX_PATH_BYTES = 4096
 
 # Packet types (draft section 3).
@@ -65,7 +65,7 @@ KNOWN_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES | HAS_EXTENDED
 
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 
-# Status codes: 0 to 8 are draft-02 section 7; the rest is what servers send all the same, from draft-13 section 9.1.
+# Status codes: 0 to 8 are in draft-02 section 7. Servers also send the later ones of draft-13 section 9.1.
 STATUS_OK = 0
 STATUS_EOF = 1
 STATUS_FAILURE = 4
@@ -81,7 +81,7 @@ STATUS_CODES = {
     15: "no_space",
 }
 
-# The fields behind the flags of ATTRS, for each combination of them.
+# The layout of the fields of ATTRS for each combination of its flags.
 _FIELDS_OF_FLAG = ((HAS_SIZE, "Q"), (HAS_OWNER, "II"), (HAS_PERMISSIONS, "I"), (HAS_TIMES, "II"))
 _LAYOUTS = tuple(
     struct.Struct(">" + "".join(fields for flag, fields in _FIELDS_OF_FLAG if flags & flag)) for flags in range(16)
@@ -113,9 +113,9 @@ def request_head(kind: int, request_id: int, body_bytes: int) -> bytes:
 
 
 def attributes(wanted: Attributes) -> bytes:
-    """Encode ATTRS: only what is not None is flagged and sent (draft section 5).
+    """Encode ATTRS: only attributes that are not None are flagged and sent (draft section 5).
 
-    Owner and group, and the two times, exist only as pairs; half a pair is a ValueError.
+    Owner and group, and the two times, exist only as pairs; ValueError for half a pair.
     """
     flags, parts = 0, []
     if wanted.size is not None:
@@ -144,19 +144,19 @@ def _pair(parts: list[bytes], flag: int, first: int | None, second: int | None) 
     return flag
 
 
-def completed(wanted: Attributes, look: t.Callable[[], Attributes]) -> Attributes:
-    """Return ``wanted`` with half a pair filled in from what ``look`` finds, which is asked only then."""
+def completed(wanted: Attributes, current: t.Callable[[], Attributes]) -> Attributes:
+    """Return ``wanted`` with incomplete pairs filled in from ``current()``, which is called only if needed."""
     halves = [(wanted.uid is None) != (wanted.gid is None), (wanted.atime is None) != (wanted.mtime is None)]
     if not any(halves):
         return wanted
-    found = look()
+    found = current()
     names = (("uid", "gid") if halves[0] else ()) + (("atime", "mtime") if halves[1] else ())
     stated = ((name, getattr(wanted, name)) for name in names)
     return replace(wanted, **{name: getattr(found, name) if value is None else value for name, value in stated})
 
 
 def violation(what: str) -> RemoteError:
-    """Return the error for a server that does not keep to the protocol."""
+    """Return the error for a server that breaks the protocol."""
     return RemoteError(
         "protocol_violation",
         f"the SFTP server broke the protocol: {what}",
@@ -166,13 +166,13 @@ def violation(what: str) -> RemoteError:
 
 
 def _spread(flags: int, values: tuple[int, ...]) -> list[int | None]:
-    """Put the fields of ATTRS in their places, with None for those that were not sent."""
+    """Return all fields of ATTRS in order, with None for those that were not sent."""
     rest = iter(values)
     return [next(rest) if flags & flag else None for flag, fields in _FIELDS_OF_FLAG for _field in fields]
 
 
 class Unpacker:
-    """Read the fields of one packet in order; reading past its end is a protocol violation."""
+    """Reads the fields of one packet in order; reading past its end is a protocol violation."""
 
     __slots__ = ("_at", "_data")
 
@@ -209,21 +209,21 @@ class Unpacker:
         return bytes(self.view())
 
     def rest(self) -> bytes:
-        """Read what is left of the packet, without a length in front."""
+        """Read the rest of the packet, which has no length in front."""
         return bytes(self._take(self.left))
 
     @property
     def left(self) -> int:
-        """The number of bytes that were not read yet."""
+        """The number of unread bytes."""
         return len(self._data) - self._at
 
     def end(self) -> None:
-        """Check that the packet was read whole."""
+        """Raise a protocol violation unless the whole packet was read."""
         if self.left:
             raise violation(f"a packet has {self.left} bytes too many")
 
     def attributes(self) -> Attributes:
-        """Read ATTRS; unknown flags are a violation, since what follows them cannot be told apart (draft section 5)."""
+        """Read ATTRS; unknown flags are a violation, since their fields cannot be parsed (draft section 5)."""
         flags = self.uint32()
         if flags & ~KNOWN_FLAGS:
             raise violation(f"attributes with unknown flags {flags:#x}")
@@ -240,11 +240,10 @@ class Unpacker:
         return Attributes(size, mode, uid, gid, atime, mtime)
 
     def names(self, *, longest_bytes: int = MAX_NAME_BYTES) -> list[tuple[bytes, Attributes]]:
-        """Read the names and attributes of NAME (draft section 7); what is for people, the long name, is passed over.
+        """Read the names and attributes of NAME (draft section 7), skipping the long names meant for display.
 
-        A name of more than ``longest_bytes`` is a violation: its memory must not be the server's to choose.
-
-        A listing has as many of these as files, so the usual fields are read in place and not one by one.
+        A name of more than ``longest_bytes`` is a violation: the server must not choose how much memory it takes.
+        The usual fields are read in place for speed: a listing has one entry for each file.
         """
         count, raw = self.uint32(), bytes(self._data)
         at, found = self._at, []
@@ -273,7 +272,7 @@ class Unpacker:
 def status_error(code: int, message: bytes) -> RemoteError:
     """Return the error for a STATUS that is neither OK nor EOF (draft section 7).
 
-    The server's own words are appended, made inert; ``details.status`` is its code.
+    The server's message is appended in printable form; ``details.status`` is its code.
     """
     known = STATUS_CODES.get(code, "remote_failure")
     said = printable(message, limit=300).strip()
@@ -293,10 +292,10 @@ _STATUS_TEXT = {
 
 
 class Framer:
-    """Cut a stream of bytes into packets, whatever the pieces it arrives in.
+    """Splits a stream of bytes into packets; the pieces may be of any size.
 
-    ``feed`` takes the next piece and returns the packets it completed, each without its length. A length of zero or
-    beyond ``limit_bytes`` is a protocol violation, noticed before anything of that size is kept.
+    ``feed`` takes the next piece and returns the packets that it completes, each without its length. A length of zero
+    or beyond ``limit_bytes`` is a protocol violation, raised before any data of the packet is stored.
     """
 
     def __init__(self, *, limit_bytes: int) -> None:
@@ -307,11 +306,11 @@ class Framer:
 
     @property
     def missing_bytes(self) -> int:
-        """How many bytes the next packet, or its length, still lacks."""
+        """The number of bytes still missing from the next packet, or from its length field."""
         return (self._need or 4) - self._have
 
     def feed(self, piece: bytes) -> list[memoryview]:
-        """Return the packets that are complete with ``piece``."""
+        """Return the packets that ``piece`` completes."""
         packets = []
         rest = memoryview(piece)
         while rest or (self._need and self._have >= self._need):
@@ -342,7 +341,7 @@ class Framer:
 
 
 def _bad_length(length: int, head: bytes) -> RemoteError:
-    if head[0] in b"\t\r\n\x1b" or 32 <= head[0] < 127 or 0xC2 <= head[0] < 0xF5:  # the last: text in UTF-8
+    if head[0] in b"\t\r\n\x1b" or 32 <= head[0] < 127 or 0xC2 <= head[0] < 0xF5:  # the last range: UTF-8 lead bytes
         return RemoteError(
             "protocol_violation",
             f"the server sent text where SFTP packets were expected; it begins with {printable(head)!r}",

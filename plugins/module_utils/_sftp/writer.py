@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Writing a file: many requests in flight, over several channels, and every acknowledgement looked at."""
+"""Write a file: many requests in flight over several channels, and every acknowledgement checked."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from .write_handle import PendingOpen, WriteHandle
 class SftpWriter:
     """A file that is open for writing (the port's ``Writer``).
 
-    Once a channel takes no more for now, the same file is opened on further ones, as far as the server lets us, and
-    each write goes to whichever has room. They are closed before anything is asked about the file as a whole.
+    Once the first channel's window is full, the file is opened on additional channels, as many as the server allows.
+    Each write goes to a channel that has room. The additional handles are closed before a request about the whole
+    file (FSTAT, FSETSTAT, fsync, CLOSE) is sent.
     """
 
     def __init__(
@@ -32,20 +33,20 @@ class SftpWriter:
         handle: bytes,
         path: bytes,
         *,
-        streams: SessionPool,
+        pool: SessionPool,
         block_bytes: int,
         stall_seconds: float,
         optional: OptionalRequests,
     ) -> None:
         self._session = session
         self._path = path
-        self._streams = streams
+        self._pool = pool
         self._block_bytes = block_bytes
         self._stall_seconds = stall_seconds
         self._optional = optional
         self._first = WriteHandle(session, handle)
-        self._lanes = collections.deque([self._first])
-        self._openings: list[PendingOpen] = []
+        self._handles = collections.deque([self._first])
+        self._pending: list[PendingOpen] = []
         self._number = itertools.count()
         self._written_bytes = 0
         self._closed = False
@@ -58,11 +59,11 @@ class SftpWriter:
             if exc_type is None and not self._closed:
                 self.close()
         finally:
-            self._give_up_openings()
+            self._discard_pending()
             if not self._closed:
                 self._closed = True
-                for lane in self._lanes:
-                    lane.drop()
+                for handle in self._handles:
+                    handle.drop()
 
     def write(self, offset: int, block: Buffer) -> None:
         """Write ``block`` at ``offset``; see the port."""
@@ -70,130 +71,133 @@ class SftpWriter:
         with blame_path(self._path):
             for start in range(0, len(view), self._block_bytes):
                 piece = view[start : start + self._block_bytes]
-                self._lane_for(len(piece)).write(next(self._number), offset + start, piece)
+                self._handle_with_room(len(piece)).write(next(self._number), offset + start, piece)
         self._written_bytes += len(view)
 
-    def _lane_for(self, byte_count: int) -> WriteHandle:
-        """Return a lane that takes so many bytes, as soon as there is one; the first one when nothing is under way."""
+    def _handle_with_room(self, byte_count: int) -> WriteHandle:
+        """Return a handle with room for ``byte_count``, waiting for one if necessary.
+
+        The first handle is returned when no write is in flight: its session then waits for room while sending.
+        """
         while True:
-            for _lane in range(len(self._lanes)):
-                self._lanes.rotate(-1)
-                if self._lanes[0].has_room(byte_count):
-                    return self._lanes[0]
-            if self._widened():
+            for _handle in range(len(self._handles)):
+                self._handles.rotate(-1)
+                if self._handles[0].has_room(byte_count):
+                    return self._handles[0]
+            if self._opened_more():
                 continue
-            oldest = self._oldest()
+            oldest = self._handle_of_oldest_write()
             if oldest is None:
                 return self._first
             oldest.acknowledge(timeout_seconds=self._stall_seconds)
 
-    def _widened(self) -> bool:
-        """Open the file on further channels, without waiting for them; True when one more is ready by now."""
-        if all(lane.is_full for lane in self._lanes):
+    def _opened_more(self) -> bool:
+        """Start opening the file on additional channels, without waiting; return True when one more is open now."""
+        if all(handle.is_full for handle in self._handles):
             return False
-        self._streams.want()
-        taken = [lane.session for lane in self._lanes] + [opening.session for opening in self._openings]
-        for session in self._streams.usable():
-            if session not in taken:
-                self._openings.append(PendingOpen(session, self._path))
-        before = len(self._lanes)
-        for opening in list(self._openings):
-            self._join(opening)
-        return len(self._lanes) > before
+        self._pool.ensure()
+        in_use = [handle.session for handle in self._handles] + [pending.session for pending in self._pending]
+        for session in self._pool.usable():
+            if session not in in_use:
+                self._pending.append(PendingOpen(session, self._path))
+        before = len(self._handles)
+        for pending in list(self._pending):
+            self._use_if_open(pending)
+        return len(self._handles) > before
 
-    def _join(self, opening: PendingOpen) -> None:
-        """Use one more channel, if it is ready; that the server does not let us is no error, but not tried again."""
+    def _use_if_open(self, pending: PendingOpen) -> None:
+        """Add the handle of ``pending`` once it is open. A refused open is no error; its session is discarded."""
         try:
-            if opening.arrived:
-                self._openings.remove(opening)
-                self._lanes.append(opening.lane())
+            if pending.arrived:
+                self._pending.remove(pending)
+                self._handles.append(pending.write_handle())
         except BackhaulError:
-            self._openings = [other for other in self._openings if other is not opening]
-            self._streams.discard(opening.session)
+            self._pending = [other for other in self._pending if other is not pending]
+            self._pool.discard(pending.session)
 
-    def _give_up_openings(self) -> None:
-        """Close the channels on which the file may be open without our knowing the handle yet."""
-        for opening in self._openings:
-            self._streams.discard(opening.session)
-        self._openings = []
+    def _discard_pending(self) -> None:
+        """Close the sessions with a pending open: the server may hold a handle there that is not known here yet."""
+        for pending in self._pending:
+            self._pool.discard(pending.session)
+        self._pending = []
 
-    def _oldest(self) -> WriteHandle | None:
-        waiting = [(lane.oldest, lane) for lane in self._lanes if lane.oldest is not None]
+    def _handle_of_oldest_write(self) -> WriteHandle | None:
+        waiting = [(handle.oldest, handle) for handle in self._handles if handle.oldest is not None]
         return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
 
     def flush(self) -> None:
-        """Wait for every acknowledgement and close the further handles; raise the first refusal after all answers."""
+        """Wait for every acknowledgement, close the additional handles, then raise the first error of them all."""
         with blame_path(self._path):
-            for opening in list(self._openings):
-                opening.wait(timeout_seconds=self._stall_seconds)
-                self._join(opening)
-            further = [lane for lane in self._lanes if lane is not self._first]
-            for lane in further:
-                lane.begin_close()
-            refusals = [*self._acknowledged(), *self._ended(further)]
-            self._lanes = collections.deque([self._first])
-            if refusals:
-                raise refusals[0]
+            for pending in list(self._pending):
+                pending.wait(timeout_seconds=self._stall_seconds)
+                self._use_if_open(pending)
+            additional = [handle for handle in self._handles if handle is not self._first]
+            for handle in additional:
+                handle.begin_close()
+            errors = [*self._acknowledge_all(), *self._end_closes(additional)]
+            self._handles = collections.deque([self._first])
+            if errors:
+                raise errors[0]
 
-    def _acknowledged(self) -> list[BackhaulError]:
-        refusals = []
-        while (oldest := self._oldest()) is not None:
+    def _acknowledge_all(self) -> list[BackhaulError]:
+        errors = []
+        while (oldest := self._handle_of_oldest_write()) is not None:
             try:
                 oldest.acknowledge(timeout_seconds=self._stall_seconds)
             except BackhaulError as exc:
                 if exc.breaks_link:
                     raise
-                refusals.append(exc)
-        return refusals
+                errors.append(exc)
+        return errors
 
-    def _ended(self, further: list[WriteHandle]) -> list[BackhaulError]:
-        refusals = []
-        for lane in further:
+    def _end_closes(self, additional: list[WriteHandle]) -> list[BackhaulError]:
+        errors = []
+        for handle in additional:
             try:
-                lane.end_close(timeout_seconds=self._stall_seconds)
+                handle.end_close(timeout_seconds=self._stall_seconds)
             except BackhaulError as exc:
                 if exc.breaks_link:
                     raise
-                refusals.append(exc)
-        return refusals
+                errors.append(exc)
+        return errors
 
     def sync(self) -> bool:
-        """Flush, then fsync@openssh.com (OpenSSH PROTOCOL section 4.5); False where the server has none."""
+        """Flush, then send fsync@openssh.com (OpenSSH PROTOCOL section 4.5); return False without that extension."""
         self.flush()
         if not self._optional.offers(self._session, SYNC):
             return False
-        patience = self._stall_seconds + self._written_bytes / SLOWEST_BYTES_PER_SECOND
+        timeout_seconds = self._stall_seconds + self._written_bytes / SLOWEST_BYTES_PER_SECOND
         try:
             with self._optional.asking(self._session, SYNC):
-                self._ask(wire.EXTENDED, wire.string(SYNC), self._first.handle, timeout_seconds=patience)
+                self._ask(wire.EXTENDED, wire.string(SYNC), self._first.handle, timeout_seconds=timeout_seconds)
         except RemoteError as exc:
             if exc.code != "unsupported":
                 raise
-            return False  # announced, and not there
+            return False  # announced, but not implemented
         return True
 
     def attributes(self) -> Attributes:
-        """Return the attributes of what is open (FSTAT)."""
-        self._gather()
+        """Return the attributes of the open file (FSTAT)."""
+        self._reduce_to_first()
         with blame_path(self._path):
             return self._session.expect_attributes(self._session.call(wire.FSTAT, self._first.handle))
 
     def set_attributes(self, wanted: Attributes) -> None:
-        """Set what is not None on the open file (FSETSTAT)."""
-        self._gather()
+        """Set the attributes that are not None on the open file (FSETSTAT)."""
+        self._reduce_to_first()
         self._ask(wire.FSETSTAT, self._first.handle, wire.attributes(wire.completed(wanted, self.attributes)))
 
     def close(self) -> None:
-        """Flush, close, and check that both were accepted; closing again does nothing."""
+        """Flush, close, and raise the error of either; closing again does nothing."""
         if self._closed:
             return
         self.flush()
         self._closed = True
         self._ask(wire.CLOSE, self._first.handle, timeout_seconds=self._stall_seconds)
 
-    def _gather(self) -> None:
-        """Let the first handle be the only one; what it says holds for the whole file then."""
-        if len(self._lanes) > 1 or self._openings:
+    def _reduce_to_first(self) -> None:
+        """Flush unless the first handle is the only one, so that its attributes are those of the whole file."""
+        if len(self._handles) > 1 or self._pending:
             self.flush()
 
     def _ask(self, kind: int, *parts: bytes, timeout_seconds: float | None = None) -> None:

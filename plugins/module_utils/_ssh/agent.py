@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The keys of an ssh-agent, which has to answer in time: a stuck one has no keys, and ends nothing."""
+"""Keys of an ssh-agent, with deadlines: an agent that hangs counts as one without keys, and the login continues."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import typing as t
 
 from .dependency import AgentBase, SSHException, has_optional
 
-# What OpenSSH's agent sends at most (AGENT_MAX_LEN).
+# The longest reply of OpenSSH's agent (AGENT_MAX_LEN).
 MAX_ANSWER_BYTES = 256 * 1024
-# What paramiko raises over an agent that is stuck or gone, and over answers that make no sense.
+# The exceptions of paramiko for an agent that hangs or has ended, and for malformed replies.
 _FAILURES = (SSHException, OSError, EOFError, ValueError, TypeError, struct.error)
 
 
 class AgentError(Exception):
-    """The agent cannot be asked, or does not sign; the text says why."""
+    """The agent cannot be reached, or does not sign; the text says why."""
 
 
 class _AgentSocket:
-    """A connection to the agent whose every answer has half of the time that is left, so that others get their turn."""
+    """A connection to the agent. Each reply may take half of the time left: the rest is for other credentials."""
 
     def __init__(self, path: str, *, deadline: float) -> None:
         self._deadline = deadline
@@ -34,40 +34,40 @@ class _AgentSocket:
         self.broken = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._grant()
+            self._start_answer_timer()
             self._socket.connect(path)
         except OSError:
             self._socket.close()
             raise
 
-    def _grant(self) -> None:
+    def _start_answer_timer(self) -> None:
         now = time.monotonic()
         self._answer_due = now + max(self._deadline - now, 0.0) / 2
         self._socket.settimeout(max(self._answer_due - now, 0.001))
 
     def send(self, data: bytes) -> int:
-        """Send a request, all of it."""
-        with self._noting():
+        """Send all of a request; OSError after an earlier failure."""
+        with self._marking_broken():
             if self.broken:
                 raise OSError("it has not answered before")
-            self._grant()
+            self._start_answer_timer()
             self._socket.sendall(data)
         return len(data)
 
     def recv(self, count: int) -> bytes:
-        """Receive up to ``count`` bytes of the answer."""
-        with self._noting():
+        """Receive up to ``count`` bytes of the reply."""
+        with self._marking_broken():
             if count > MAX_ANSWER_BYTES:
                 raise OSError("its answer is too long")
             self._socket.settimeout(max(self._answer_due - time.monotonic(), 0.001))
             return self._socket.recv(count)
 
     @contextlib.contextmanager
-    def _noting(self) -> t.Iterator[None]:
+    def _marking_broken(self) -> t.Iterator[None]:
         try:
             yield
         except OSError:
-            self.broken = True  # what comes later would be taken for the answer to another question
+            self.broken = True  # a late reply would be taken for the reply to another request
             raise
 
     def close(self) -> None:
@@ -76,14 +76,14 @@ class _AgentSocket:
 
 
 class AgentKey:
-    """A key that an agent holds, as paramiko wants it; what goes wrong in signing is an AgentError."""
+    """A key of an agent, with paramiko's interface; a failure in signing is an AgentError."""
 
     def __init__(self, key: t.Any, connection: _AgentSocket) -> None:
         self._key = key
         self._connection = connection
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> t.Any:
-        """Have the agent sign ``data``; AgentError when it does not."""
+        """Return the agent's signature of ``data``; AgentError when it does not sign."""
         try:
             return self._key.sign_ssh_data(data, algorithm)
         except _FAILURES as exc:
@@ -95,14 +95,14 @@ class AgentKey:
 
 @contextlib.contextmanager
 def agent_keys(*, deadline: float) -> t.Iterator[list[AgentKey]]:
-    """Yield the keys of the agent at SSH_AUTH_SOCK; none without one, AgentError when it has no proper answer."""
+    """Yield the keys of the agent at SSH_AUTH_SOCK, none without an agent; AgentError when it does not answer."""
     path = os.environ.get("SSH_AUTH_SOCK", "")
     if not path or not has_optional("Agent._connect"):
         yield []
         return
     try:
         connection = _AgentSocket(path, deadline=deadline)
-    except (FileNotFoundError, ConnectionRefusedError):  # left over from an agent that has ended
+    except (FileNotFoundError, ConnectionRefusedError):  # the socket file of an agent that has ended
         yield []
         return
     except OSError as exc:

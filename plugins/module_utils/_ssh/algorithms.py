@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Which algorithms are offered, and in which order."""
+"""The algorithms to offer, in order of preference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._errors import InputError
 
 @dataclass(frozen=True)
 class Suite:
-    """What is offered for each part of a key exchange (RFC 4253 section 7.1), the preferred first."""
+    """The algorithms to offer for each part of a key exchange (RFC 4253 section 7.1), the preferred one first."""
 
     kexes: tuple[str, ...]
     host_keys: tuple[str, ...]
@@ -42,12 +42,12 @@ DEFAULT = Suite(
         "rsa-sha2-512",
         "rsa-sha2-256",
     ),
-    # AES-GCM first: it costs a third less than AES-CTR with HMAC. No CBC, no 3DES.
+    # AES-GCM first: it takes a third less CPU than AES-CTR with HMAC. No CBC, no 3DES.
     ciphers=("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"),
     # For AES-CTR: encrypt-then-MAC first. No SHA-1, no MD5.
     macs=("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"),
 )
-# Behind everything else: what appliances of the years before 2013 have. MD5 and DSA stay out.
+# Algorithms of appliances from before 2013, after all others. MD5 and DSA are left out.
 LEGACY = Suite(
     kexes=(
         *DEFAULT.kexes,
@@ -65,12 +65,12 @@ SUITES = {
     "post_quantum": replace(DEFAULT, kexes=("mlkem768x25519-sha256",)),
 }
 HOST_KEYS = DEFAULT.host_keys
-# SHA-1 signatures, for which older paramiko still falls back when a server sends no server-sig-algs (RFC 8308).
+# SHA-1 signatures: older versions of paramiko fall back to them when a server sends no server-sig-algs (RFC 8308).
 REFUSED_PUBKEYS = ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com", "ssh-dss", "ssh-dss-cert-v01@openssh.com")
 
 
 class Installed(t.Protocol):
-    """The tables in which paramiko keeps what it has."""
+    """paramiko's tables of implemented algorithms."""
 
     _kex_info: t.Mapping[str, object]
     _key_info: t.Mapping[str, object]
@@ -79,12 +79,11 @@ class Installed(t.Protocol):
 
 
 def offered(name: str, known: t.Sequence[str], installed: Installed, *, without: t.Container[str] = ()) -> Suite:
-    """Return what to offer: those algorithms of the suite that are installed, host keys that are known first.
+    """Return the algorithms of a suite that are installed, with the ``known`` host key algorithms first.
 
-    ``name`` is one of SUITES, or a single host key algorithm, to ask a server for that key and no other.
-    A server with several keys then shows one that can be verified; one without any of them still shows a key, which
-    the refusal can name. Host key algorithms in ``without`` are left out. ``dependency_missing`` when nothing is left
-    for one of the parts.
+    A server with several keys then presents a key that can be verified. A server without such a key still presents
+    one, which the refusal can name. ``name`` is one of SUITES, or a single host key algorithm to request only that
+    key. Host key algorithms in ``without`` are left out. ``dependency_missing`` when a part has no algorithm left.
     """
     suite = SUITES[name] if name in SUITES else replace(LEGACY, host_keys=(name,))
     result = Suite(
@@ -103,7 +102,7 @@ def offered(name: str, known: t.Sequence[str], installed: Installed, *, without:
 
 
 def of_key_types(key_types: t.Iterable[str]) -> frozenset[str]:
-    """Return the host key algorithms that show keys of these types."""
+    """Return the host key algorithms that use keys of these types."""
     rsa = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
     return frozenset(name for key_type in key_types for name in (rsa if key_type == "ssh-rsa" else (key_type,)))
 

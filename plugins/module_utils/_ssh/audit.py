@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The record of who was reached, when, and why the server was believed: on standard loggers, and on nothing else."""
+"""Log each connection: which server, when, and why its host key was trusted. Standard loggers only."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .files import opened
 LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
 _LOG = logging.getLogger("backhaul.sftp")
 _FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
-# Records of paramiko's for one run: most of them are the server's doing, and must not fill the disk.
+# The limit of paramiko's records in one run. Servers cause most of them, and they must not fill the disk.
 MAX_FOREIGN_RECORDS = 10_000
 
 
 def connected(report: ConnectionReport) -> None:
-    """Record a connection that was verified and logged in to."""
+    """Log a connection after verification and login."""
     _LOG.info(
         "connected to %s (%s port %d, %s) as %s by %s; host key %s %s trusted by %s (%s); %s, %s%s, strict kex %s%s",
         report.name,
@@ -47,29 +47,29 @@ def connected(report: ConnectionReport) -> None:
 
 
 def refused(error: BackhaulError) -> None:
-    """Record why a connection was not made, on its way to whoever asked for it."""
+    """Log why a connection was not made."""
     _LOG.warning("%s: %s", error.code, error.message.replace("\n", " "))
 
 
 def passed_over(notes: t.Iterable[str]) -> None:
-    """Record which known-hosts lines about a server could not be used, and why."""
+    """Log which known-hosts lines about a server could not be used, and why."""
     for note in notes:
         _LOG.debug("passed over: %s", note)
 
 
 @contextlib.contextmanager
 def recording(file_name: str, level: str) -> t.Iterator[None]:
-    """Append our own and paramiko's records to a file for as long as the block runs; without a name, to nothing.
+    """Append our own and paramiko's records to a file during the block; without a file name, do nothing.
 
-    The file is created readable for its owner alone. A link is not followed, and a file that another user owns or can
-    write is refused (``unsafe_path``). No record holds a secret: paramiko logs none, and neither do we.
+    A new file is readable only for its owner. A link is not followed; a file that another user owns or can write is
+    ``unsafe_path``. No record holds a secret: paramiko logs none, and neither do we.
     """
     if not file_name:
         yield
         return
     handler = _file_handler(file_name)
-    handler.setFormatter(_InertLines(_FORMAT))
-    handler.addFilter(_Enough())
+    handler.setFormatter(_PrintableFormatter(_FORMAT))
+    handler.addFilter(_ForeignRecordLimit())
     loggers = (_LOG, logging.getLogger("paramiko"))
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -81,7 +81,7 @@ def recording(file_name: str, level: str) -> t.Iterator[None]:
         for logger, before in zip(loggers, levels):
             logger.removeHandler(handler)
             logger.setLevel(before)
-        with contextlib.suppress(OSError):  # what is still to be flushed may find no room, either
+        with contextlib.suppress(OSError):  # flushing the rest may fail on a full disk
             handler.stream.close()
 
 
@@ -102,7 +102,7 @@ def _file_handler(file_name: str) -> logging.StreamHandler[t.TextIO]:
 
 
 def _require_own(file_name: str, found: os.stat_result) -> None:
-    """Raise InputError for a file that another user may have put there, or can change."""
+    """Raise ``unsafe_path`` for a file that another user may have created or can change."""
     if found.st_uid != os.geteuid():
         raise _unsafe(file_name, f"belongs to another user (uid {found.st_uid})")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -122,21 +122,24 @@ def _unsafe(file_name: str, what: str) -> InputError:
 
 
 class _QuietHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no subscript before Python 3.11
-    """Keeps a record that cannot be written, as on a full disk, from being printed beside the module's result."""
+    """Ignores a record that cannot be written, as on a full disk.
+
+    logging's own handler would print an error to standard error, where the module's result is due.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say nothing."""
+        """Do nothing."""
 
 
-class _Enough(logging.Filter):
-    """Lets all of our own records through, and so many of others, the last of which says that it is the last."""
+class _ForeignRecordLimit(logging.Filter):
+    """Passes all of our own records, and MAX_FOREIGN_RECORDS of others; the last of these says so."""
 
     def __init__(self) -> None:
         super().__init__()
         self._left = MAX_FOREIGN_RECORDS
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the record is to be kept."""
+        """Return whether to keep the record."""
         if record.name == _LOG.name:
             return True
         self._left -= 1
@@ -145,8 +148,8 @@ class _Enough(logging.Filter):
         return self._left >= 0
 
 
-class _InertLines(logging.Formatter):
-    """Keeps a record on one line, with whatever a server said in it made inert."""
+class _PrintableFormatter(logging.Formatter):
+    """Formats a record as one line of printable text, since it may contain text of a server."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Logging in, after the server was verified: each credential once, in the declared order."""
+"""Log in to a verified server: try each credential once, in the declared order."""
 
 from __future__ import annotations
 
@@ -15,40 +15,38 @@ from .._errors import BackhaulError, InputError, LinkError, TrustError, printabl
 from .._model import Credentials
 from .agent import AgentError, agent_keys
 from .dependency import SSHException, paramiko
-from .errors import Refusal, translated
+from .errors import WrappedError, translated
 from .files import read_file
 from .keys import load_private_key, with_certificate
 from .transport import VerifiedTransport
 
-# Rounds of questions in keyboard-interactive authentication; PAM asks two or three.
+# The limit of rounds in keyboard-interactive authentication; PAM needs two or three.
 MAX_QUESTIONS = 10
-
-
-# A key of 16384 bits has 13 KiB.
+# A key of 16384 bits takes 13 KiB.
 MAX_KEY_FILE_BYTES = 1024 * 1024
 
 
 @dataclass
 class Password:
-    """The password of one login, and what became of it at this server."""
+    """The password of one login, with whether it was sent to this server and refused."""
 
     text: str = field(repr=False)
     sent: bool = False
     refused: bool = False
 
     def take(self) -> str:
-        """Return the text, to send it."""
+        """Return the text and record that it is sent."""
         self.sent = True
         return self.text
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One credential: the protocol's method it uses, how results call it, and how to try it.
+    """One credential: its authentication method, its name in results, and a function that tries it.
 
     ``run`` returns the methods that the server still wants (RFC 4252 section 5.1, partial success), or raises
-    AgentError before anything was sent. ``password`` is what it may send, and then it does so only until the server
-    has refused that.
+    AgentError before anything was sent. ``password`` is set if ``run`` may send it. Once the server has refused that
+    password, the attempt is not made.
     """
 
     method: str
@@ -57,15 +55,15 @@ class Attempt:
     password: Password | None = None
 
     def fits(self, allowed: t.Sequence[str]) -> bool:
-        """Say whether the server takes the method and has not refused the credential."""
+        """Return whether the server accepts the method and has not refused the password."""
         return self.method in allowed and not (self.password and self.password.refused)
 
 
 @dataclass
 class Login:
-    """How far a login has come: what succeeded, what was tried in vain, and what the server still takes.
+    """The state of a login: the credentials that succeeded or failed, and the methods that the server still accepts.
 
-    ``password_sent`` says whether the server was sent a password or a one-time code, by any method.
+    ``password_sent`` says whether a password or a one-time code was sent to the server, by any method.
     """
 
     user: str
@@ -77,23 +75,25 @@ class Login:
 
 
 def authenticate(transport: VerifiedTransport, credentials: Credentials, *, deadline: float) -> str:
-    """Log in and return how; ``authentication_refused`` lists what was tried and what the server takes.
+    """Log in and return the credentials that succeeded.
 
-    ``deadline`` is on the monotonic clock, and the caller ends the connection then. A login that is cut off after a
-    password was sent is refused, so that the password is not sent again: it might be counted as a second failure, and a
-    one-time code is good for one login. Signatures are different each time and lock no account, so a login that is cut
-    off over a key is a lost link, which is retried.
+    ``authentication_refused`` lists the credentials tried and the methods that the server accepts. ``deadline`` is on
+    the monotonic clock; the caller closes the connection then.
+
+    If the connection ends after a password was sent, the error is ``authentication_refused`` and nothing is retried:
+    the server might count a second failure, and a one-time code is valid for one login. A new signature locks no
+    account, so a connection that ends after a key is a LinkError, which is retried.
     """
     login = Login(credentials.user, deadline)
     with translated("logging in"):
         login.allowed = _ask_allowed(transport, credentials.user)
-        waiting: list[Attempt] = []
-        # What does not fit yet may fit after a partial success, however early it stands in the order.
+        untried: list[Attempt] = []
+        # An attempt whose method is not accepted yet may be accepted after a partial success.
         for latest in _attempts(credentials, deadline):
-            waiting.append(latest)
-            while not transport.is_authenticated() and (fitting := [a for a in waiting if a.fits(login.allowed)]):
-                waiting.remove(fitting[0])
-                _try(transport, login, fitting[0])
+            untried.append(latest)
+            while not transport.is_authenticated() and (usable := [a for a in untried if a.fits(login.allowed)]):
+                untried.remove(usable[0])
+                _try(transport, login, usable[0])
             if transport.is_authenticated():
                 break
         if not transport.is_authenticated():
@@ -102,7 +102,7 @@ def authenticate(transport: VerifiedTransport, credentials: Credentials, *, dead
 
 
 def _ask_allowed(transport: VerifiedTransport, user: str) -> t.Sequence[str]:
-    """Ask what the server takes, by the method that carries no credential (RFC 4252 section 5.2)."""
+    """Return the methods that the server accepts, by the method "none" without a credential (RFC 4252 section 5.2)."""
     try:
         return t.cast("t.Sequence[str]", transport.auth_none(user))
     except paramiko.BadAuthenticationType as exc:
@@ -110,7 +110,7 @@ def _ask_allowed(transport: VerifiedTransport, user: str) -> t.Sequence[str]:
 
 
 def _try(transport: VerifiedTransport, login: Login, attempt: Attempt) -> None:
-    """Note what the server still wants after a success, or that it refused this one."""
+    """Try a credential and record the result in ``login``; raise when the connection ended."""
     if attempt.password:
         attempt.password.sent = False
     try:
@@ -119,35 +119,35 @@ def _try(transport: VerifiedTransport, login: Login, attempt: Attempt) -> None:
         return
     except AgentError as exc:
         login.tried.append(f"{attempt.label} ({exc})")
-    except Refusal:
+    except WrappedError:
         raise
     except (SSHException, EOFError, OSError) as exc:
         login.tried.append(attempt.label)
-        said_no = isinstance(exc, paramiko.AuthenticationException) and transport.is_active()
-        if not said_no or time.monotonic() >= login.deadline:
-            raise _cut_off(login, attempt, exc, transport.farewell) from exc
+        was_refused = isinstance(exc, paramiko.AuthenticationException) and transport.is_active()
+        if not was_refused or time.monotonic() >= login.deadline:
+            raise _cut_off(login, attempt, exc, transport.disconnect_text) from exc
     finally:
         login.password_sent |= bool(attempt.password and attempt.password.sent)
     if attempt.password:
         attempt.password.refused = attempt.password.sent
 
 
-def _cut_off(login: Login, attempt: Attempt, exc: Exception, farewell: str | None) -> BackhaulError:
-    """Return the error for a connection that ended over a credential: a LinkError where another try does no harm.
+def _cut_off(login: Login, attempt: Attempt, exc: Exception, disconnect_text: str | None) -> BackhaulError:
+    """Return the error for a connection that ended after a credential: a LinkError if a retry does no harm.
 
-    ``farewell`` is what the server said as it ended the connection (DISCONNECT); it would do so again.
+    ``disconnect_text`` is the text of the server's DISCONNECT. After that message a retry would end the same way.
     """
     late = time.monotonic() >= login.deadline
     after = f"after {attempt.label} was tried for user {login.user!r}"
     if late:
         what, advice = "no answer in time", "The server may be slow to check credentials: connect_timeout is the limit."
-    elif farewell is not None:
-        what, advice = f"the server ended the connection ({farewell or 'without a word'})", _FEWER_ATTEMPTS
+    elif disconnect_text is not None:
+        what, advice = f"the server ended the connection ({disconnect_text or 'without a word'})", _FEWER_ATTEMPTS
     else:
-        what, advice = f"the link broke ({_said(str(exc)) or 'without a word'})", _FEWER_ATTEMPTS
+        what, advice = f"the link broke ({_text(str(exc)) or 'without a word'})", _FEWER_ATTEMPTS
     if attempt.password or login.password_sent:
         why = "Nothing was retried, to not lock the account: the server may have counted the password already."
-    elif farewell is not None and not late:
+    elif disconnect_text is not None and not late:
         why = "Nothing was retried: the server would end it again."
     else:
         code = "timed_out" if late else "link_lost"
@@ -163,7 +163,7 @@ _FEWER_ATTEMPTS = (
 
 def _attempts(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:
     password = Password(credentials.password) if credentials.password else None
-    makers: dict[str, t.Callable[[], t.Iterator[Attempt]]] = {
+    generators: dict[str, t.Callable[[], t.Iterator[Attempt]]] = {
         "certificate": lambda: _certificate(credentials),
         "key": lambda: _key(credentials),
         "agent": lambda: _agent(credentials, deadline),
@@ -171,12 +171,12 @@ def _attempts(credentials: Credentials, deadline: float) -> t.Iterator[Attempt]:
         "keyboard-interactive": lambda: _keyboard_interactive(password),
     }
     for name in credentials.authentications:
-        if name in makers:
-            yield from makers[name]()
+        if name in generators:
+            yield from generators[name]()
 
 
 def _certificate(credentials: Credentials) -> t.Iterator[Attempt]:
-    """A user certificate goes with its private key (OpenSSH PROTOCOL.certkeys)."""
+    """Yield the user certificate with its private key (OpenSSH PROTOCOL.certkeys)."""
     if not credentials.certificate:
         return
     key = _private_key(credentials)
@@ -246,11 +246,11 @@ def _password(password: Password | None) -> t.Iterator[Attempt]:
 
 
 def _keyboard_interactive(password: Password | None) -> t.Iterator[Attempt]:
-    """RFC 4256: the password, or the one-time code in its place, answers one hidden prompt, once.
+    """Yield an attempt that answers one hidden prompt, once, with the password or one-time code (RFC 4256).
 
-    Whatever else is asked (a second question, several at once, one whose answer is shown) gets empty answers, which no
-    server takes for a credential that it checks: the protocol knows no other way to decline a question and go on.
-    Questions without an end are refused. A password that this server has refused before is not tried again.
+    All other prompts (a second one, several at once, one with a visible answer) get empty answers, which no server
+    accepts as a credential: the protocol has no other way to decline a prompt and go on. More than MAX_QUESTIONS
+    rounds are refused. A password that this server has refused before is not tried again.
     """
     if not password:
         return
@@ -296,8 +296,8 @@ def _details(login: Login) -> dict[str, t.Any]:
 
 
 def _takes(login: Login) -> list[str]:
-    return [_said(name) for name in login.allowed]
+    return [_text(name) for name in login.allowed]
 
 
-def _said(text: str) -> str:
+def _text(text: str) -> str:
     return printable(text.encode("utf-8", "surrogateescape"), limit=100)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What runs on an open connection: SFTP sessions, and constant commands."""
+"""Channels of an open connection: SFTP sessions, tunnels, and constant commands."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from .errors import translated, watchdog
 from .receive_buffer import ReceiveBuffer
 from .transport import RawSocket, VerifiedTransport
 
-# What a server may send ahead of being read through a tunnel.
+# The channel window of a tunnel: how much the server may send before it is read.
 TUNNEL_WINDOW_BYTES = 16 * 1024 * 1024
-# The window beyond what is read ahead: for the heads of the packets, and for whatever else is under way.
+# The window in addition to the data that is read ahead: for packet headers and other replies.
 SPARE_WINDOW_BYTES = 1024 * 1024
-# The longest that a command is waited for, whatever it has to read.
+# The upper limit of a command's timeout, for files of any size.
 MAX_COMMAND_SECONDS = 24 * 60 * 60
 _RECEIVE_BYTES = 4 * 1024 * 1024
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class ChannelDuplex:
-    """A session channel as the SFTP layer's ``Duplex``."""
+    """A session channel (the SFTP layer's ``Duplex``)."""
 
-    def __init__(self, transport: VerifiedTransport, channel: t.Any, feed: ReceiveBuffer | None) -> None:
+    def __init__(self, transport: VerifiedTransport, channel: t.Any, buffer: ReceiveBuffer | None) -> None:
         self._transport = transport
         self._channel = channel
-        self._feed = feed
+        self._buffer = buffer
         self._started = False
 
     def send(self, data: Buffer, *, timeout_seconds: float) -> None:
-        """Send all of ``data``; each part must be taken within ``timeout_seconds``."""
+        """Send all of ``data``; the peer must take each part within ``timeout_seconds``."""
         view = memoryview(data)
         self._channel.settimeout(timeout_seconds)
         try:
@@ -55,27 +55,27 @@ class ChannelDuplex:
             raise
 
     def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
-        """Return what has arrived; None after ``timeout_seconds`` in vain, empty bytes at the end."""
-        if self._feed is None:
+        """Return the data that has arrived; None after ``timeout_seconds`` without any, empty bytes at the end."""
+        if self._buffer is None:
             data = self._receive_buffered(timeout_seconds)
         else:
             with translated("receiving"):
-                data = self._feed.take(timeout_seconds=timeout_seconds, wanted_bytes=wanted_bytes)
+                data = self._buffer.read(timeout_seconds=timeout_seconds, wanted_bytes=wanted_bytes)
         if data == b"" and self._is_lost:
             raise self._lost()
-        if data == b"" and not self._started and self._feed is not None and self._feed.complaints:
-            raise self._not_started(self._feed.complaints)
+        if data == b"" and not self._started and self._buffer is not None and self._buffer.stderr:
+            raise self._not_started(self._buffer.stderr)
         self._started = self._started or bool(data)
         return data
 
     @property
     def room_bytes(self) -> int:
-        """What the server's window takes; one that cannot be seen is taken for open, and ``send`` waits."""
+        """The free bytes of the server's window; without paramiko's count of them, a number that no write exceeds."""
         return t.cast(int, getattr(self._channel, "out_window_size", sys.maxsize))
 
     @staticmethod
-    def _not_started(complaints: bytes) -> RemoteError:
-        said = printable(complaints.strip())
+    def _not_started(stderr: bytes) -> RemoteError:
+        said = printable(stderr.strip())
         return RemoteError(
             "unsupported",
             f"the SFTP server did not start; the last that it said: {said}",
@@ -84,11 +84,11 @@ class ChannelDuplex:
         )
 
     def _receive_buffered(self, timeout_seconds: float) -> bytes | None:
-        """The public path, for a paramiko without the names that feeding takes."""
+        """Receive by paramiko's public interface, for a version without the names that direct receiving needs."""
         deadline = time.monotonic() + timeout_seconds
         while (left := deadline - time.monotonic()) > 0 or self._channel.recv_ready():
             if self._channel.recv_stderr_ready():
-                self._channel.recv_stderr(_RECEIVE_BYTES)  # it shares the window with what is waited for
+                self._channel.recv_stderr(_RECEIVE_BYTES)  # unread, it would fill the window
             self._channel.settimeout(min(max(left, 0.0), 0.5))
             with contextlib.suppress(socket.timeout):
                 return t.cast(bytes, self._channel.recv(_RECEIVE_BYTES))
@@ -96,11 +96,11 @@ class ChannelDuplex:
 
     @property
     def _is_lost(self) -> bool:
-        # paramiko notes the reason, then closes the channels, and says last that it is not active any more.
+        # paramiko stores the reason first, then closes the channels, then sets ``active`` to false.
         return self._transport.saved_exception is not None or not self._transport.is_active()
 
     def _lost(self) -> BackhaulError:
-        """Return why the connection ended, as far as the transport knows: a refused rekey stays a TrustError."""
+        """Return the error that ended the connection; a refused rekey stays a TrustError."""
         if self._transport.sock.stalled:
             return LinkError(
                 "timed_out",
@@ -122,7 +122,7 @@ class ChannelDuplex:
 def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float, window_bytes: int) -> ChannelDuplex:
     """Open a session channel and start SFTP on it: the subsystem, or ``command`` (RFC 4254 section 6.5).
 
-    The server may send ``window_bytes`` ahead. When it does not answer in time, the connection is closed.
+    ``window_bytes`` is the channel's window. If the server does not answer in time, the connection is closed.
     """
     phase = "starting the SFTP server"
     with watchdog(seconds, transport.sock.close, phase=phase), translated(phase):
@@ -133,7 +133,7 @@ def open_sftp(transport: VerifiedTransport, *, command: str, seconds: float, win
 def open_further_sftp(
     transport: VerifiedTransport, *, command: str, seconds: float, window_bytes: int
 ) -> ChannelDuplex:
-    """Do the same on a connection that is in use already and stays, whatever becomes of this channel."""
+    """Open another SFTP channel on a connection in use; on any error only the channel is closed, not the connection."""
     phase = "starting one more SFTP server"
     with contextlib.ExitStack() as undo, translated(phase):
         channel = transport.open_session(window_size=window_bytes, timeout=seconds)
@@ -145,7 +145,7 @@ def open_further_sftp(
 
 
 def _started(transport: VerifiedTransport, channel: t.Any, command: str, window_bytes: int) -> ChannelDuplex:
-    feed = transport.feed_of(channel, window_bytes=window_bytes)
+    buffer = transport.receive_buffer(channel, window_bytes=window_bytes)
     try:
         if command:
             channel.exec_command(command)
@@ -159,14 +159,14 @@ def _started(transport: VerifiedTransport, channel: t.Any, command: str, window_
             f"the server does not start {command or 'its SFTP subsystem'} for this account",
             remedy="Check the server's 'Subsystem sftp' setting and what this account may use.",
         ) from exc
-    return ChannelDuplex(transport, channel, feed)
+    return ChannelDuplex(transport, channel, buffer)
 
 
 def open_tunnel(transport: VerifiedTransport, host: str, port: int, *, seconds: float) -> RawSocket:
     """Open a channel to another server through this one (direct-tcpip, RFC 4254 section 7.2)."""
     phase = f"asking the jump host for a way to {host} port {port}"
     with watchdog(seconds, transport.sock.close, phase=phase), translated(phase):
-        # closing_after is the deadline; paramiko's own only must not come first.
+        # The watchdog is the deadline; paramiko's own timeout must not expire before it.
         return t.cast(
             RawSocket,
             transport.open_channel(
@@ -188,11 +188,11 @@ def run_command(
     limit_bytes: int,
     waiting: t.Callable[[], None] = nothing,
 ) -> tuple[int, bytes]:
-    """Run a constant command on a channel of its own; return exit status and standard output.
+    """Run a constant command on its own channel; return exit status and standard output.
 
-    ``waiting`` is called about twice a second while it runs, and may raise what ends it.
-    Servers without a shell, commands that answer too much or too late, and answers without an exit status are all
-    RemoteError ``unsupported``: there is always another way to get what a command would have said.
+    ``waiting`` is called about twice a second until the command has ended; an exception of it ends the command.
+    RemoteError ``unsupported`` for a server without a shell, a command with too much output or none in time, and a
+    missing exit status: the caller always has another way to compute the digest.
     """
     timeout_seconds = min(timeout_seconds, MAX_COMMAND_SECONDS)
     deadline = time.monotonic() + timeout_seconds
@@ -219,7 +219,7 @@ def _output(channel: t.Any, deadline: float, limit_bytes: int, waiting: t.Callab
     while True:
         waiting()
         left = deadline - time.monotonic()
-        channel.settimeout(min(max(left, 0.001), _LOOK_SECONDS))
+        channel.settimeout(min(max(left, 0.001), _POLL_SECONDS))
         try:
             piece = t.cast(bytes, channel.recv(limit_bytes))
         except socket.timeout:

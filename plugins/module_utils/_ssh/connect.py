@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From an endpoint to an open, verified, authenticated connection: the only way in."""
+"""Connect to an endpoint: open, verify and authenticate, in this order. Every connection is made here."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class Connection:
         self.endpoint = endpoint
         self.report = report
         self.transport = transport
-        self._closing = contextlib.ExitStack()
+        self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        self._closing.close()
+        self._resources.close()
 
-    def closes(self, closing: contextlib.ExitStack) -> None:
-        """Take over what must be closed with this connection: itself, and the jumps below it."""
-        self._closing = closing
+    def own(self, stack: contextlib.ExitStack) -> None:
+        """Close ``stack`` with this connection: it holds the connection's transport and those of its jumps."""
+        self._resources = stack
 
     @contextlib.contextmanager
     def file_system(
         self, resources: Resources = USUAL_RESOURCES, optional: OptionalRequests | None = None
     ) -> t.Iterator[SftpFileSystem]:
-        """Open an SFTP session, within ``connect_seconds`` once more, and yield the port on it.
+        """Open an SFTP session and yield its file system. Opening may take ``connect_seconds`` again.
 
-        ``optional`` is what is known of the server from earlier sessions.
+        ``optional`` records the server's refused requests from earlier sessions.
         """
         timeouts = self.endpoint.timeouts
         deadline = time.monotonic() + timeouts.connect_seconds
@@ -68,7 +68,7 @@ class Connection:
                 timeouts=timeouts,
                 run_command=self.run_command,
                 remote_checksum=self.endpoint.remote_checksum,
-                open_another=self._further_session,
+                open_another=self._additional_session,
                 resources=resources,
                 optional=optional,
                 server_version=self.report.server_version,
@@ -76,8 +76,8 @@ class Connection:
             closing.callback(files.close)
             yield files
 
-    def _further_session(self) -> Session:
-        """Open one more SFTP session, to write over; it never harms the connection."""
+    def _additional_session(self) -> Session:
+        """Open an additional SFTP session for writing; a failure does not close the connection."""
         timeouts = self.endpoint.timeouts
         deadline = time.monotonic() + timeouts.connect_seconds
         duplex: Duplex = channels.open_further_sftp(
@@ -115,17 +115,17 @@ class Connection:
 
 
 def connect(endpoint: Endpoint) -> Connection:
-    """Return a connection whose server was verified before it saw a credential, and that is logged in.
+    """Return a connection that is verified and logged in; no credential is sent before the server is verified.
 
-    Everything up to the login shares ``connect_seconds``; each jump has its own. Errors: LinkError, TrustError, and
-    InputError for credentials or trust that cannot be used; each says which end it was.
+    Everything up to the login shares ``connect_seconds``; each jump has its own. Errors are LinkError, TrustError, and
+    InputError for unusable credentials or trust; each names the endpoint.
     """
     try:
         require_paramiko()
         with contextlib.ExitStack() as undo:
             last = reach(endpoint, undo)
             connection = _log_in(endpoint, last, undo)
-            connection.closes(undo.pop_all())
+            connection.own(undo.pop_all())
             return connection
     except BackhaulError as exc:
         audit.refused(exc.with_location(role=endpoint.role, host=endpoint.label))
@@ -133,9 +133,10 @@ def connect(endpoint: Endpoint) -> Connection:
 
 
 def reach(endpoint: Endpoint, closing: contextlib.ExitStack) -> Connection | None:
-    """Connect to the jumps on the way, each through the one before, and return the last; None without jumps.
+    """Connect to the jump hosts, each through the one before, and return the last connection; None without jumps.
 
-    Every hop is verified and logged in to with its own trust and credentials (ssh_config(5), ProxyJump).
+    Each jump host is verified and logged in to with its own trust and credentials (ssh_config(5), ProxyJump).
+    ``closing`` closes the connections.
     """
     last: Connection | None = None
     for hop in endpoint.jump:
@@ -161,9 +162,10 @@ def _log_in(endpoint: Endpoint, through: Connection | None, closing: contextlib.
 
 
 def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, deadline: float) -> VerifiedTransport:
-    """Return a transport whose host key is trusted; where only a fingerprint is pinned, each type gets its chance.
+    """Return a transport whose host key is trusted.
 
-    The refusal that counts is the first: what follows it can only be a better match.
+    If a fingerprint is pinned, its key type is unknown, so the server is asked for each type until one matches. When
+    none matches, the first refusal is raised.
     """
     refused: list[TrustError] = []
     while True:
@@ -172,7 +174,7 @@ def _verified(endpoint: Endpoint, through: Connection | None, trust: HostTrust, 
             return open_transport(
                 endpoint,
                 through=through,
-                judge=trust.judge,
+                check_host_key=trust.judge,
                 known_algorithms=() if refused else trust.known_algorithms(),
                 without=shown_types,
                 deadline=deadline,
@@ -190,12 +192,12 @@ def open_transport(
     endpoint: Endpoint,
     *,
     through: Connection | None,
-    judge: HostKeyCheck,
+    check_host_key: HostKeyCheck,
     known_algorithms: t.Sequence[str],
     deadline: float,
     without: t.Container[str] = (),
 ) -> VerifiedTransport:
-    """Return a transport after its first key exchange, with the host key judged; nobody is logged in yet."""
+    """Return a transport after its first key exchange, with the host key checked, before the login."""
     guarded = GuardedSocket(_raw(endpoint, through, deadline), stall_seconds=endpoint.timeouts.stall_seconds)
     seconds = deadline - time.monotonic()
     phase = "exchanging keys with the SSH server"
@@ -204,14 +206,14 @@ def open_transport(
         with watchdog(seconds, guarded.close, phase=phase), translated(phase):
             transport = VerifiedTransport(
                 guarded,
-                judge=judge,
+                check_host_key=check_host_key,
                 suite=endpoint.algorithms,
                 known_algorithms=known_algorithms,
                 without=without,
                 compression=endpoint.compression,
             )
             undo.callback(close_transport, transport)
-            # closing_after is the deadline; paramiko's own, which start from other moments, only must not come first.
+            # The watchdog is the deadline; paramiko's own timeouts start later and must not expire before it.
             transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = max(seconds, 1) * 2
             transport.start_client()
         undo.pop_all()
@@ -225,7 +227,7 @@ def _raw(endpoint: Endpoint, through: Connection | None, deadline: float) -> Raw
 
 
 def close_transport(transport: VerifiedTransport) -> None:
-    """End a connection; never raises, and does not wait for a peer that is stuck."""
+    """Close a connection without waiting for the peer; never raises."""
     with contextlib.suppress(Exception):
         transport.sock.close()
         transport.close()

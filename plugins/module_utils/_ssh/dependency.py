@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The one import of paramiko: guarded, so that a module without it can still say what is missing."""
+"""The only import of paramiko: guarded, so that a module can report that paramiko is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._errors import InputError
 
 
 class _Invoke:
-    """Stands for the library ``invoke``, which is imported when an attribute of it is used."""
+    """Imports the library ``invoke`` when one of its attributes is used."""
 
     def __getattr__(self, attribute: str) -> t.Any:
         import invoke
@@ -24,9 +24,10 @@ class _Invoke:
 
 
 def _import_paramiko() -> t.Any:
-    """Import paramiko without ``invoke``, which takes as long as all the rest: it imports asyncio and unittest.
+    """Import paramiko without ``invoke``.
 
-    paramiko uses it for ``Match exec`` in configuration files only, and still can.
+    ``invoke`` imports asyncio and unittest, which doubles the time. paramiko uses it only for ``Match exec`` in
+    configuration files; ``_Invoke`` imports it there.
     """
     imported_before = {"paramiko", "invoke"} & set(sys.modules)
     if not imported_before:
@@ -51,7 +52,7 @@ try:
     AgentBase: t.Any = paramiko.agent.AgentSSH
     GroupExchangeBase: t.Any = TransportBase._kex_info.get("diffie-hellman-group-exchange-sha256", object)
     SSHException: type[Exception] = paramiko.SSHException
-except Exception:  # noqa: BLE001 - a broken cryptography raises more than ImportError, down to a panic of its native half
+except Exception:  # noqa: BLE001 - a broken cryptography raises other errors than ImportError, even a panic of its native code
     IMPORT_FAILURE = traceback.format_exc()
     paramiko = None
     TransportBase = object
@@ -62,7 +63,7 @@ except Exception:  # noqa: BLE001 - a broken cryptography raises more than Impor
     GroupExchangeBase = object
     SSHException = Exception
 
-# Without a handler, the logging module prints paramiko's warnings to standard error, beside the module's result.
+# Without a handler, the logging module prints paramiko's warnings to standard error, where the module's result is due.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 OLDEST = (3, 5)
@@ -72,8 +73,8 @@ OWNERS = {
     "AuthHandler": AuthHandlerBase,
     "Agent": AgentBase,
 }
-# Every name of paramiko's that its documentation does not promise and that we rely on, with the reason. Without one of
-# the first kind trust or liveness could not be kept, and the module refuses to start.
+# Every undocumented name of paramiko's that is used here, with the reason. Without one of the required names, trust or
+# liveness cannot be kept, and the module refuses to start.
 REQUIRED = {
     "Transport._verify_key": "to decide trust inside every key exchange",
     "Transport._parse_kex_init": "to name both sides' algorithms when they have none in common",
@@ -82,23 +83,23 @@ REQUIRED = {
     "Transport._cipher_info": "to know what is installed",
     "Transport._mac_info": "to know what is installed",
     "Transport._send_message": "to ask for the authentication service, and to authenticate without losing the answer",
-    "Transport._parse_service_accept": "to wait for that service without polling for ever",
+    "Transport._parse_service_accept": "to wait for that service without polling endlessly",
     "Transport.ensure_session": "for the same",
     "Transport.get_auth_handler": "to authenticate without losing the answer",
     "Transport.preferred_keys": "to offer certificates before plain keys",
     "AuthHandler.send_auth_request": "to authenticate without losing the answer",
     "Packetizer.read_all": "to bound what one packet may hold",
-    "Packetizer.read_message": "to bound what a server may repeat without an end",
-    "Packetizer.send_message": "to never leave half a packet behind when the job is cancelled",
+    "Packetizer.read_message": "to limit how often a server may repeat a message",
+    "Packetizer.send_message": "to send each packet as a whole when the job is cancelled",
 }
-# Without one of these the public path is taken, and what is lost is said.
+# Without one of these, the public interface is used, with the loss that is named here.
 OPTIONAL = {
-    "Transport._channel_handler_table": "to feed channel data directly, and to end a connection whose peer ignores the"
-    " channel window (else it comes through paramiko's buffer, and memory is unbounded)",
-    "Transport._send_user_message": "to open the window again for channel data that was fed directly",
+    "Transport._channel_handler_table": "to receive channel data directly, and to end a connection whose peer ignores"
+    " the channel window (else data comes through paramiko's buffer, and memory is unbounded)",
+    "Transport._send_user_message": "to adjust the window for channel data that was received directly",
     "Transport._parse_disconnect": "to tell a server that ends the connection from a link that breaks (else a login"
     " that is cut off over a key is always tried again)",
-    "Packetizer._read_timeout": "to end a connection that sends text without an end instead of the SSH version (else"
+    "Packetizer._read_timeout": "to end a connection that sends endless text instead of the SSH version (else"
     " only the deadline ends it)",
     "Packetizer.set_inbound_compressor": "to bound what one compressed packet may hold (else compression is refused)",
     "AuthHandler._parse_userauth_info_request": "to say that a password has expired (else the connection just ends)",
@@ -107,12 +108,12 @@ OPTIONAL = {
 
 
 def has_optional(name: str) -> bool:
-    """Say whether the installed paramiko has one of the OPTIONAL names."""
+    """Return whether ``name`` is one of OPTIONAL and the installed paramiko has it."""
     return name in OPTIONAL and _has(name)
 
 
-def can_feed() -> bool:
-    """Say whether channel data can be fed directly; otherwise it comes through paramiko's buffer."""
+def can_receive_directly() -> bool:
+    """Return whether channel data can be received directly; otherwise it comes through paramiko's buffer."""
     return has_optional("Transport._channel_handler_table") and has_optional("Transport._send_user_message")
 
 
@@ -122,7 +123,7 @@ def _has(name: str) -> bool:
 
 
 def require_paramiko() -> None:
-    """Return when paramiko is here and is what this collection is built on; ``dependency_missing`` otherwise."""
+    """Raise ``dependency_missing`` unless a paramiko is installed that has all REQUIRED names."""
     if IMPORT_FAILURE:
         raise InputError(
             "dependency_missing",

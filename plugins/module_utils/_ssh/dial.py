@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From an address to a TCP connection, inside one deadline."""
+"""Open a TCP connection to a host, within one deadline."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Address = t.Tuple[t.Any, ...]
 
 
 def dial(host: str, port: int, *, deadline: float, stall_seconds: float) -> socket.socket:
-    """Connect to the first address of ``host`` that answers; ``deadline`` is on the monotonic clock.
+    """Return a connection to the first address of ``host`` that answers; ``deadline`` is on the monotonic clock.
 
-    ``connect_failed`` names the reason of each address that was tried, ``timed_out`` is for silence alone.
+    ``connect_failed`` names the reason for each address that was tried; ``timed_out`` means that none answered.
     """
     failures: list[tuple[str, OSError]] = []
     addresses = _resolve(host, port, deadline)
@@ -39,7 +39,7 @@ def dial(host: str, port: int, *, deadline: float, stall_seconds: float) -> sock
 
 
 def _resolve(host: str, port: int, deadline: float) -> t.Sequence[Address]:
-    """Look the name up in a thread of its own, since getaddrinfo knows no timeout."""
+    """Return the addresses of ``host``. The lookup runs in its own thread, since getaddrinfo has no timeout."""
     answer: queue.Queue[t.Sequence[Address] | Exception] = queue.Queue()
 
     def look_up() -> None:
@@ -77,7 +77,7 @@ def _tune(raw: socket.socket, stall_seconds: float) -> None:
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
-        # A peer that vanished without a word is noticed by its missing acknowledgements (tcp(7)).
+        # Ends the connection when sent data stays unacknowledged for this long, as after a power failure (tcp(7)).
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_seconds * 1000))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The boundary to paramiko's exceptions, and deadlines for its calls that have none."""
+"""Translation of paramiko's exceptions, and deadlines for its calls that have none."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .._errors import BackhaulError, LinkError, RemoteError, TrustError, printab
 from .dependency import SSHException, paramiko
 
 
-class Refusal(SSHException):  # type: ignore[misc,valid-type]
-    """Carries our error through paramiko's transport thread, which keeps exceptions of its own kind only."""
+class WrappedError(SSHException):  # type: ignore[misc,valid-type]
+    """Wraps a BackhaulError as an SSHException: paramiko's transport thread stores no other kind."""
 
     def __init__(self, error: BackhaulError) -> None:
         super().__init__(error.cause)
@@ -25,21 +25,21 @@ class Refusal(SSHException):  # type: ignore[misc,valid-type]
 
 @contextlib.contextmanager
 def translated(what: str) -> t.Iterator[None]:
-    """Turn every exception of paramiko and of the socket below it into ours; ``what`` completes "while ..."."""
+    """Raise a BackhaulError in place of an exception of paramiko or its socket; ``what`` completes "while ..."."""
     try:
         yield
     except BackhaulError:
         raise
-    except Refusal as exc:
+    except WrappedError as exc:
         raise exc.error from exc
     except (SSHException, EOFError, OSError) as exc:
-        raise _ours(exc, what) from exc
+        raise _translate(exc, what) from exc
 
 
-def _ours(exc: BaseException, what: str) -> BackhaulError:
+def _translate(exc: BaseException, what: str) -> BackhaulError:
     if isinstance(exc, paramiko.ChannelException):
         return _channel_refused(exc, what)
-    if isinstance(exc, (socket.timeout, TimeoutError)):  # one and the same from Python 3.10 on
+    if isinstance(exc, (socket.timeout, TimeoutError)):  # the same class from Python 3.10 on
         return LinkError("timed_out", f"no answer while {what}", remedy="The server or the network is stuck.")
     text = _text(exc) or "the connection ended"
     if "Exceeded MaxStartups" in text or "Not allowed at this time" in text:
@@ -48,9 +48,10 @@ def _ours(exc: BaseException, what: str) -> BackhaulError:
 
 
 def _channel_refused(exc: t.Any, what: str) -> BackhaulError:
-    """RFC 4254 section 5.1: 1 is a prohibition, 2 a failed connection, 4 a shortage.
+    """Return the error for a channel that was not opened, by its code (RFC 4254 section 5.1).
 
-    OpenSSH says 2 for sessions beyond MaxSessions, too, and then nothing of a connection.
+    1 means prohibited, 2 a failed connection, 4 a resource shortage. OpenSSH also sends 2 for sessions beyond
+    MaxSessions, where no connection is involved.
     """
     said = _text(exc)
     if exc.code == 1:
@@ -66,10 +67,10 @@ def _text(exc: BaseException) -> str:
 
 @contextlib.contextmanager
 def watchdog(seconds: float, close: t.Callable[[], None], *, phase: str) -> t.Iterator[None]:
-    """Bound a block that waits inside paramiko: ``close`` what it waits on after ``seconds``, then say so.
+    """Limit a block that waits inside paramiko to ``seconds``: then call ``close`` and raise LinkError ``timed_out``.
 
-    LinkError ``timed_out`` names the ``phase``. What the block raised because of the closing becomes its cause, but for
-    a TrustError, which stays what it is since another try must not follow it, and for a ``timed_out`` that says more.
+    The error names the ``phase``, and its cause is the exception that the closing provoked. Two errors are raised
+    unchanged: a TrustError, which must not be retried, and a ``timed_out`` of the block, which is more specific.
     """
     fired = threading.Event()
 
@@ -86,15 +87,15 @@ def watchdog(seconds: float, close: t.Callable[[], None], *, phase: str) -> t.It
         raise
     except (BackhaulError, SSHException, EOFError, OSError) as exc:
         if fired.is_set() and getattr(exc, "code", "") != "timed_out":
-            raise _too_late(phase) from exc
+            raise _timeout_error(phase) from exc
         raise
     finally:
         timer.cancel()
     if fired.is_set():
-        raise _too_late(phase)
+        raise _timeout_error(phase)
 
 
-def _too_late(phase: str) -> LinkError:
+def _timeout_error(phase: str) -> LinkError:
     return LinkError(
         "timed_out",
         f"no answer in time while {phase}",

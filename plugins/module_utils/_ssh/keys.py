@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Private keys: from the text of any usual format to paramiko's objects."""
+"""Load private keys in the usual formats as paramiko's key objects."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ try:
         load_pem_private_key,
         load_ssh_private_key,
     )
-except Exception:  # noqa: BLE001, S110 - without paramiko there may be no cryptography; require_paramiko says so
+except Exception:  # noqa: BLE001, S110 - cryptography may be missing with paramiko; require_paramiko reports that
     pass
 
 
 def load_private_key(text: str, passphrase: str | None) -> t.Any:
     """Return paramiko's key for a private key in OpenSSH, PEM or PKCS#8 form.
 
-    ``invalid_input`` says whether the passphrase is missing or wrong, or the text is no key; it never shows either.
+    ``invalid_input`` says whether the passphrase is missing or wrong, or the text is no key; it contains neither.
     """
     material = text.strip().replace("\r\n", "\n").encode("utf-8") + b"\n"
     load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in material else load_pem_private_key
@@ -41,7 +41,7 @@ def load_private_key(text: str, passphrase: str | None) -> t.Any:
     except TypeError as exc:
         if not secret:
             raise _unusable("it is encrypted, and no private_key_passphrase was given") from exc
-        return load_private_key(text, None)  # a passphrase for a key that has none does no harm, as with ssh
+        return load_private_key(text, None)  # like ssh, ignore a passphrase for a key that is not encrypted
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise _unusable(_why(material, encrypted=secret is not None)) from exc
     return _paramiko_key(plain)
@@ -68,15 +68,15 @@ def _paramiko_key(plain_openssh: str) -> t.Any:
     for cls in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             return cls.from_private_key(io.StringIO(plain_openssh))
-        except (SSHException, ValueError):  # the latter from RSAKey, about the numbers of a DSA key
+        except (SSHException, ValueError):  # RSAKey raises ValueError for a DSA key
             continue
     raise _unusable("only Ed25519, ECDSA and RSA keys are supported")
 
 
 def with_certificate(key: t.Any, certificate: str) -> t.Any:
-    """Return the key with its user certificate loaded, so that authenticating shows the certificate.
+    """Return the key with its user certificate loaded, so that the login presents the certificate.
 
-    ``invalid_input`` when the text is no certificate, or is one of another key.
+    ``invalid_input`` when the text is no certificate, or a certificate of another key.
     """
     try:
         key.load_certificate(certificate.strip())

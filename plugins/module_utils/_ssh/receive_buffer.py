@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Channel data straight from the transport's thread to whoever waits for it, without paramiko's buffer in between.
+"""Channel data passed directly from the transport's thread to the reader, without paramiko's buffer.
 
-``Channel.recv`` wakes the reader for every packet of 32 KiB and copies what it keeps. Here the reader says how much it
-waits for and is woken once, which is a quarter of the work of a transfer.
+``Channel.recv`` wakes the reader for every packet of 32 KiB and copies the data. Here the reader states how many bytes
+it waits for and is woken once. That saves a quarter of the CPU of a transfer.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import typing as t
 
 from .dependency import SSHException, paramiko
 
-# How much is taken before the peer is told that it may send as much again (RFC 4254 section 5.2).
+# The share of the window that is consumed before CHANNEL_WINDOW_ADJUST is sent (RFC 4254 section 5.2): one eighth.
 _ADJUST_SHARE = 8
-# Pieces smaller than this are joined: sixteen million of one byte each would take fifty times their size.
-_SMALL_BYTES = 4096
-# What is kept of a server program's standard error, for the message.
-_COMPLAINT_BYTES = 1000
+# Pieces smaller than this are joined: 16 million pieces of one byte would take fifty times their size.
+_JOIN_BELOW_BYTES = 4096
+# The bytes kept of a server program's standard error, for the error message.
+_STDERR_BYTES = 1000
 
 
 class ReceiveBuffer:
-    """What arrived on one channel and was not taken yet; ``put`` and ``end`` are called by the transport's thread.
+    """Data that arrived on one channel and was not read yet.
 
-    ``window_bytes`` is what the channel was opened with: a peer that sends more than it was allowed is refused.
+    The transport's thread calls ``append``, ``append_stderr`` and ``end``. ``window_bytes`` is the window that the
+    channel was opened with; SSHException when the peer sends more than the window allows.
     """
 
     def __init__(self, transport: t.Any, channel: t.Any, *, window_bytes: int) -> None:
@@ -35,152 +36,155 @@ class ReceiveBuffer:
         self._channel = channel
         self._window_bytes = window_bytes
         self._pieces: list[bytes] = []
-        self._waiting_bytes = 0
+        self._buffered_bytes = 0
         self._wanted_bytes = 1
-        self._owed_bytes = 0
+        self._unacknowledged_bytes = 0
         self._ended = False
         self._arrived = threading.Condition()
-        self.complaints = b""
+        self.stderr = b""
 
-    def put(self, piece: bytes) -> None:
-        """Keep a piece, and wake the reader when what it waits for is complete."""
+    def append(self, piece: bytes) -> None:
+        """Store a piece, and wake the reader once the bytes that it waits for are there."""
         with self._arrived:
-            if self._pieces and len(self._pieces[-1]) < _SMALL_BYTES:
+            if self._pieces and len(self._pieces[-1]) < _JOIN_BELOW_BYTES:
                 self._pieces[-1] += piece
             else:
                 self._pieces.append(piece)
-            self._waiting_bytes += len(piece)
-            self._refuse_excess()
-            if self._waiting_bytes >= self._wanted_bytes:
+            self._buffered_bytes += len(piece)
+            self._check_window()
+            if self._buffered_bytes >= self._wanted_bytes:
                 self._arrived.notify()
 
     def append_stderr(self, piece: bytes) -> None:
-        """Keep the last of what comes on standard error; left alone, it would fill the window for good."""
+        """Store the last bytes of standard error. All of it counts as consumed: otherwise it would fill the window."""
         with self._arrived:
-            self.complaints = (self.complaints + piece)[-_COMPLAINT_BYTES:]
-            self._owed_bytes += len(piece)
-            self._refuse_excess()
+            self.stderr = (self.stderr + piece)[-_STDERR_BYTES:]
+            self._unacknowledged_bytes += len(piece)
+            self._check_window()
             self._arrived.notify()
 
-    def _refuse_excess(self) -> None:
-        if self._waiting_bytes + self._owed_bytes > self._window_bytes:
+    def _check_window(self) -> None:
+        if self._buffered_bytes + self._unacknowledged_bytes > self._window_bytes:
             raise SSHException("the peer sent more than the channel's window allows")
 
     def end(self) -> None:
-        """Note that nothing more will come."""
+        """Record the end of the stream."""
         with self._arrived:
             self._ended = True
             self._arrived.notify()
 
-    def take(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
-        """Return all that arrived, once it is ``wanted_bytes`` or the stream ended; None when that takes too long."""
+    def read(self, *, timeout_seconds: float, wanted_bytes: int) -> bytes | None:
+        """Return all buffered data once it has ``wanted_bytes`` or the stream has ended.
+
+        After ``timeout_seconds``, return what is buffered, or None when that is nothing.
+        """
         deadline = time.monotonic() + timeout_seconds
         self._wanted_bytes = max(1, min(wanted_bytes, self._window_bytes // 2))
-        while not self._waited_enough(deadline):
-            self._pay()
+        while not self._wait(deadline):
+            self._adjust_window()
         with self._arrived:
             pieces, self._pieces = self._pieces, []
-            taken, self._waiting_bytes = self._waiting_bytes, 0
-            self._owed_bytes += taken
+            taken, self._buffered_bytes = self._buffered_bytes, 0
+            self._unacknowledged_bytes += taken
             nothing = not pieces and not self._ended
-        self._pay()
+        self._adjust_window()
         return None if nothing else (pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _waited_enough(self, deadline: float) -> bool:
-        """Wait for what is wanted, the end or the deadline; False when the peer must be paid before any of them."""
+    def _wait(self, deadline: float) -> bool:
+        """Wait for the wanted bytes, the end or the deadline; return False if the window must be adjusted first."""
         with self._arrived:
-            while self._waiting_bytes < self._wanted_bytes and not self._ended:
+            while self._buffered_bytes < self._wanted_bytes and not self._ended:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
-                if self._is_much_owed:
+                if self._adjust_is_due:
                     return False
-                # A transport that dies tells nobody: look after it now and then.
+                # A transport that ends does not notify the reader, so it is checked twice a second.
                 self._arrived.wait(min(left, 0.5))
                 if not self._transport.is_active():
                     self._ended = True
             return True
 
     @property
-    def _is_much_owed(self) -> bool:
-        return self._owed_bytes >= self._window_bytes // _ADJUST_SHARE
+    def _adjust_is_due(self) -> bool:
+        return self._unacknowledged_bytes >= self._window_bytes // _ADJUST_SHARE
 
-    def _pay(self) -> None:
-        """Let the peer send as much again as was taken, not for every little bit."""
+    def _adjust_window(self) -> None:
+        """Send CHANNEL_WINDOW_ADJUST once an eighth of the window was consumed."""
         with self._arrived:
-            if self._ended or not self._is_much_owed:
+            if self._ended or not self._adjust_is_due:
                 return
-            paid, self._owed_bytes = self._owed_bytes, 0
+            consumed, self._unacknowledged_bytes = self._unacknowledged_bytes, 0
         message = paramiko.Message()
         message.add_byte(paramiko.common.cMSG_CHANNEL_WINDOW_ADJUST)
         message.add_int(self._channel.remote_chanid)
-        message.add_int(paid)
+        message.add_int(consumed)
         self._transport._send_user_message(message)
 
 
 class ReceiveBuffers:
-    """The feeds of one transport, and the table of handlers that serves them (and bounds every other channel)."""
+    """The receive buffers of one transport, and message handlers that fill them and limit every other channel."""
 
     def __init__(self) -> None:
         self._by_channel: dict[int, ReceiveBuffer] = {}
 
     def add(self, transport: t.Any, channel: t.Any, *, window_bytes: int) -> ReceiveBuffer:
-        """Return the feed of a channel from now on; only while nothing was sent on it."""
-        feed = self._by_channel[channel.chanid] = ReceiveBuffer(transport, channel, window_bytes=window_bytes)
-        return feed
+        """Create the buffer of a channel and return it; call this before anything was sent on the channel."""
+        buffer = self._by_channel[channel.chanid] = ReceiveBuffer(transport, channel, window_bytes=window_bytes)
+        return buffer
 
     def handlers(self, table: t.Mapping[int, t.Any]) -> dict[int, t.Any]:
-        """Return paramiko's table of channel messages with ours in the place of some."""
+        """Return paramiko's table of channel message handlers, with those for data and the end replaced."""
         common = paramiko.common
         return {
             **table,
             common.MSG_CHANNEL_DATA: self._data(table[common.MSG_CHANNEL_DATA]),
-            common.MSG_CHANNEL_EXTENDED_DATA: self._complaints(table[common.MSG_CHANNEL_EXTENDED_DATA]),
+            common.MSG_CHANNEL_EXTENDED_DATA: self._stderr(table[common.MSG_CHANNEL_EXTENDED_DATA]),
             common.MSG_CHANNEL_EOF: self._ending(table[common.MSG_CHANNEL_EOF]),
             common.MSG_CHANNEL_CLOSE: self._ending(table[common.MSG_CHANNEL_CLOSE]),
         }
 
-    def _data(self, otherwise: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
-        bounded = _bounded(otherwise)
+    def _data(self, original: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        bounded = _bounded(original)
 
-        def take(channel: t.Any, message: t.Any) -> None:
-            feed = self._by_channel.get(channel.chanid)
-            if feed is None:
+        def handle(channel: t.Any, message: t.Any) -> None:
+            buffer = self._by_channel.get(channel.chanid)
+            if buffer is None:
                 bounded(channel, message)
             else:
-                feed.put(message.get_binary())
+                buffer.append(message.get_binary())
 
-        return take
+        return handle
 
-    def _complaints(self, otherwise: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
-        bounded = _bounded(otherwise)
+    def _stderr(self, original: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+        bounded = _bounded(original)
 
-        def take(channel: t.Any, message: t.Any) -> None:
-            feed = self._by_channel.get(channel.chanid)
-            if feed is None:
+        def handle(channel: t.Any, message: t.Any) -> None:
+            buffer = self._by_channel.get(channel.chanid)
+            if buffer is None:
                 bounded(channel, message)
             else:
-                message.get_int()  # its kind: standard error is the only one there is (RFC 4254 section 5.2)
-                feed.append_stderr(message.get_binary())
+                message.get_int()  # the data type: standard error is the only one defined (RFC 4254 section 5.2)
+                buffer.append_stderr(message.get_binary())
 
-        return take
+        return handle
 
     def _ending(self, original: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
         def end(channel: t.Any, message: t.Any) -> None:
             original(channel, message)
-            feed = self._by_channel.get(channel.chanid)
-            if feed is not None:
-                feed.end()
+            buffer = self._by_channel.get(channel.chanid)
+            if buffer is not None:
+                buffer.end()
 
         return end
 
 
-def _bounded(take: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
-    """Refuse data beyond the window on a channel that paramiko buffers: it trusts the peer to stop."""
+def _bounded(original: t.Callable[[t.Any, t.Any], None]) -> t.Callable[[t.Any, t.Any], None]:
+    """Wrap a handler of paramiko's so that it raises for data beyond the window, which paramiko does not check."""
 
-    def check_and_take(channel: t.Any, message: t.Any) -> None:
-        take(channel, message)
+    def handle(channel: t.Any, message: t.Any) -> None:
+        original(channel, message)
         if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size:
             raise SSHException("the peer sent more than the channel's window allows")
 
-    return check_and_take
+    return handle

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Which host keys a server has: asked for one by one, without logging in and without trusting any of them."""
+"""Fetch a server's host keys, one connection for each type, without logging in and without trusting them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from .trust import HostTrust, load_trust
 
 @dataclass(frozen=True)
 class ScannedKey:
-    """A host key that a server showed, and what the endpoint's own trust says about it."""
+    """A host key that a server presented, and the result of checking it against the endpoint's trust.
+
+    Exactly one of ``verdict`` and ``refusal`` is set.
+    """
 
     key: PublicKey
     verdict: TrustedKey | None
@@ -31,11 +34,11 @@ class ScannedKey:
 
 
 def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
-    """Return the server's host keys, one for each type it has, in our order of preference.
+    """Return the server's host keys, one for each type that it has, in our order of preference.
 
-    Every type costs one connection that ends inside the key exchange: the server gets no user name and no credential.
-    The jumps on the way are logged in to. Where the endpoint trusts an authority, certificates are asked for, too, and
-    a key that only its certificate vouches for is trusted by that.
+    Each type takes one connection that ends inside the key exchange: the server receives no user name and no
+    credential. The jumps on the way are logged in to. If the endpoint trusts an authority, certificates are requested,
+    too, and a key may be trusted by its certificate alone.
     """
     require_paramiko()
     trust = load_trust(endpoint)
@@ -45,11 +48,11 @@ def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
         for key_type in algorithms.HOST_KEYS:
             blob = _shown_key(endpoint, through, key_type)
             if blob is not None and blob not in found:
-                found[blob] = _judged(blob, trust)
+                found[blob] = _checked(blob, trust)
         for key_type in (name for name in trust.known_algorithms() if name.endswith(CERTIFICATE_SUFFIX)):
             blob = _shown_key(endpoint, through, key_type)
             if blob is not None and is_certificate(blob):
-                scanned = _judged(blob, trust)
+                scanned = _checked(blob, trust)
                 before = found.get(scanned.key.blob)
                 if before is None or before.verdict is None:
                     found[scanned.key.blob] = scanned
@@ -59,14 +62,14 @@ def scan_host_keys(endpoint: Endpoint) -> list[ScannedKey]:
 def _shown_key(endpoint: Endpoint, through: Connection | None, key_type: str) -> bytes | None:
     shown: list[bytes] = []
 
-    def remember(blob: bytes) -> None:
+    def record(blob: bytes) -> None:
         shown.append(blob)
         raise LinkError("link_lost", "the host key is known, and nothing more was wanted")
 
     only = replace(endpoint, algorithms=key_type)
     deadline = time.monotonic() + endpoint.timeouts.connect_seconds
     try:
-        transport = open_transport(only, through=through, judge=remember, known_algorithms=(), deadline=deadline)
+        transport = open_transport(only, through=through, check_host_key=record, known_algorithms=(), deadline=deadline)
         close_transport(transport)
     except (LinkError, TrustError) as exc:
         if not shown and exc.code != "algorithm_mismatch":
@@ -74,7 +77,7 @@ def _shown_key(endpoint: Endpoint, through: Connection | None, key_type: str) ->
     return shown[0] if shown else None
 
 
-def _judged(blob: bytes, trust: HostTrust) -> ScannedKey:
+def _checked(blob: bytes, trust: HostTrust) -> ScannedKey:
     key = read_certificate(blob).public_key if is_certificate(blob) else read_public_key(blob)
     try:
         trust.judge(blob)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What an endpoint trusts: the files read, the rules asked, the answer kept."""
+"""The trust of an endpoint: read its files, apply the rules, and keep the verdict."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .._trust.trust_store import TrustedKey, TrustStore
 from . import audit
 from .files import read_file
 
-# What ssh reads (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile), in its order.
+# The files that ssh reads, in its order (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile).
 USER_FILES = (".ssh/known_hosts", ".ssh/known_hosts2")
 SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class HostTrust:
-    """The trust in one host, for the length of one connection: judges every key that the server shows.
+    """The trust in one host during one connection: checks every key that the server presents.
 
-    ``load`` reads what is declared to be trustworthy. What vouches for the host is what it found at first; what revokes
-    is read again whenever the server shows its key again, so that a revocation ends long connections, too.
+    ``load`` reads the declared trust. The first load decides what vouches for the host. Revocations are read again
+    each time the server presents its key again, so that a revocation also ends long connections.
     """
 
     def __init__(self, load: t.Callable[[], TrustStore]) -> None:
@@ -43,7 +43,7 @@ class HostTrust:
 
     @property
     def may_know_another(self) -> bool:
-        """Whether a key of another type might be the right one: a pinned fingerprint does not tell its key's type."""
+        """Whether a key of another type may match: a pinned fingerprint does not state its key's type."""
         return any(pin.key is None for pin in self._store.pins)
 
     def judge(self, presented: bytes) -> None:
@@ -54,24 +54,24 @@ class HostTrust:
         self.verdict = store.verify(presented, now=now)
 
     def known_algorithms(self) -> tuple[str, ...]:
-        """Return the host key algorithms of which something is known, the best first."""
+        """Return the host key algorithms with a declared key or authority, the preferred one first."""
         return self._store.preferred_key_types()
 
 
 def _type_of(presented: bytes) -> str:
-    """Return the type by which a key or a certificate calls itself (RFC 4253 section 6.6)."""
+    """Return the type that a key or certificate states (RFC 4253 section 6.6)."""
     return presented[4 : 4 + int.from_bytes(presented[:4], "big")].decode("ascii", "replace")
 
 
 def load_trust(endpoint: Endpoint) -> HostTrust:
-    """Read what the endpoint declares to be trustworthy; ``invalid_input`` or ``unsafe_path`` when it cannot be."""
+    """Read the trust that the endpoint declares; ``invalid_input`` or ``unsafe_path`` for an unusable file."""
     return HostTrust(lambda: _load_store(endpoint))
 
 
 def _load_store(endpoint: Endpoint) -> TrustStore:
     trust = endpoint.trust
     texts = [KnownHosts.parse(trust.known_hosts, origin="known_hosts")] if trust.known_hosts else []
-    # With pins, too: nothing else can vouch for the host then, but its key may be revoked there.
+    # Read even with pins: only pins vouch for the host then, but these files may revoke its key.
     files = default_files() if trust.known_hosts_files is None else trust.known_hosts_files
     texts += [KnownHosts.parse(read_declared(path), origin=path) for path in files]
     store = TrustStore.build(
@@ -87,21 +87,21 @@ def _load_store(endpoint: Endpoint) -> TrustStore:
 
 
 def numeric_host(host: str) -> str:
-    """Return the canonical text of an address, as ``127.0.0.1`` for ``127.1`` or ``0x7f000001``, or a name as it is.
+    """Return the canonical text of an address (``127.0.0.1`` for ``127.1`` or ``0x7f000001``), or a name unchanged.
 
-    The resolver reads the address without a query, as it does for ssh (resolve_addr in ssh.c) and when the server is
-    dialled. An IPv6 address may stand in brackets.
+    The resolver parses the address without a query, as for ssh (resolve_addr in ssh.c) and when the server is dialled.
+    An IPv6 address may be in brackets.
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
     try:
         found = socket.getaddrinfo(bare, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
-    except (OSError, ValueError):  # ValueError: a text that no resolver takes
+    except (OSError, ValueError):  # ValueError: a text that the resolver rejects
         return host
 
 
 def _with_revocations_of(latest: TrustStore, first: TrustStore) -> TrustStore:
-    """Return ``first`` with what ``latest`` revokes: a file that is just being rewritten takes no trust away."""
+    """Return ``first`` with the revocations of ``latest``, so that a file that is being rewritten removes no trust."""
     return replace(
         first,
         primary=replace(first.primary, revoked=latest.primary.revoked, faults=latest.primary.faults),
@@ -111,9 +111,9 @@ def _with_revocations_of(latest: TrustStore, first: TrustStore) -> TrustStore:
 
 
 def _revocations(given: str) -> tuple[RevokedHostKeys, ...]:
-    """Return the revocations: from a text of public keys, or from the file whose path it is.
+    """Return the revocations in ``given``: a list of public keys, or the path of a file.
 
-    What cannot be read becomes a fault that refuses every host (sshd_config(5) treats its RevokedKeys the same way).
+    A file that cannot be read becomes a fault that refuses every host, as for RevokedKeys of sshd_config(5).
     """
     if not given:
         return ()
@@ -126,16 +126,16 @@ def _revocations(given: str) -> tuple[RevokedHostKeys, ...]:
 
 
 def default_files() -> tuple[str, ...]:
-    """Return the known-hosts files that ssh reads by default; like ssh, by the account's home and not by $HOME."""
+    """Return the known-hosts files that ssh reads by default. Like ssh, use the account's home directory, not $HOME."""
     try:
         home = pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:  # as in a container that runs under any uid
+    except KeyError:  # as in a container with an arbitrary uid
         home = os.path.expanduser("~")
     return (*(os.path.join(home, name) for name in USER_FILES), *SYSTEM_FILES)
 
 
 def read_declared(path: str, *, must_exist: bool = False) -> bytes:
-    """Return the content of a file that declares trust; a missing one is empty, as for ssh, unless it must exist."""
+    """Return the content of a file that declares trust. As for ssh, a missing file is empty unless ``must_exist``."""
     try:
         return read_file(path, limit_bytes=MAX_FILE_BYTES, check=lambda found: _require_private(path, found))
     except OSError as exc:
@@ -149,7 +149,10 @@ def read_declared(path: str, *, must_exist: bool = False) -> bytes:
 
 
 def _require_private(path: str, found: os.stat_result) -> None:
-    """Whoever can write the file decides whom we trust: only its owner may, and that is us or root."""
+    """Raise ``unsafe_path`` unless only its owner can write the file, and the owner is this account or root.
+
+    An account that can write the file decides which servers are trusted.
+    """
     if stat.S_ISREG(found.st_mode) and found.st_mode & 0o022:
         raise InputError(
             "unsafe_path",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TCP servers on loopback that say and keep silent as told, for what comes before any SSH."""
+"""TCP servers on loopback with scripted behaviour, for tests of the time before the SSH protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Talk = t.Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def listener(talk: Talk) -> t.Iterator[int]:
-    """Listen and let ``talk`` handle each connection in a thread; yield the port."""
+    """Listen, run ``talk`` for each connection in its own thread, and yield the port."""
     server = socket.create_server((HOST, 0))
     server.settimeout(0.05)
     ending = threading.Event()
@@ -49,16 +49,16 @@ def listener(talk: Talk) -> t.Iterator[int]:
 
 
 def silent(connection: socket.socket) -> None:
-    """Accept, and say nothing."""
+    """Accept the connection and send nothing."""
 
 
 def hanging_up(connection: socket.socket) -> None:
-    """Accept, and close."""
+    """Accept the connection and close it."""
     connection.close()
 
 
 def saying(*pieces: bytes, close: bool = True) -> Talk:
-    """Return a talk that says something and then closes, or keeps silent."""
+    """Return a talk that sends ``pieces``, then closes the connection or sends nothing more."""
 
     def talk(connection: socket.socket) -> None:
         for piece in pieces:
@@ -72,7 +72,7 @@ def saying(*pieces: bytes, close: bool = True) -> Talk:
 
 
 def repeating(piece: bytes) -> Talk:
-    """Return a talk that never stops saying the same."""
+    """Return a talk that sends ``piece`` endlessly."""
 
     def talk(connection: socket.socket) -> None:
         while True:
@@ -82,13 +82,13 @@ def repeating(piece: bytes) -> Talk:
 
 
 def unused_port() -> int:
-    """Return a port on which nobody listens."""
+    """Return a port on which no server listens."""
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
 
 
 def pump(one: socket.socket, other: socket.socket) -> None:
-    """Pass bytes both ways until one side ends."""
+    """Pass bytes in both directions until one side ends."""
     ends = {one: other, other: one}
     while True:
         readable, _writable, _odd = select.select(list(ends), [], [], 5)

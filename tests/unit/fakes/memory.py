@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file system in memory behind connections that can be lost: the port, with every failure a test asks for.
+"""The ``FileSystem`` port on files in memory, over connections that can be lost, with failures that a test chooses.
 
-A :class:`MemoryServer` outlives its connections; :class:`MemoryFiles` is one of them. Every call of the port is counted
-by the server, and ``fault`` makes one of them fail.
+A :class:`MemoryServer` outlives its connections; a :class:`MemoryFiles` is one connection. The server counts every call
+of the port, and ``fault`` makes one of them fail.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import (
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Runtime
 
 BLOCK = 1000
-# Long after the files of the servers were written.
+# Long after the modification times of the servers' files.
 NOW = 1_800_000_000.0
-# How a call fails: refused by the server; the link lost before the server hears of it; or after it did as asked.
+# How a call fails: the server refuses it; the link is lost before the server gets it; or after the server did it.
 REFUSED, UNHEARD, UNANSWERED = "refused", "unheard", "unanswered"
 FAILURES = (REFUSED, UNHEARD, UNANSWERED)
 
 
 @dataclass
 class Node:
-    """A file: its content and what is known about it."""
+    """A file: its content and attributes."""
 
     content: bytearray
     mode: int = stat.S_IFREG | 0o644
@@ -54,12 +54,12 @@ class Node:
 
 @dataclass
 class MemoryServer:
-    """The files of one server, and how it behaves.
+    """The files of one server, and its behaviour.
 
-    ``digest`` is how it hashes: ``check-file``, ``command``, or None when it cannot. ``wrong`` are the names of calls
-    that it refuses for good. ``uid`` is the account's, and the owner of every directory. ``forgets_at_close`` gives a
-    file that was written the time of its closing. ``on_call`` sees every call, by name and path, before it is carried
-    out.
+    ``digest`` is how it hashes: ``check-file``, ``command``, or None when it cannot. ``wrong`` maps the names of calls
+    that it always refuses to their error codes. ``uid`` is the account's, which owns every directory. With
+    ``forgets_at_close`` a file that was written has the time of its closing. ``on_call`` is called with the name and
+    path of every call before it is carried out.
     """
 
     files: dict[bytes, Node] = field(default_factory=dict)
@@ -85,23 +85,23 @@ class MemoryServer:
     fault_met: bool = False
 
     def put(self, path: bytes, content: bytes, **more: t.Any) -> None:
-        """Put a file there behind everybody's back."""
+        """Create a file directly, without a call of the port."""
         self.files[path] = Node(bytearray(content), **{"uid": self.uid, **more})
 
     def content(self, path: bytes) -> bytes | None:
-        """Return what is in a file; None without one."""
+        """Return the content of a file; None when it does not exist."""
         return bytes(self.files[path].content) if path in self.files else None
 
     def ours(self) -> list[bytes]:
-        """Return the files with temporary names of the collection."""
+        """Return the paths of the collection's temporary files."""
         return [path for path in self.files if b"/.backhaul-" in path]
 
     def fault(self, number: int, failure: str) -> None:
-        """Let the call with this number, counted from 1 and from now, fail."""
+        """Make the call with this number fail, counted from 1 from now on."""
         self._fault, self.fault_met = (len(self.calls) + number, failure), False
 
     def arrive(self, name: str, path: bytes, act: t.Callable[[], t.Any]) -> t.Any:
-        """Count a call and carry it out, unless it is to fail."""
+        """Count a call and carry it out, unless a failure was set for it."""
         self.calls.append((name, path))
         self.on_call(name, path)
         if name in self.wrong:
@@ -119,7 +119,7 @@ class MemoryServer:
 
 
 class MemoryFiles:
-    """One connection to a server (the port's ``FileSystem``); after a lost link it is of no more use."""
+    """One connection to a server (the port's ``FileSystem``); it is unusable after a lost link."""
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server
@@ -275,7 +275,7 @@ class MemoryFiles:
 
 
 def apply(node: Node, wanted: Attributes) -> None:
-    """Set what is not None."""
+    """Set the attributes that are not None."""
     if wanted.mode is not None:
         node.mode = stat.S_IFREG | stat.S_IMODE(wanted.mode)
     if wanted.mtime is not None:
@@ -356,7 +356,7 @@ class MemoryReader(_Handle):
 
 
 class MemoryWriter(_Handle):
-    """The port's ``Writer``; writes are done on return."""
+    """The port's ``Writer``; each write is complete on return."""
 
     def __enter__(self) -> MemoryWriter:
         return self
@@ -389,7 +389,7 @@ class MemoryWriter(_Handle):
 
 
 class MemoryEnds:
-    """The engine's ``Ends`` over servers in memory, by host; the lanes of an endpoint share a connection."""
+    """A connection pool (``_transfer/source.py``) over servers in memory, by host; all lanes share a connection."""
 
     def __init__(self, **servers: MemoryServer) -> None:
         self.servers = servers
@@ -405,7 +405,7 @@ class MemoryEnds:
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         self.forgotten.append(endpoint.host)
         if self._open.pop(endpoint, None) is not None:
-            # The server closes what the connection had open.
+            # The server closes the handles of the connection.
             self.servers[endpoint.host].open_handles = 0
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
@@ -417,12 +417,12 @@ DESTINATION = Endpoint(role="destination", host="destination")
 
 
 def another(host: str) -> Endpoint:
-    """Return an endpoint for a further destination."""
+    """Return an endpoint for another destination."""
     return replace(DESTINATION, host=host)
 
 
 def runtime() -> Runtime:
-    """Return a world without waiting, in which no name comes twice."""
+    """Return a Runtime that does not wait, with unique tokens and a fixed clock."""
     numbers = iter(range(10**6))
     return Runtime(
         token=lambda: f"{next(numbers):016x}", random=lambda: 0.5, sleep=lambda seconds: None, clock=lambda: NOW

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters of a module as Ansible hands them over: typed, and with every default filled in."""
+"""Parameters of a module as Ansible passes them: with types, and with every default filled in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.tests.lab import Server
 
 
 def parameters(spec: t.Mapping[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
-    """Return what a module with this spec gets for what was given; ValueError with what Ansible would say."""
+    """Return the parameters that a module with this spec gets; ValueError with Ansible's messages."""
     result = ArgumentSpecValidator(dict(spec)).validate(given)
     if result.error_messages:
         raise ValueError("; ".join(result.error_messages))
@@ -23,7 +23,7 @@ def parameters(spec: t.Mapping[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
 
 
 def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
-    """Return the suboptions for a server of the lab."""
+    """Return the suboptions of an endpoint for a server of the lab."""
     return {
         "host": server.host,
         "port": server.port,
@@ -36,7 +36,7 @@ def endpoint_of(server: Server, **more: t.Any) -> dict[str, t.Any]:
     }
 
 
-# What a copy needs of a task's parameters beside its endpoints and paths.
+# The parameters of a task that a copy needs beside its endpoints and paths.
 COPY_PARAMETERS: dict[str, t.Any] = {
     "rate_limit": None,
     "streams": None,
@@ -44,6 +44,6 @@ COPY_PARAMETERS: dict[str, t.Any] = {
     "retries": 0,
     "retry_delay": "0.001s",
 }
-# From ansible-core 2.21 on, a module file shows its parameters only when it is told to, and older ones refuse the word.
+# From ansible-core 2.21 on, a module file returns its parameters only with this argument, which older versions refuse.
 _INJECT = "_ansible_inject_invocation"
 SHOWING_INVOCATION = {_INJECT: True} if _INJECT in Path(basic.__file__).read_text(encoding="utf-8") else {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An SSH server on paramiko's server side, for what real servers do not do on request: other keys, odd questions."""
+"""An SSH server on paramiko, for behaviour that real servers cannot be configured for: other keys, unusual prompts."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.keys import loa
 from ansible_collections.backhaul.sftp.tests.unit.fakes.listeners import HOST, listener
 
 USER = "backup"
-# paramiko.common.AUTH_FAILED and its like
+# The values of paramiko.common.AUTH_SUCCESSFUL, AUTH_PARTIALLY_SUCCESSFUL and AUTH_FAILED.
 DONE, PARTIAL, FAILED = 0, 1, 2
 
 
 def new_key() -> paramiko.PKey:
-    """Return a private key that nobody had before."""
+    """Return a new private key."""
     text = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     return load_private_key(text.decode(), None)
 
 
 def line_of(key: paramiko.PKey) -> str:
-    """Return the public key as a line."""
+    """Return the public key as a line (type and base64)."""
     return f"{key.get_name()} {key.get_base64()}"
 
 
 class Login(paramiko.ServerInterface):  # type: ignore[misc]
-    """Lets nobody in, and remembers what it was shown; subclasses say more."""
+    """Refuses every login and records the credentials in ``seen``; subclasses accept some."""
 
     allowed = "publickey,password,keyboard-interactive"
 
@@ -62,7 +62,7 @@ class Login(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 class FakeSshServer:
-    """A server whose transports a test can reach: ``endpoint`` trusts its key, ``login`` decides who gets in."""
+    """A server with its transports for the test; ``endpoint`` trusts its key, ``login`` accepts or refuses logins."""
 
     def __init__(self, login: Login) -> None:
         self.login = login
@@ -92,7 +92,7 @@ class FakeSshServer:
 
 @contextlib.contextmanager
 def fake_ssh_server(login: Login | None = None) -> t.Iterator[FakeSshServer]:
-    """Run such a server for the length of a block."""
+    """Run a FakeSshServer during the block."""
     server = FakeSshServer(login or Login())
     with listener(server.talk) as server.port:
         try:

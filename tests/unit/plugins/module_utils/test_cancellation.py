@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An interruption comes at once, or when the step that is under way is whole."""
+"""A cancellation is raised at once, or at the end of a shielded block."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._cancellation import
 
 
 class _Stop(BaseException):
-    """What a handler raises."""
+    """The exception that a signal handler raises."""
 
 
-def test_an_interruption_outside_of_a_step_is_raised_at_once() -> None:
+def test_a_cancellation_outside_of_a_shielded_block_is_raised_at_once() -> None:
     with pytest.raises(_Stop):
         cancel(_Stop())
 
 
-def test_an_interruption_waits_for_the_end_of_the_outermost_step() -> None:
+def test_a_cancellation_waits_for_the_end_of_the_outermost_shielded_block() -> None:
     done = []
 
     def work() -> None:
@@ -36,10 +36,10 @@ def test_an_interruption_waits_for_the_end_of_the_outermost_step() -> None:
         work()
     assert done == ["inner", "outer"]
     with shielded():
-        done.append("again")  # it was raised once, and not again
+        done.append("again")  # the cancellation is not raised a second time
 
 
-def test_a_signal_in_the_middle_of_a_step_does_not_divide_it() -> None:
+def test_a_signal_inside_a_shielded_block_does_not_divide_it() -> None:
     done = []
 
     def work() -> None:
@@ -56,7 +56,7 @@ def test_a_signal_in_the_middle_of_a_step_does_not_divide_it() -> None:
     assert done == ["whole"]
 
 
-def test_the_interruption_wins_over_the_error_of_the_step() -> None:
+def test_a_cancellation_replaces_the_error_of_the_shielded_block() -> None:
     with pytest.raises(_Stop) as caught, shielded():
         cancel(_Stop())
         raise ValueError

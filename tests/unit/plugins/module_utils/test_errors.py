@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors as data, and remote bytes made inert."""
+"""Errors as data, and remote bytes made printable."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CODES = [(cls, code) for cls in CLASSES for code in sorted(cls.codes)]
 
 
 @pytest.mark.parametrize(("cls", "code"), CODES)
-def test_every_code_belongs_to_one_class_and_stands_in_the_tree(cls: type[BackhaulError], code: str) -> None:
+def test_every_code_belongs_to_one_class_and_is_in_the_tree(cls: type[BackhaulError], code: str) -> None:
     assert [other for other in CLASSES if code in other.codes] == [cls]
     assert code in (_errors.__doc__ or "")
     assert cls(code, "cause").to_dict()["code"] == code
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_a_code_of_another_class_is_a_mistake(cls: type[BackhaulError]) -> None:
+def test_a_code_of_another_class_is_a_value_error(cls: type[BackhaulError]) -> None:
     with pytest.raises(ValueError, match="no code"):
         cls("no_such_code", "cause")
 
@@ -52,7 +52,7 @@ def test_the_first_line_is_the_cause_with_its_place_and_the_second_the_remedy() 
     assert str(_errors.RemoteError("not_found", "nothing there")) == "nothing there"
 
 
-def test_where_it_happened_is_added_once_and_never_changed() -> None:
+def test_the_location_is_set_once_and_never_changed() -> None:
     error = _errors.RemoteError("not_found", "no", role="source")
     assert error.with_location(role="destination", host="h", path=b"") is error
     error.with_location(role="x", host="other", path=b"/other")
@@ -100,7 +100,7 @@ def test_details_are_a_copy() -> None:
         (b"", ""),
     ],
 )
-def test_remote_bytes_are_shown_inert(remote: bytes, text: str) -> None:
+def test_remote_bytes_are_made_printable(remote: bytes, text: str) -> None:
     assert printable(remote) == text
 
 
@@ -110,14 +110,14 @@ def test_text_is_shown_like_the_bytes_that_it_was_made_from() -> None:
 
 
 @given(st.text(max_size=300))
-def test_whatever_text_is_shown_is_printable_and_stays_so(remote: str) -> None:
+def test_any_text_becomes_printable_and_stays_so(remote: str) -> None:
     text = printable(remote)
     assert text.isprintable()
     assert printable(text) == text
     assert remote.isprintable() or text != remote
 
 
-def test_remote_text_in_an_error_is_inert_wherever_it_is_shown() -> None:
+def test_remote_text_in_an_error_is_printable_in_every_form() -> None:
     forged = "db\nvault9: created\u2028\x9b31m\u202e"
     error = _errors.RemoteError(
         "remote_failure", forged, remedy=f"ask\n{forged}\u2028", details={"said": [forged, {forged: 1, "n": None}]}
@@ -136,7 +136,7 @@ def test_the_exact_path_is_beside_one_that_is_shown_escaped(path: str) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(1, 300))
-def test_whatever_is_shown_is_printable_and_bounded(remote: bytes, limit: int) -> None:
+def test_any_bytes_become_printable_and_bounded(remote: bytes, limit: int) -> None:
     text = printable(remote, limit=limit)
     assert text.isprintable()
     assert len(text) <= 10 * limit + 40

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port: every implementation offers the same, and the fakes of the tests do, too."""
+"""The port: every implementation and every fake has the same methods."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAIRS += [(_filesystem.Writer, each) for each in (SftpWriter, handles.LocalWrite
 
 
 @pytest.mark.parametrize(("port", "implementation"), PAIRS)
-def test_every_method_is_there_with_the_same_parameters(port: type, implementation: type) -> None:
+def test_every_method_exists_with_the_same_parameters(port: type, implementation: type) -> None:
     methods = {name: method for name, method in vars(port).items() if inspect.isfunction(method) and name[0] != "_"}
     assert methods
     for name, method in methods.items():

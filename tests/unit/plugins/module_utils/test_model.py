@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nouns."""
+"""The data types."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ VALUES = [cls for cls in vars(_model).values() if isinstance(cls, type) and data
 
 
 @pytest.mark.parametrize("cls", VALUES, ids=lambda cls: str(cls.__name__))
-def test_every_noun_is_frozen(cls: type) -> None:
+def test_every_data_type_is_frozen(cls: type) -> None:
     assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
-def test_secrets_are_in_no_representation() -> None:
+def test_no_repr_contains_a_secret() -> None:
     credentials = Credentials(user="u", password="canary", private_key="canary", private_key_passphrase="canary")
     assert "canary" not in repr(Endpoint(role="source", credentials=credentials))
 
@@ -101,7 +101,7 @@ ONE = Attributes(size=1, mode=0o100600, uid=7, gid=8, mtime=9)
         (Attributes(mode=0o600), True, True, False),
     ],
 )
-def test_what_both_tell_of_a_file_decides_whether_it_is_one(
+def test_the_attributes_that_both_have_decide_whether_it_is_the_same_file(
     other: Attributes, same: bool, unchanged: bool, other_owner: bool
 ) -> None:
     for first, second in ((ONE, other), (other, ONE)):
@@ -109,7 +109,7 @@ def test_what_both_tell_of_a_file_decides_whether_it_is_one(
         assert told == (same, unchanged, other_owner)
 
 
-def test_device_and_inode_say_most() -> None:
+def test_device_and_inode_decide_before_all_other_attributes() -> None:
     here = replace(ONE, identity=(1, 2))
     assert here.is_same_file(replace(here, size=5))
     assert not here.is_same_file(replace(here, identity=(1, 3)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nothing below the root leads out of it, whenever and wherever a link is planted."""
+"""No path below the root leads out of it, even if a link is created there during a call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def path(*parts: Path | str) -> bytes:
     return os.fsencode(os.path.join(*parts))
 
 
-def test_it_is_a_file_system_like_any_other(top: Path) -> None:
+def test_every_method_works_without_links(top: Path) -> None:
     confined = files(top)
     confined.make_directory(path(top, "a/new"), mode=0o755)
     with confined.create(path(top, "a/new/x"), mode=0o600) as writer:

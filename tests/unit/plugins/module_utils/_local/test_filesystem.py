@@ -62,7 +62,7 @@ def test_a_refused_reader_leaves_no_descriptor_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before if before else True
 
 
-def test_a_listing_left_in_the_middle_leaves_no_descriptor_open(tmp_path: Path) -> None:
+def test_a_listing_that_is_not_read_to_its_end_leaves_no_descriptor_open(tmp_path: Path) -> None:
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("this system has no /proc")
     for number in range(10):
@@ -74,7 +74,7 @@ def test_a_listing_left_in_the_middle_leaves_no_descriptor_open(tmp_path: Path) 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_entries_whose_attributes_are_refused_are_listed_all_the_same(tmp_path: Path) -> None:
+def test_entries_whose_attributes_may_not_be_read_are_still_listed(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("nothing is refused to root")
     folder = tmp_path / "folder"
@@ -114,7 +114,7 @@ def test_of_many_renames_to_one_name_exactly_one_wins(tmp_path: Path) -> None:
 
 
 def test_rename_works_where_nothing_can_be_linked(tmp_path: Path) -> None:
-    (tmp_path / "old").mkdir()  # directories cannot be linked anywhere
+    (tmp_path / "old").mkdir()  # link(2) refuses directories
     FILES.rename(_path(tmp_path, "old"), _path(tmp_path, "new"))
     assert os.listdir(tmp_path) == ["new"]
 
@@ -160,7 +160,7 @@ def test_a_nul_byte_in_a_path_is_refused_everywhere(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_an_unknown_digest_is_the_authors_error(tmp_path: Path) -> None:
+def test_an_unknown_digest_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="md5"):
         FILES.digest(_path(tmp_path, "file"), algorithm="md5")

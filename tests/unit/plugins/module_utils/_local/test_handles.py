@@ -42,20 +42,20 @@ def test_times_are_cut_to_whole_seconds_even_before_1970(path: bytes) -> None:
     assert (attributes.atime, attributes.mtime) == (1, -1)
 
 
-def test_a_time_that_is_not_wanted_stays_to_the_nanosecond(path: bytes) -> None:
+def test_a_time_that_is_not_set_keeps_its_nanoseconds(path: bytes) -> None:
     os.utime(path, ns=(1_123_456_789, 2_123_456_789))
     apply_attributes(path, Attributes(mtime=5))
     status = os.stat(path)
     assert (status.st_atime_ns, status.st_mtime_ns) == (1_123_456_789, 5_000_000_000)
 
 
-def test_times_survive_a_size_and_a_mode_set_with_them(path: bytes) -> None:
+def test_times_are_right_when_size_and_mode_are_set_with_them(path: bytes) -> None:
     apply_attributes(path, Attributes(size=3, mode=0o100640, atime=7, mtime=8))
     status = os.stat(path)
     assert (status.st_size, status.st_mode, status.st_atime, status.st_mtime) == (3, 0o100640, 7, 8)
 
 
-def test_nothing_wanted_changes_nothing(path: bytes) -> None:
+def test_setting_no_attributes_changes_nothing(path: bytes) -> None:
     before = os.stat(path)
     apply_attributes(path, Attributes())
     assert os.stat(path) == before

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links that a task names, and whose they are."""
+"""Links in paths that a task names, and their owners."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def lead(path: Path) -> str:
     return os.fsdecode(followed(os.fsencode(path)))
 
 
-def test_a_file_and_a_missing_one_are_where_they_are(tmp_path: Path) -> None:
+def test_a_path_without_links_is_returned_unchanged(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     assert lead(tmp_path / "f") == str(tmp_path / "f")
     assert lead(tmp_path / "missing") == str(tmp_path / "missing")
 
 
-def test_links_of_our_own_are_followed_to_the_end_and_so_are_those_on_the_way(tmp_path: Path) -> None:
+def test_our_own_links_are_followed_at_the_end_and_in_the_directory(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "f").touch()
     (tmp_path / "way").symlink_to("real")
@@ -36,7 +36,7 @@ def test_links_of_our_own_are_followed_to_the_end_and_so_are_those_on_the_way(tm
     assert lead(tmp_path / "one") == str(tmp_path / "real" / "f")
 
 
-def test_a_loop_and_a_link_to_nothing_come_to_an_end(tmp_path: Path) -> None:
+def test_a_loop_of_links_and_a_dangling_link_end(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "nothing").symlink_to("missing")
     assert lead(tmp_path / "loop") == str(tmp_path / "loop")
@@ -63,6 +63,6 @@ def test_another_users_link_leads_to_that_users_files_only(tmp_path: Path, owner
 def test_another_users_link_to_a_link_of_ours_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     (tmp_path / "ours").symlink_to("f")
-    (tmp_path / "theirs").symlink_to("ours")
-    os.lchown(tmp_path / "theirs", OTHER, OTHER)
-    assert lead(tmp_path / "theirs") == str(tmp_path / "theirs")
+    (tmp_path / "another-users").symlink_to("ours")
+    os.lchown(tmp_path / "another-users", OTHER, OTHER)
+    assert lead(tmp_path / "another-users") == str(tmp_path / "another-users")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of the operating system as errors of the collection."""
+"""Errors of the operating system become errors of the collection."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_an_error_without_a_number_still_says_what_it_is() -> None:
     assert error.code == "remote_failure"
 
 
-def test_what_can_be_helped_comes_with_advice() -> None:
+def test_an_error_with_a_known_remedy_names_it() -> None:
     assert translate("write /a", b"/a", OSError(errno.ENOSPC, "full")).remedy
     assert not translate("write /a", b"/a", OSError(errno.EIO, "broken")).remedy
 
 
-def test_the_cause_shows_paths_made_inert() -> None:
+def test_paths_in_the_cause_are_made_printable() -> None:
     with pytest.raises(RemoteError) as caught, translated("rename", b"/\x1b[31m\xff", target=b"/b\n"):
         raise OSError(errno.EIO, "broken")
     assert caught.value.cause == "cannot rename /\\x1b[31m\\xff to /b\\n: broken"
@@ -63,12 +63,12 @@ def test_the_context_keeps_the_original_as_cause() -> None:
     assert caught.value.__cause__ is original
 
 
-def test_a_nul_byte_is_the_authors_error() -> None:
+def test_a_nul_byte_is_an_input_error() -> None:
     with pytest.raises(InputError) as caught, translated("look at", b"/a\0b"):
         os.stat(b"/a\0b")
     assert (caught.value.code, caught.value.path) == ("unsafe_path", b"/a\0b")
 
 
-def test_a_bug_stays_a_bug() -> None:
+def test_other_exceptions_are_not_translated() -> None:
     with pytest.raises(ValueError, match="a bug"), translated("look at", b"/a"):
         raise ValueError("a bug")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A handle for a file's attributes: opened for reading, asked and set by the handle, and closed."""
+"""A handle for attributes: opened for reading, attributes read and set through it, and closed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USED = [fake_sftp.LSTAT, fake_sftp.OPEN, fake_sftp.FSTAT, fake_sftp.FSETSTAT, fa
 
 
 @pytest.mark.parametrize("for_writing", [False, True])
-def test_attributes_are_asked_and_set_by_the_handle(for_writing: bool) -> None:
+def test_attributes_are_read_and_set_through_the_handle(for_writing: bool) -> None:
     server = FakeSftp({b"/a": b"content"})
     files, _duplex = opened(server)
     with files.open_attributes(b"/a", for_writing=for_writing) as handle:
@@ -36,7 +36,7 @@ def test_half_a_pair_is_completed_from_the_handle() -> None:
     assert server.kinds()[-5:] == USED
 
 
-def test_a_name_is_used_without_links_only_where_that_is_on_offer() -> None:
+def test_a_name_is_used_without_links_only_where_the_server_supports_it() -> None:
     server = FakeSftp({b"/a": b"content"})
     files, _duplex = opened(server)
     asked = len(server.requests)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What servers say about limits, space and digests, and what is made of it."""
+"""Limits, space and digests: what servers reply, and what follows from the replies."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_space_is_unknown_without_the_extension() -> None:
     assert extensions.ask_space(opened(FakeSftp(extensions={})), OptionalRequests(), b"/") is None
 
 
-def test_patience_grows_with_the_size() -> None:
+def test_the_timeout_grows_with_the_size() -> None:
     assert extensions.digest_timeout(60, 0) == 60
     assert extensions.digest_timeout(60, 10**9) == 160
 
 
-def test_patience_ends_after_a_day_whatever_size_a_server_claims() -> None:
+def test_the_timeout_is_a_day_at_most_for_any_size_that_a_server_claims() -> None:
     assert extensions.digest_timeout(60, 2**64 - 1) == 86400
 
 
@@ -120,7 +120,7 @@ def check_file(algorithm: bytes = b"sha256", value: bytes = bytes.fromhex(SHA256
 
 
 @pytest.mark.parametrize("length", [None, 5])
-def test_check_file_is_asked_as_the_draft_has_it(length: int | None) -> None:
+def test_check_file_is_encoded_as_specified(length: int | None) -> None:
     subject, server = digests(check_file())
     assert ask(subject, length) == Digest("sha256", SHA256, "check-file")
     (request,) = server.requests
@@ -175,7 +175,7 @@ def test_a_violation_in_place_of_a_digest_is_raised(kind: int) -> None:
 
 
 class Runner:
-    """Answers commands, and remembers them."""
+    """Returns the given replies to commands in order, and records the commands."""
 
     def __init__(self, *answers: tuple[int, bytes] | BackhaulError) -> None:
         self.answers = list(answers)
@@ -226,7 +226,7 @@ def test_the_command_is_constant_and_the_path_goes_to_its_input() -> None:
         hashlib.sha512(b"").hexdigest().encode() + b" *-\n",
     ],
 )
-def test_an_answer_that_is_not_exactly_one_digest_line_is_refused_for_good(output: bytes) -> None:
+def test_an_answer_that_is_not_exactly_one_digest_line_is_refused_and_not_tried_again(output: bytes) -> None:
     subject, _server = digests(None, Runner((0, output)), policy="command")
     assert ask(subject) is None
     assert subject.methods() == ()
@@ -246,7 +246,7 @@ def test_a_command_that_failed_for_one_file_is_tried_for_the_next(exit_status: i
     assert bool(subject.methods()) is asked_again
 
 
-def test_no_command_may_be_run() -> None:
+def test_without_a_way_to_run_commands_there_is_no_digest() -> None:
     subject, _server = digests(None, Runner(RemoteError("unsupported", "no shell")), policy="command")
     assert ask(subject) is None
     assert subject.methods() == ()
@@ -267,12 +267,12 @@ def test_the_policy_decides_what_may_be_asked(policy: str, methods: tuple[str, .
     assert subject.methods() == methods
 
 
-def test_the_command_stands_in_for_the_extension() -> None:
+def test_the_command_is_used_where_the_extension_fails() -> None:
     subject, _server = digests(lambda request: status(request.id, 8), Runner((0, LINE)))
     assert ask(subject) == Digest("sha256", SHA256, "command")
 
 
-QUICK_LINE = SHA256.encode() + b" */a b\n"
+OPENSSL_LINE = SHA256.encode() + b" */a b\n"
 LARGE_BYTES = 16 * 1024 * 1024
 
 
@@ -281,7 +281,7 @@ def ask_large(subject: extensions.RemoteDigests, path: bytes = b"/a b", length: 
 
 
 def test_a_large_file_is_hashed_by_openssl_and_its_path_goes_to_the_input() -> None:
-    run = Runner((0, QUICK_LINE))
+    run = Runner((0, OPENSSL_LINE))
     subject, _server = digests(None, run, policy="command")
     assert ask_large(subject) == Digest("sha256", SHA256, "command")
     assert run.asked == [("xargs -0 openssl dgst -sha256 -r", b"/a b\0")]
@@ -298,20 +298,20 @@ def test_a_name_with_a_newline_is_accepted_only_as_it_was_sent() -> None:
     [
         ((127, b""), False),
         ((126, b""), False),
-        ((1, QUICK_LINE), False),
+        ((1, OPENSSL_LINE), False),
         ((123, b""), True),
-        ((0, QUICK_LINE[:-1]), False),
-        ((0, QUICK_LINE + b"x"), False),
-        ((0, b"motd\n" + QUICK_LINE), False),
-        ((0, QUICK_LINE.upper()), False),
+        ((0, OPENSSL_LINE[:-1]), False),
+        ((0, OPENSSL_LINE + b"x"), False),
+        ((0, b"motd\n" + OPENSSL_LINE), False),
+        ((0, OPENSSL_LINE.upper()), False),
         ((0, SHA256.encode() + b" */other\n"), False),
-        ((0, QUICK_LINE[1:]), False),
+        ((0, OPENSSL_LINE[1:]), False),
     ],
 )
 def test_where_openssl_does_not_answer_exactly_the_usual_command_is_run(
     status_and_output: tuple[int, bytes], asked_again: bool
 ) -> None:
-    run = Runner(status_and_output, (0, LINE), (0, QUICK_LINE), (0, LINE))
+    run = Runner(status_and_output, (0, LINE), (0, OPENSSL_LINE), (0, LINE))
     subject, _server = digests(None, run, policy="command")
     assert ask_large(subject) == Digest("sha256", SHA256, "command")
     ask_large(subject)
@@ -349,7 +349,7 @@ def test_a_relative_path_and_a_prefix_are_left_to_the_usual_command(path: bytes,
         ({b"supported2": b"\0\0\0\x09text-seek"}, "", False),
     ],
 )
-def test_only_who_announces_check_file_or_is_known_to_answer_is_asked(
+def test_check_file_is_sent_only_to_servers_that_announce_it_or_are_known_to_support_it(
     announced: dict[bytes, bytes], version: str, asked: bool
 ) -> None:
     server = FakeSftp(extensions=announced)
@@ -362,7 +362,7 @@ def test_only_who_announces_check_file_or_is_known_to_answer_is_asked(
     assert bool(server.requests) is asked
 
 
-def test_the_user_may_say_that_a_server_answers_check_file() -> None:
+def test_the_user_may_say_that_a_server_supports_check_file() -> None:
     server = FakeSftp(extensions={})
     subject = extensions.RemoteDigests(
         opened(server), None, policy="extension", operation_seconds=5, optional=OptionalRequests(), server_version=""
@@ -371,7 +371,7 @@ def test_the_user_may_say_that_a_server_answers_check_file() -> None:
     assert len(server.requests) == 1
 
 
-def test_space_that_is_announced_and_not_there_is_unknown_and_not_asked_again() -> None:
+def test_space_that_is_announced_and_not_implemented_is_unknown_and_not_asked_again() -> None:
     server, optional = FakeSftp(), OptionalRequests()
     server.on(EXTENDED, lambda r, honest: [status(r.id, 8)])
     session = opened(server)
@@ -380,11 +380,11 @@ def test_space_that_is_announced_and_not_there_is_unknown_and_not_asked_again() 
     assert len(server.requests) == 1
 
 
-class Patient:
-    """A command that runs until it was waited for so often."""
+class SlowCommand:
+    """A command that ends after ``waits`` calls of ``waiting``, or with ``cause`` as the reason of its error."""
 
-    def __init__(self, *, looks: int, cause: LinkError | None = None) -> None:
-        self.looks = looks
+    def __init__(self, *, waits: int, cause: LinkError | None = None) -> None:
+        self.waits = waits
         self.cause = cause
 
     def __call__(
@@ -397,7 +397,7 @@ class Patient:
         waiting: t.Callable[[], None],
     ) -> tuple[int, bytes]:
         try:
-            for _look in range(self.looks):
+            for _wait in range(self.waits):
                 waiting()
             if self.cause is not None:
                 raise self.cause
@@ -414,32 +414,32 @@ def command_digests(server: FakeSftp, run: Run, optional: OptionalRequests) -> e
     )
 
 
-def test_while_a_command_hashes_the_session_is_asked_for_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_a_command_hashes_the_session_checks_that_the_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.0)
     server = FakeSftp()
-    subject = command_digests(server, Patient(looks=3), OptionalRequests())
+    subject = command_digests(server, SlowCommand(waits=3), OptionalRequests())
     ticks: list[int] = []
     found = subject.digest(b"/a b", algorithm="sha256", length=None, size_bytes=7, waiting=lambda: ticks.append(1))
     assert found == Digest("sha256", SHA256, "command")
     assert (server.kinds(), len(ticks)) == ([fake_sftp.REALPATH] * 3, 3)
 
 
-def test_a_server_that_gives_no_sign_of_life_is_dead_and_not_one_without_commands(
+def test_a_server_that_stops_answering_is_a_lost_link_and_not_one_without_commands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.0)
     server, optional = FakeSftp(), OptionalRequests()
     server.on(fake_sftp.REALPATH, lambda request, honest: [])
     with pytest.raises(LinkError) as caught:
-        ask(command_digests(server, Patient(looks=1), optional))
+        ask(command_digests(server, SlowCommand(waits=1), optional))
     assert caught.value.code == "timed_out"
 
 
 def test_a_command_that_takes_longer_than_its_size_allows_is_not_run_again_in_the_task() -> None:
     server, optional = FakeSftp(), OptionalRequests()
-    subject = command_digests(server, Patient(looks=0, cause=LinkError("timed_out", "too long")), optional)
+    subject = command_digests(server, SlowCommand(waits=0, cause=LinkError("timed_out", "too long")), optional)
     assert ask(subject) is None
-    assert command_digests(server, Patient(looks=0), optional).methods() == ()
+    assert command_digests(server, SlowCommand(waits=0), optional).methods() == ()
 
 
 def test_a_check_file_that_takes_longer_than_its_size_allows_is_not_asked_for_again() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port on a session, against servers that do not behave; ``tests/contract`` has those that do."""
+"""The port over a session with misbehaving servers; ``tests/contract`` has the others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_features_follow_from_the_announced_extensions() -> None:
     assert (bare.can_sync, bare.can_replace, bare.extensions) == (False, False, ())
 
 
-def test_names_of_extensions_are_made_inert() -> None:
+def test_names_of_extensions_are_made_printable() -> None:
     features = opened(FakeSftp(extensions={b"\x1b[2J": b"\n"}))[0].features()
     assert features.extensions == (("\\x1b[2J", "\\n"),)
 
@@ -81,7 +81,7 @@ def test_a_listing_is_complete_in_packets_of_any_size(block: int) -> None:
     assert server.open_handles() == 0
 
 
-def test_a_listing_that_is_not_all_taken_closes_its_handle_and_leaves_the_session_usable() -> None:
+def test_a_listing_that_is_not_read_to_its_end_closes_its_handle_and_leaves_the_session_usable() -> None:
     server = FakeSftp(CONTENTS, listing_block=5)
     files, _duplex = opened(server)
     listing = t.cast("t.Generator[t.Any, None, None]", files.entries(b"/"))
@@ -109,7 +109,7 @@ def test_a_listing_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     assert duplex.closed
 
 
-def test_empty_packets_without_end_are_a_listing_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_empty_packets_are_an_endless_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_ENTRIES", 2000)
     server = FakeSftp()
     server.on(fake_sftp.READDIR, lambda r, honest: [names(r.id, [])])
@@ -148,7 +148,7 @@ def test_create_asks_for_exclusion_and_the_mode_in_open() -> None:
 
 
 @pytest.mark.parametrize("code", [fake_sftp.FAILURE, fake_sftp.PERMISSION_DENIED, 11])
-def test_what_is_there_already_has_its_own_code_whatever_the_server_says(code: int) -> None:
+def test_what_is_there_already_has_its_own_code_for_any_status_of_the_server(code: int) -> None:
     server = FakeSftp({b"/a": b"old", b"/b": b"other"})
     server.directories.add(b"/d")
     for kind in (fake_sftp.OPEN, fake_sftp.MKDIR, fake_sftp.RENAME):
@@ -237,7 +237,7 @@ def test_only_a_regular_file_is_reopened(kind: int) -> None:
     assert fake_sftp.OPEN not in server.kinds()
 
 
-def test_a_replace_that_is_announced_and_not_there_is_no_feature_any_more() -> None:
+def test_a_replace_that_is_announced_and_not_implemented_is_no_longer_a_feature() -> None:
     server = FakeSftp({b"/a": b"old", b"/b": b"new"})
     server.on(fake_sftp.EXTENDED, lambda r, honest: [status(r.id, 8)], after=1)
     files, _duplex = opened(server)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listings have an end: of a name, of their number, and of the time that a server takes for them."""
+"""Listings are limited: the length of a name, the number of entries, and the time that a server takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASE_SECONDS = 10.0
 
 
 class Slow:
-    """A server of which each packet of a listing takes so many seconds, as far as the session can tell."""
+    """A server whose every listing packet takes ``seconds``, by the session's own count of waited seconds."""
 
     def __init__(self, *, seconds: float, entries: int, packets: int | None = None) -> None:
         self.server = FakeSftp({b"/a": b""})
@@ -45,8 +45,8 @@ class Slow:
         found = [(b"%d" % next(self._numbers), attrs(1, fake_sftp.REGULAR, 1)) for _entry in range(self._entries)]
         return [names(request.id, found)]
 
-    def again(self, packets: int) -> None:
-        """Let the next listing have so many packets."""
+    def set_packets(self, packets: int) -> None:
+        """Give the next listing this many packets."""
         self._left = packets
 
 
@@ -57,7 +57,7 @@ def refused(work: t.Callable[[], object]) -> BackhaulError:
 
 
 @pytest.mark.parametrize("entries", [0, 1], ids=["empty packets", "single entries"])
-def test_a_listing_that_trickles_for_ever_is_ended(entries: int) -> None:
+def test_an_endless_slow_listing_is_ended(entries: int) -> None:
     slow = Slow(seconds=2, entries=entries)
     error = refused(lambda: list(slow.files.entries(b"/")))
     assert (error.code, error.path) == ("timed_out", b"/")
@@ -67,7 +67,7 @@ def test_a_listing_that_trickles_for_ever_is_ended(entries: int) -> None:
 
 
 def test_a_large_directory_far_away_is_listed_whole() -> None:
-    """A round trip of 100 ms for each packet of 100 entries, and none of them at the same time."""
+    """Each packet of 100 entries takes a round trip of 100 ms, one after the other."""
     slow = Slow(seconds=0.1, entries=100, packets=1000)
     assert sum(1 for _entry in slow.files.entries(b"/")) == 100_000
     assert slow.session.waited_seconds > 5 * BASE_SECONDS
@@ -76,7 +76,7 @@ def test_a_large_directory_far_away_is_listed_whole() -> None:
 def test_many_small_directories_far_away_are_listed() -> None:
     slow = Slow(seconds=2, entries=1)
     for _directory in range(100):
-        slow.again(1)
+        slow.set_packets(1)
         assert len(list(slow.files.entries(b"/"))) == 1
 
 
@@ -85,7 +85,7 @@ def test_a_server_that_spreads_its_slowness_over_many_directories_is_ended() -> 
 
     def walk() -> None:
         for _directory in range(100):
-            slow.again(1)
+            slow.set_packets(1)
             list(slow.files.entries(b"/"))
 
     assert refused(walk).code == "timed_out"
@@ -96,12 +96,12 @@ def test_requests_between_two_entries_count_as_well() -> None:
 
     def walk() -> None:
         for _entry in slow.files.entries(b"/"):
-            slow.session.waited_seconds += 9  # an LSTAT for each of them
+            slow.session.waited_seconds += 9  # an LSTAT for each entry
 
     assert refused(walk).code == "timed_out"
 
 
-def test_there_is_an_end_to_all_listings_however_much_they_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_listings_together_have_a_limit_for_any_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LONGEST_SECONDS", 50.0)
     assert refused(lambda: list(Slow(seconds=1, entries=1000).files.entries(b"/"))).code == "timed_out"
 

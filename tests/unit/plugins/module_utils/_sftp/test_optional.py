@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server does not do, or ends the session at, is remembered and not asked for again."""
+"""Optional requests that a server refuses, or ends the session at, are recorded and not sent again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_is_announced_is_offered_until_it_is_refused_as_unsupported() -> No
     assert (optional.notes, error.is_uncounted) == ([], False)
 
 
-def test_a_session_that_ends_at_a_request_begins_again_without_it_and_that_is_noted() -> None:
+def test_a_request_that_ends_the_session_is_not_sent_again_and_is_noted() -> None:
     optional, over = OptionalRequests(), session()
     over.closed_by_server = True
     error = asked(optional, over, LinkError("link_lost", "closed"))
@@ -59,7 +59,7 @@ def test_several_sessions_that_end_at_the_same_request_are_one_note() -> None:
     assert len(optional.notes) == 1
 
 
-def test_a_lost_connection_is_the_requests_fault_only_when_it_happens_twice() -> None:
+def test_a_lost_connection_is_blamed_on_the_request_only_the_second_time() -> None:
     optional = OptionalRequests()
     assert not asked(optional, session(), LinkError("link_lost", "cut")).is_uncounted
     assert optional.may_ask(SPACE)
@@ -68,7 +68,7 @@ def test_a_lost_connection_is_the_requests_fault_only_when_it_happens_twice() ->
 
 
 @pytest.mark.parametrize("may_hang", [False, True])
-def test_silence_is_the_requests_fault_where_it_may_take_long(may_hang: bool) -> None:
+def test_a_missed_deadline_is_blamed_on_the_request_only_if_it_may_hang(may_hang: bool) -> None:
     optional = OptionalRequests()
     error = asked(optional, session(), LinkError("timed_out", "nothing"), may_hang=may_hang)
     assert error.is_uncounted is may_hang

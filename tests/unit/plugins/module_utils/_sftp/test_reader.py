@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading ahead: every byte once, in order, whatever the pieces."""
+"""Reading ahead: every byte once and in order, for replies of any size."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_short_reads_are_asked_again_without_a_gap(lengths: list[int]) -> None:
 
 
 class Reversing(MemoryDuplex):
-    """Lets the answers to all requests that are under way arrive in reverse order."""
+    """Delivers the replies to all requests in flight in reverse order."""
 
     def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
         self.say(b"".join(reversed(self.held)))
@@ -98,16 +98,16 @@ def test_answers_in_reverse_order_are_put_in_order() -> None:
         assert b"".join(bytes(block) for block in reader.blocks()) == CONTENT
 
 
-def test_an_end_before_the_size_that_was_told_ends_the_blocks() -> None:
+def test_an_end_before_the_size_that_was_stated_ends_the_blocks() -> None:
     server = small_blocks({b"/a": CONTENT})
     server.on(fake_sftp.FSTAT, lambda r, honest: [packet(fake_sftp.ATTRS, u32(r.id) + attrs(2**63))])
     assert read_all(server) == CONTENT
 
 
-@pytest.mark.parametrize("told", [None, 0, 10])
-def test_more_than_the_size_that_was_told_is_read_to_the_real_end(told: int | None) -> None:
+@pytest.mark.parametrize("stated", [None, 0, 10])
+def test_more_than_the_size_that_was_stated_is_read_to_the_real_end(stated: int | None) -> None:
     server = small_blocks({b"/a": CONTENT})
-    server.on(fake_sftp.FSTAT, lambda r, honest: [packet(fake_sftp.ATTRS, u32(r.id) + attrs(told))])
+    server.on(fake_sftp.FSTAT, lambda r, honest: [packet(fake_sftp.ATTRS, u32(r.id) + attrs(stated))])
     assert read_all(server) == CONTENT
 
 
@@ -147,7 +147,7 @@ def test_blocks_that_are_not_all_taken_leave_the_session_usable() -> None:
     assert files.attributes(b"/a", follow=True).size == len(CONTENT)
 
 
-def test_a_close_that_is_refused_is_raised_unless_something_worse_is_on_its_way() -> None:
+def test_a_refused_close_is_raised_unless_another_error_is_being_raised() -> None:
     server = small_blocks({b"/a": CONTENT})
     server.on(fake_sftp.CLOSE, lambda r, honest: [status(r.id, fake_sftp.FAILURE, b"close")])
     with pytest.raises(BackhaulError, match="close"):
@@ -172,7 +172,7 @@ def test_a_file_that_grew_since_its_size_was_asked_for_is_read_to_its_end() -> N
         assert b"".join(map(bytes, reader.blocks())) == CONTENT
 
 
-def test_what_is_open_and_what_has_its_name_are_asked_for_in_one_go() -> None:
+def test_what_is_open_and_what_is_at_its_path_are_requested_together() -> None:
     server = small_blocks({b"/a": CONTENT})
     with file_system(server).open_reader(b"/a") as reader:
         before = len(server.kinds())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies matched by id, strictly, and a session that ends at the first thing it cannot trust."""
+"""Replies are matched strictly by id, and the first protocol violation ends the session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     u32,
 )
 
-# Enough for an answer that comes at once, on a machine that is busy, and no long wait for one that never comes.
+# Enough for an immediate reply on a busy machine, and short enough for tests of a missing one.
 IMPATIENT = Timeouts(operation_seconds=0.5)
 
 
@@ -57,7 +57,7 @@ def refused(ask: t.Callable[[], object]) -> BackhaulError:
     return caught.value
 
 
-def test_the_greeting_tells_the_extensions() -> None:
+def test_the_greeting_states_the_extensions() -> None:
     session, _duplex = opened(FakeSftp(extensions={b"a@b": b"1", b"c@d": b""}))
     assert session.extensions == {b"a@b": b"1", b"c@d": b""}
 
@@ -110,7 +110,7 @@ def test_the_pieces_in_which_replies_arrive_do_not_matter(piece_bytes: int) -> N
 
 
 VIOLATIONS: dict[str, t.Callable[[int], bytes]] = {
-    "an id nobody waits for": lambda number: status(number + 1, OK),
+    "an id that no request has": lambda number: status(number + 1, OK),
     "the same reply twice": lambda number: status(number, OK) * 2,
     "a type that is no reply": lambda number: packet(3, u32(number)),
     "a type that is unknown": lambda number: packet(99, u32(number)),
@@ -125,12 +125,12 @@ VIOLATIONS: dict[str, t.Callable[[int], bytes]] = {
 
 
 @pytest.mark.parametrize("said", VIOLATIONS.values(), ids=VIOLATIONS)
-def test_a_violation_ends_the_session_for_good(said: t.Callable[[int], bytes]) -> None:
+def test_a_violation_ends_the_session(said: t.Callable[[int], bytes]) -> None:
     session, duplex = answering(wire.REMOVE, lambda request, honest: [said(request.id)])
 
     def remove() -> None:
         session.expect_ok(session.call(wire.REMOVE, wire.string(b"/a")))
-        session.expect_ok(session.call(wire.STAT, wire.string(b"/a")))  # where the second of two replies is noticed
+        session.expect_ok(session.call(wire.STAT, wire.string(b"/a")))  # the second of two replies is noticed here
 
     first = refused(remove)
     assert first.code == "protocol_violation"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packets to bytes and back, and a stream cut anywhere."""
+"""Packets are encoded and decoded, and a stream may be cut anywhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_attributes_come_back_as_they_went(
     fields.end()
 
 
-def test_attributes_are_encoded_as_the_draft_has_them() -> None:
+def test_attributes_are_encoded_as_specified() -> None:
     assert wire.attributes(Attributes(mode=0o600)) == bytes.fromhex("00000004 00000180")
     assert wire.attributes(Attributes()) == bytes(4)
     assert wire.attributes(Attributes(size=1, uid=2, gid=3, mode=4, atime=5, mtime=6)) == fake_sftp.attrs(
@@ -48,7 +48,7 @@ def test_attributes_are_encoded_as_the_draft_has_them() -> None:
 
 
 @pytest.mark.parametrize("half", [Attributes(uid=1), Attributes(gid=1), Attributes(atime=1), Attributes(mtime=1)])
-def test_half_a_pair_of_attributes_is_a_mistake(half: Attributes) -> None:
+def test_half_a_pair_of_attributes_is_an_error(half: Attributes) -> None:
     with pytest.raises(ValueError, match="only together"):
         wire.attributes(half)
 
@@ -111,7 +111,7 @@ def name_packet(entries: list[tuple[bytes, bytes, Attributes]]) -> bytes:
 
 
 @given(name_lists, st.binary(max_size=5))
-def test_names_come_back_as_they_went_whatever_is_known_of_them(
+def test_names_come_back_as_they_went_for_any_set_of_attributes(
     entries: list[tuple[bytes, bytes, Attributes]], rest: bytes
 ) -> None:
     fields = unpacker(name_packet(entries) + rest)
@@ -139,7 +139,7 @@ def test_names_of_any_bytes_are_read_or_a_violation(data: bytes) -> None:
         assert exc.code == "protocol_violation"
 
 
-def test_bytes_that_are_left_over_can_be_refused() -> None:
+def test_excess_bytes_can_be_refused() -> None:
     with pytest.raises(RemoteError, match="3 bytes too many"):
         unpacker(b"abc").end()
 
@@ -163,13 +163,13 @@ def test_a_request_head_counts_type_and_id() -> None:
         (2**32 - 1, "remote_failure"),
     ],
 )
-def test_status_codes_become_codes_of_ours(code: int, expected: str) -> None:
+def test_status_codes_become_our_error_codes(code: int, expected: str) -> None:
     error = wire.status_error(code, b"what it said")
     assert (error.code, error.details["status"], error.details["server_said"]) == (expected, code, "what it said")
     assert error.cause.endswith(": what it said")
 
 
-def test_the_words_of_a_server_are_made_inert_and_cut() -> None:
+def test_a_message_of_a_server_is_made_printable_and_cut() -> None:
     error = wire.status_error(4, b"\x1b[2J{{ x }}\n" + b"a" * 1_000_000)
     assert "\x1b" not in error.cause
     assert "\n" not in error.cause
@@ -181,7 +181,7 @@ def test_the_words_of_a_server_are_made_inert_and_cut() -> None:
     st.lists(st.integers(0, 400), max_size=30),
 )
 @example([b"x"], [0, 1, 2, 3, 4])
-def test_packets_are_the_same_wherever_the_stream_is_cut(packets: list[bytes], cuts: list[int]) -> None:
+def test_packets_are_the_same_at_any_cut_of_the_stream(packets: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(wire.string(packet) for packet in packets)
     at = sorted({cut for cut in cuts if cut <= len(stream)} | {0, len(stream)})
     framer = wire.Framer(limit_bytes=60)

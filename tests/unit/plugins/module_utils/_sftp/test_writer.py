@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing: nothing counts as written before the server said so."""
+"""Writing: data counts as written only after the server acknowledged it."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_leaving_by_an_error_closes_the_handle_and_keeps_the_error() -> None:
         raise ValueError("worse")
 
 
-def test_an_fsync_that_is_announced_and_not_there_is_none_and_not_asked_for_again() -> None:
+def test_an_fsync_that_is_announced_and_not_implemented_is_not_sent_again() -> None:
     server = FakeSftp()
     server.on(fake_sftp.EXTENDED, lambda r, honest: [status(r.id, 8)], after=1)
     files = file_system(server)

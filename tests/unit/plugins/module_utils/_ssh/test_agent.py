@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An agent that is absent has no keys, and one that is stuck is an error; tests/ssh has them log in."""
+"""An absent agent has no keys, and an agent that hangs is an error; tests/ssh covers logins with agents."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def test_without_an_agent_there_are_no_keys(tmp_path: Path, monkeypatch: pytest.
     assert keys_within(5) == 0
 
 
-def test_an_agent_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-    with socket.socket(socket.AF_UNIX) as stuck:
-        stuck.bind(str(tmp_path / "agent"))
-        stuck.listen(1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "agent"))
+        hanging.listen(1)
         for seconds in (0.4, 0.0, -1.0):
             with pytest.raises(AgentError):
                 keys_within(seconds)
 
 
-def test_without_a_way_to_bound_it_no_agent_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_way_to_set_a_deadline_no_agent_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(dependency.OPTIONAL, "Agent._connect")
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-    with socket.socket(socket.AF_UNIX) as stuck:
-        stuck.bind(str(tmp_path / "agent"))
-        stuck.listen(1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "agent"))
+        hanging.listen(1)
         assert keys_within(5) == 0

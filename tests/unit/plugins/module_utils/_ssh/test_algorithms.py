@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is offered: nothing weak, the known first."""
+"""The algorithms that are offered: no weak ones, and the known ones first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_nothing_weak_is_offered_by_default_and_gcm_comes_first() -> None:
     assert {"curve25519-sha256", "curve25519-sha256@libssh.org"} <= set(DEFAULT.kexes) | {"curve25519-sha256"}
 
 
-def test_what_is_known_of_a_host_is_asked_for_first() -> None:
+def test_the_known_algorithms_of_a_host_are_offered_first() -> None:
     known = ("rsa-sha2-512", "rsa-sha2-256")
     offered = algorithms.offered("default", known, paramiko.Transport).host_keys
     assert offered[:2] == known
@@ -33,7 +33,7 @@ def test_what_is_known_of_a_host_is_asked_for_first() -> None:
     assert len(offered) == len(set(offered))
 
 
-def test_legacy_adds_behind_the_rest() -> None:
+def test_legacy_algorithms_come_after_the_others() -> None:
     legacy = algorithms.offered("legacy", (), paramiko.Transport)
     for part in ("kexes", "host_keys", "ciphers", "macs"):
         default = getattr(DEFAULT, part)
@@ -41,13 +41,13 @@ def test_legacy_adds_behind_the_rest() -> None:
     assert not any("md5" in name or "dss" in name for name in (*legacy.macs, *legacy.host_keys))
 
 
-def test_what_was_shown_already_is_not_asked_for_again() -> None:
+def test_an_algorithm_that_was_excluded_is_not_offered() -> None:
     without = algorithms.of_key_types(["ssh-rsa", "ssh-ed25519"])
     offered = algorithms.offered("default", (), paramiko.Transport, without=without).host_keys
     assert not {"rsa-sha2-512", "rsa-sha2-256", "ssh-rsa", "ssh-ed25519"} & set(offered)
 
 
-def test_one_algorithm_can_be_asked_for_alone() -> None:
+def test_a_single_algorithm_can_be_offered() -> None:
     assert algorithms.offered("ssh-ed25519", (), paramiko.Transport).host_keys == ("ssh-ed25519",)
 
 
@@ -61,7 +61,7 @@ class Old:
         self._mac_info: t.Mapping[str, object] = paramiko.Transport._mac_info
 
 
-def test_a_library_that_lacks_what_is_demanded_is_said() -> None:
+def test_an_algorithm_that_the_library_lacks_is_a_missing_dependency() -> None:
     with pytest.raises(InputError) as caught:
         algorithms.offered("post_quantum", (), Old())
     assert caught.value.code == "dependency_missing"

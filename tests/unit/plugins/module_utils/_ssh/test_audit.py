@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of connections: in the file that was asked for, on one line each, and nowhere else."""
+"""The log of connections: in the named file only, one line for each record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_connection_is_recorded_with_its_proof_and_no_secret(lab: SharedLab, t
     assert not any(line in text for line in server.client_key.text.splitlines()[1:-1])
 
 
-def test_a_refusal_is_recorded_on_one_inert_line(tmp_path: Path) -> None:
+def test_a_refusal_is_recorded_on_one_printable_line(tmp_path: Path) -> None:
     file = tmp_path / "audit.log"
     with audit.recording(str(file), "info"):
         audit.refused(TrustError("host_key_unknown", "who\x1b[2J is it", remedy="pin\nit"))
@@ -61,14 +61,14 @@ def test_records_of_others_are_cut_off_and_ours_are_not(tmp_path: Path, monkeypa
     assert "host_key_unknown" in lines[-1]
 
 
-def test_a_file_that_cannot_be_written_is_for_the_author(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_invalid_input(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught, audit.recording(str(tmp_path / "no" / "audit.log"), "info"):
         pass
     assert caught.value.code == "invalid_input"
 
 
 def planted(folder: Path, kind: str) -> Path:
-    """Return the name of a log that was put there by somebody who is after its content, or after another file."""
+    """Return the path of a log file that another user created, to read it or to have another file changed."""
     file, victim = folder / "audit.log", folder / "victim"
     victim.write_text("victim's\n")
     victim.chmod(0o600)
@@ -92,13 +92,13 @@ KINDS = {
     "dangling link": "is a link",
     "hard link": "has another name",
     "writable by others": "mode 0622",
-    "somebody else's": "uid 12345",
+    "another user's": "uid 12345",
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_log_that_another_user_put_there_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
-    if kind == "somebody else's" and os.geteuid() != 0:
+def test_a_log_file_that_another_user_created_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
+    if kind == "another user's" and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     file = planted(tmp_path, kind)
     with pytest.raises(InputError) as caught, audit.recording(str(file), "info"):
@@ -110,7 +110,7 @@ def test_a_log_that_another_user_put_there_is_refused_and_not_written_to(tmp_pat
     assert kind.endswith("link") or file.read_text() == ""
 
 
-def test_a_log_of_our_own_that_others_may_read_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_log_file_of_ours_that_others_may_read_is_appended_to(tmp_path: Path) -> None:
     file = tmp_path / "audit.log"
     file.touch()
     file.chmod(0o644)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What servers may ask of somebody who logs in, and what they get; ``test_connect`` has the usual ways."""
+"""Logins with unusual requests of the server; ``test_connect`` covers the usual ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refusal(server: FakeSshServer, **credentials: t.Any) -> BackhaulError:
 
 
 class TwoSteps(Login):
-    """Wants the key and then the password."""
+    """Requires the key and then the password."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def test_the_password_is_not_shown_to_a_server_with_another_key() -> None:
     assert login.seen == []
 
 
-def test_names_of_methods_that_a_server_makes_up_are_inert() -> None:
+def test_names_of_methods_that_a_server_invents_are_made_printable() -> None:
     login = Login()
     login.allowed = "\x1b[2Jevil,publickey"
     with fake_ssh_server(login) as server:
@@ -118,7 +118,7 @@ def test_names_of_methods_that_a_server_makes_up_are_inert() -> None:
 
 
 class Asking(Login):
-    """Asks the questions that it is given, round by round, and lets in who answers all as expected."""
+    """Sends the given rounds of prompts, and accepts a login that answers all of them as expected."""
 
     allowed = "keyboard-interactive"
 
@@ -163,7 +163,7 @@ def test_a_second_hidden_question_does_not_get_the_password_again() -> None:
     assert login.answers == [[PASSWORD], [""]]
 
 
-def test_questions_without_end_are_ended() -> None:
+def test_endless_questions_are_refused() -> None:
     login = Asking(*[(("Again: ", False),)] * 1000)
     with fake_ssh_server(login) as server:
         error = refusal(server, password=PASSWORD)
@@ -171,7 +171,7 @@ def test_questions_without_end_are_ended() -> None:
     assert len(login.answers) < 100
 
 
-def test_a_server_that_takes_its_time_over_a_password_is_not_sent_it_again() -> None:
+def test_a_password_that_the_server_checks_too_slowly_is_not_sent_again() -> None:
     class Slow(Login):
         def check_auth_password(self, username: str, password: str) -> int:
             import time

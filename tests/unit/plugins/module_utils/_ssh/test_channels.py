@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs on an open connection: SFTP sessions, and constant commands."""
+"""Channels of an open connection: SFTP sessions and constant commands."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_too_much_output_is_cut_off(shell: Connection) -> None:
     assert "more than" in unavailable(shell, "head -c 5000 /dev/zero")
 
 
-def test_a_command_that_takes_too_long_is_given_up_and_the_connection_stays(shell: Connection) -> None:
+def test_a_command_that_takes_too_long_is_unavailable_and_the_connection_stays(shell: Connection) -> None:
     unavailable(shell, "sleep 3", seconds=0.3)
     assert run(shell, "echo on") == (0, b"on\n")
 
 
-def test_a_command_without_an_exit_status_is_none(shell: Connection) -> None:
+def test_a_command_without_an_exit_status_is_unavailable(shell: Connection) -> None:
     unavailable(shell, "kill -9 $$")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only way in: verified before a credential is shown, logged in as declared, and always in time."""
+"""Connecting: the host key is verified before a credential is sent, and every wait has a deadline."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def refused(endpoint: Endpoint) -> BackhaulError:
     return caught.value
 
 
-def nobody(port: int, **more: t.Any) -> Endpoint:
-    """Return an endpoint of which nothing is trusted, with a password that nobody must ever see."""
+def untrusted(port: int, **more: t.Any) -> Endpoint:
+    """Return an endpoint without any trust, with a password that must never be sent."""
     credentials = Credentials(user="u", password="canary-password", use_agent=False)
     return Endpoint(
         role="source",
@@ -43,7 +43,7 @@ def nobody(port: int, **more: t.Any) -> Endpoint:
     )
 
 
-def test_a_connection_tells_how_it_was_made(lab: SharedLab) -> None:
+def test_a_connection_reports_how_it_was_made(lab: SharedLab) -> None:
     server = lab.openssh()
     with connect(server.endpoint("destination")) as connection:
         report = connection.report
@@ -73,7 +73,7 @@ def test_many_sessions_run_on_one_connection_and_end_with_it(lab: SharedLab) -> 
 
 
 class TestTrust:
-    """Trust comes before every credential: the servers' own logs are the witness."""
+    """Trust comes before every credential, as the servers' own logs prove."""
 
     @staticmethod
     def attempts_seen(server: Server, endpoint: Endpoint) -> tuple[BackhaulError, str]:
@@ -85,9 +85,7 @@ class TestTrust:
         return error, said
 
     @pytest.mark.parametrize("way", ["pin", "known_hosts"])
-    def test_another_key_is_a_mismatch_and_nobody_tries_to_log_in(
-        self, lab: SharedLab, way: str, tmp_path: t.Any
-    ) -> None:
+    def test_another_key_is_a_mismatch_and_no_login_is_tried(self, lab: SharedLab, way: str, tmp_path: t.Any) -> None:
         server = lab.openssh(extra=("LogLevel DEBUG1",))
         other = make_key(tmp_path / "other", "ed25519")
         trust = (
@@ -114,7 +112,7 @@ class TestTrust:
         assert refused(endpoint).code == "host_key_unknown"
 
     @pytest.mark.parametrize("key_type", ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
-    def test_of_several_host_keys_any_that_is_known_will_do(self, lab: SharedLab, key_type: str) -> None:
+    def test_any_known_one_of_several_host_keys_is_accepted(self, lab: SharedLab, key_type: str) -> None:
         server = lab.openssh()
         trust = Trust(known_hosts=server.known_hosts_line(key_type=key_type), known_hosts_files=())
         with connect(replace(server.endpoint(), trust=trust)) as connection:
@@ -189,10 +187,10 @@ class TestAuthentication:
         (tmp_path / "blank").write_text(content)
         assert self.logged_in(server, private_key_file=str(tmp_path / "blank"), password=server.password) == "password"
 
-    def test_a_key_file_that_cannot_be_read_is_for_the_author(self, lab: SharedLab, tmp_path: t.Any) -> None:
+    def test_a_key_file_that_cannot_be_read_is_invalid_input(self, lab: SharedLab, tmp_path: t.Any) -> None:
         assert self.refusal(lab.asyncssh(), private_key_file=str(tmp_path / "none")).code == "invalid_input"
 
-    def test_an_encrypted_key_without_its_passphrase_is_for_the_author(self, lab: SharedLab, tmp_path: t.Any) -> None:
+    def test_an_encrypted_key_without_its_passphrase_is_invalid_input(self, lab: SharedLab, tmp_path: t.Any) -> None:
         make_key(tmp_path / "key", "ecdsa", pem=True, passphrase="canary")
         text = (tmp_path / "key").read_text()
         assert self.refusal(lab.asyncssh(), private_key=text).code == "invalid_input"
@@ -203,50 +201,50 @@ class TestAuthentication:
 
 
 class TestBeforeTheKeyExchange:
-    """Peers that are no SSH server, or none that wants to talk."""
+    """Peers that are no SSH server, or end the connection before the key exchange."""
 
-    def test_a_server_that_accepts_and_says_nothing_is_timed_out_by_name_of_the_phase(self) -> None:
+    def test_a_silent_server_is_timed_out_with_the_name_of_the_phase(self) -> None:
         with listeners.listener(listeners.silent) as port:
-            error = refused(nobody(port))
+            error = refused(untrusted(port))
         assert (error.code, "exchanging keys" in error.cause) == ("timed_out", True)
 
-    def test_a_server_that_says_its_version_and_no_more_is_timed_out(self) -> None:
+    def test_a_server_that_sends_only_its_version_is_timed_out(self) -> None:
         with listeners.listener(listeners.saying(b"SSH-2.0-slow\r\n", close=False)) as port:
-            assert refused(nobody(port)).code == "timed_out"
+            assert refused(untrusted(port)).code == "timed_out"
 
-    def test_a_server_that_hangs_up_is_a_lost_link(self) -> None:
+    def test_a_server_that_closes_the_connection_is_a_lost_link(self) -> None:
         with listeners.listener(listeners.hanging_up) as port:
-            assert refused(nobody(port)).code == "link_lost"
+            assert refused(untrusted(port)).code == "link_lost"
 
     @pytest.mark.parametrize(
         "piece", [b"x" * 4096, b"line\r\n" * 100, b"SSH-2.0-" + b"x" * 4096, b"\0" * 4096, b"\xff\n" * 500]
     )
     def test_a_banner_that_never_ends_is_ended(self, piece: bytes) -> None:
         with listeners.listener(listeners.repeating(piece)) as port:
-            assert refused(nobody(port)).code in ("link_lost", "timed_out")
+            assert refused(untrusted(port)).code in ("link_lost", "timed_out")
 
-    def test_a_web_server_is_quoted_and_inert(self) -> None:
+    def test_the_reply_of_a_web_server_is_quoted_in_printable_form(self) -> None:
         with listeners.listener(listeners.saying(b"HTTP/1.1 400 \x1b[2JBad Request\r\n\r\n")) as port:
-            error = refused(nobody(port))
+            error = refused(untrusted(port))
         assert (error.code, "HTTP/1.1 400" in error.cause) == ("link_lost", True)
         assert "\x1b" not in str(error)
 
     def test_a_server_that_is_full_is_called_busy(self) -> None:
         with listeners.listener(listeners.saying(b"Exceeded MaxStartups\r\n")) as port:
-            assert refused(nobody(port)).code == "server_busy"
+            assert refused(untrusted(port)).code == "server_busy"
 
     @pytest.mark.parametrize("after", [b"", b"\0\0\0\x0c\x0a" + b"\x14" * 11, b"\xff" * 64, b"\0" * 64])
     def test_nonsense_after_the_version_is_a_lost_link(self, after: bytes) -> None:
         with listeners.listener(listeners.saying(b"SSH-2.0-odd\r\n", after)) as port:
-            # The second is a KEXINIT, of empty lists.
-            assert refused(nobody(port)).code in ("link_lost", "timed_out", "algorithm_mismatch")
+            # The second one is a KEXINIT with empty lists.
+            assert refused(untrusted(port)).code in ("link_lost", "timed_out", "algorithm_mismatch")
 
     def test_ssh_version_1_is_refused(self) -> None:
         with listeners.listener(listeners.saying(b"SSH-1.5-old\r\n")) as port:
-            assert refused(nobody(port)).code in ("link_lost", "algorithm_mismatch")
+            assert refused(untrusted(port)).code in ("link_lost", "algorithm_mismatch")
 
     def test_no_server_at_all(self) -> None:
-        assert refused(nobody(listeners.unused_port())).code == "connect_failed"
+        assert refused(untrusted(listeners.unused_port())).code == "connect_failed"
 
     def test_text_before_the_version_is_allowed(self, lab: SharedLab) -> None:
         server = lab.openssh()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one import of paramiko, and what it must have."""
+"""The import of paramiko, and the names that it must have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refusal() -> InputError:
     return caught.value
 
 
-def test_the_installed_paramiko_will_do() -> None:
+def test_the_installed_paramiko_is_accepted() -> None:
     dependency.require_paramiko()
     assert all(dependency.has_optional(name) for name in dependency.OPTIONAL)
     assert not dependency.has_optional("Transport.no_such_name")
@@ -53,7 +53,7 @@ def test_a_paramiko_without_a_name_that_trust_needs_is_refused(monkeypatch: pyte
     assert "_no_such_name" in refusal().cause
 
 
-def test_importing_paramiko_does_not_import_what_no_transfer_needs() -> None:
+def test_importing_paramiko_does_not_import_modules_that_no_transfer_needs() -> None:
     script = f"""
         import importlib.util, sys
         import {dependency.__name__} as dependency
@@ -65,5 +65,5 @@ def test_importing_paramiko_does_not_import_what_no_transfer_needs() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], check=True, capture_output=True, text=True
     ).stdout
-    # Match exec in a configuration file that other code reads by paramiko still has what it needs.
+    # Other code in the process may still use Match exec of paramiko's configuration files, which needs invoke.
     assert printed.splitlines() == [""]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an address to a TCP connection, inside one deadline."""
+"""Open a TCP connection to a host, within one deadline."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_a_refused_connection_names_address_and_reason() -> None:
 
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "a" * 64 + ".invalid", "a..b", "a\0b", "\ud800"])
-def test_a_name_that_cannot_be_resolved_is_said(name: str) -> None:
+def test_a_name_that_cannot_be_resolved_is_named_in_the_error(name: str) -> None:
     error = refused(name, 22)
     assert (error.code, "cannot be resolved" in error.cause) == ("connect_failed", True)
 
 
 @pytest.fixture
 def addresses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """What every name resolves to, in that order."""
+    """The addresses that every name resolves to, in this order."""
     found: list[tuple[str, int]] = []
 
     def getaddrinfo(host: str, port: int, **_how: t.Any) -> list[tuple[t.Any, ...]]:
@@ -67,7 +67,8 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(addresses: list[
         clogged = full.getsockname()
         waiting = [socket.socket() for _each in range(4)]
         try:
-            for each in waiting:  # fill the queue that nobody empties, so that the next one is not answered
+            # Fill the queue of a server that never accepts, so that the next connection gets no answer.
+            for each in waiting:
                 each.setblocking(False)
                 each.connect_ex(clogged)
             addresses += [clogged, (HOST, port)]
@@ -80,7 +81,7 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(addresses: list[
                 each.close()
 
 
-def test_when_all_addresses_fail_each_reason_is_told(addresses: list[tuple[str, int]]) -> None:
+def test_when_all_addresses_fail_each_reason_is_named(addresses: list[tuple[str, int]]) -> None:
     addresses += [("127.0.0.1", unused_port()), ("127.0.0.2", unused_port())]
     error = refused("twofold", 22)
     assert "127.0.0.1: " in error.cause

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that paramiko and the socket raise becomes ours, and every wait ends."""
+"""Every exception of paramiko and the socket becomes a BackhaulError, and every wait ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import paramiko
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, LinkError, TrustError
-from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.errors import Refusal, translated, watchdog
+from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.errors import WrappedError, translated, watchdog
 
 
 def translation(exc: BaseException, what: str = "trying") -> BackhaulError:
@@ -44,18 +44,18 @@ def test_exceptions_become_codes(raised: BaseException, code: str) -> None:
 @pytest.mark.parametrize(
     "raised", [ValueError("bad mpint"), IndexError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), KeyError(1)]
 )
-def test_a_mistake_of_ours_stays_a_traceback(raised: Exception) -> None:
+def test_a_bug_of_ours_is_not_translated(raised: Exception) -> None:
     with pytest.raises(type(raised)), translated("trying"):
         raise raised
 
 
-def test_an_error_of_ours_passes_as_it_is_also_through_paramikos_thread() -> None:
-    ours = TrustError("host_key_mismatch", "another key")
-    assert translation(ours) is ours
-    assert translation(Refusal(ours)) is ours
+def test_an_error_of_ours_passes_unchanged_through_paramikos_thread() -> None:
+    error = TrustError("host_key_mismatch", "another key")
+    assert translation(error) is error
+    assert translation(WrappedError(error)) is error
 
 
-def test_what_a_server_says_is_made_inert_and_cut() -> None:
+def test_text_of_a_server_is_made_printable_and_cut() -> None:
     cause = translation(paramiko.SSHException("\x1b[2J\n" + "x" * 10_000 + "\udcff")).cause
     assert "\x1b" not in cause
     assert len(cause) < 700
@@ -78,7 +78,7 @@ def test_what_a_block_waits_on_is_closed_and_the_phase_named(seconds: float) -> 
     assert "exchanging keys" in caught.value.cause
 
 
-def test_a_block_that_ends_well_but_too_late_is_still_too_late() -> None:
+def test_a_block_that_succeeds_after_the_deadline_is_still_timed_out() -> None:
     closed = threading.Event()
     with pytest.raises(LinkError), watchdog(0.01, closed.set, phase="trying"):
         assert closed.wait(5)

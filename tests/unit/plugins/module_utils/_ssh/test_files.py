@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files from the settings: regular ones, up to a limit, and nothing that could make us wait."""
+"""Files that the settings name: regular files up to a limit, opened without blocking."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_null_device_is_an_empty_file_to_read_and_no_file_to_write() -> None
 
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR])
-def test_nobody_is_waited_for_at_a_fifo(tmp_path: Path, flags: int) -> None:
+def test_opening_a_fifo_does_not_block(tmp_path: Path, flags: int) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with pytest.raises(OSError, match="no regular file"), opened(str(fifo), flags):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private keys in every usual form, with and without a passphrase."""
+"""Private keys in the usual formats, with and without a passphrase."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def why(text: str, passphrase: str | None = None) -> str:
 
 
 @pytest.mark.parametrize(("key", "form"), CASES)
-def test_a_plain_key_is_loaded_and_a_passphrase_too_many_does_no_harm(key: str, form: str) -> None:
+def test_a_plain_key_is_loaded_and_an_unneeded_passphrase_is_ignored(key: str, form: str) -> None:
     for passphrase in (None, "", "not needed"):
         assert load_private_key(private(key, form), passphrase).asbytes() == public_blob(key)
 
 
-# Of OpenSSH's own form one key must do: its passphrases are slow on purpose.
+# Only one key in OpenSSH's own format: deriving a key from its passphrase is slow by design.
 ENCRYPTED = [case for case in CASES if case[1] != "openssh" or case[0] == "ed25519"]
 
 

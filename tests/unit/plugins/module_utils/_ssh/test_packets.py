@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packets with an end, on real socket pairs."""
+"""Limits for packets, on real socket pairs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.packets import 
 @pytest.fixture
 def line() -> t.Iterator[tuple[BoundedPacketizer, paramiko.packet.Packetizer, socket.socket]]:
     """Our packetizer, a plain one that sends to it, and the sending socket."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(5)
-    with ours, theirs:
-        yield BoundedPacketizer(ours), paramiko.packet.Packetizer(theirs), theirs
+    receiving, sending = socket.socketpair()
+    receiving.settimeout(5)
+    with receiving, sending:
+        yield BoundedPacketizer(receiving), paramiko.packet.Packetizer(sending), sending
 
 
 Line = t.Tuple[BoundedPacketizer, t.Any, socket.socket]
@@ -57,12 +57,12 @@ def test_a_packet_that_claims_too_much_is_refused_before_it_is_read(line: Line, 
         packets.read_message()
 
 
-def test_a_packet_shorter_than_nothing_is_refused(line: Line) -> None:
+def test_a_negative_packet_length_is_refused(line: Line) -> None:
     with pytest.raises(paramiko.SSHException, match="announced a packet"):
         line[0].read_all(-8)
 
 
-def test_lines_before_the_version_end_somewhere(line: Line) -> None:
+def test_the_lines_before_the_version_are_limited(line: Line) -> None:
     packets, _peer, raw = line
     raw.sendall(b"x" * 1000 + b"\n" + b"y" * 70)
     assert packets.readline(5) == "x" * 1000
@@ -80,7 +80,7 @@ def test_a_line_in_another_encoding_is_escaped_and_the_next_one_is_read(line: Li
 
 
 @pytest.mark.parametrize("kind", REPEATED)
-def test_what_may_come_again_may_not_come_for_ever(line: Line, kind: int) -> None:
+def test_a_message_that_may_repeat_is_limited(line: Line, kind: int) -> None:
     packets, peer, _socket = line
     for _time in range(MAX_REPEATS):
         peer.send_message(message(kind))
@@ -90,7 +90,7 @@ def test_what_may_come_again_may_not_come_for_ever(line: Line, kind: int) -> Non
         packets.read_message()
 
 
-def test_such_a_message_ends_where_its_bytes_end(line: Line) -> None:
+def test_a_repeated_message_cannot_be_read_past_its_end(line: Line) -> None:
     packets, peer, _socket = line
     peer.send_message(message(60, paramiko.Message().add_string(b"one").add_int(2).asbytes()))
     _kind, found = packets.read_message()

@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.unit.fakes import listeners
 
 
-def test_every_host_key_is_shown_once_and_judged_and_nobody_logs_in(lab: SharedLab) -> None:
+def test_every_host_key_is_listed_once_and_checked_without_a_login(lab: SharedLab) -> None:
     server = lab.openssh(extra=("LogLevel DEBUG1",))
     trust = Trust(known_hosts=server.known_hosts_line(key_type="ecdsa-sha2-nistp256"), known_hosts_files=())
     before = len(server.log.read_text(errors="replace"))
@@ -34,7 +34,7 @@ def test_every_host_key_is_shown_once_and_judged_and_nobody_logs_in(lab: SharedL
     assert "userauth" not in server.log.read_text(errors="replace")[before:]
 
 
-def test_a_server_that_is_not_there_is_an_error_with_its_name() -> None:
+def test_a_server_that_does_not_answer_is_an_error_with_its_name() -> None:
     from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 
     endpoint = Endpoint(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust at every key exchange, and a socket that cannot stall."""
+"""Trust at every key exchange, and a socket with a send timeout."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.ssh_server import (
 
 
 class Open(Login):
-    """Lets everybody in."""
+    """Accepts every login."""
 
     def check_auth_none(self, username: str) -> int:
         return DONE
@@ -40,18 +40,18 @@ class Open(Login):
         return True
 
 
-def renew_keys(server: FakeSshServer, key: paramiko.PKey) -> None:
-    """Let the server start a new key exchange, with this key."""
+def start_rekey(server: FakeSshServer, key: paramiko.PKey) -> None:
+    """Make the server start a new key exchange with ``key``."""
     (transport,) = server.transports
-    # The client is done with the first exchange before the server is: one more from there would be out of order.
+    # The client completes the first exchange before the server does. A new exchange before that would be out of order.
     wait_for(lambda: transport.initial_kex_done and not transport.in_kex)
     transport.server_key_dict[key.get_name()] = key
 
-    def renew() -> None:
+    def rekey() -> None:
         with contextlib.suppress(paramiko.SSHException, EOFError):
             transport.renegotiate_keys()
 
-    threading.Thread(target=renew, daemon=True).start()
+    threading.Thread(target=rekey, daemon=True).start()
 
 
 def wait_for(condition: t.Callable[[], object]) -> None:
@@ -61,25 +61,25 @@ def wait_for(condition: t.Callable[[], object]) -> None:
     assert condition()
 
 
-def test_the_key_is_judged_again_at_every_renewal() -> None:
-    judged: list[bytes] = []
+def test_the_key_is_checked_again_at_every_rekey() -> None:
+    checked: list[bytes] = []
     with fake_ssh_server(Open()) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
         transport = VerifiedTransport(
-            GuardedSocket(raw, stall_seconds=5), judge=judged.append, suite="default", known_algorithms=()
+            GuardedSocket(raw, stall_seconds=5), check_host_key=checked.append, suite="default", known_algorithms=()
         )
         transport.start_client()
-        assert judged == [server.host_key.asbytes()] == [transport.judged_host_key]
-        renew_keys(server, server.host_key)
-        wait_for(lambda: len(judged) == 2)
+        assert checked == [server.host_key.asbytes()] == [transport.accepted_host_key]
+        start_rekey(server, server.host_key)
+        wait_for(lambda: len(checked) == 2)
         assert transport.is_active()
         transport.close()
 
 
 @pytest.mark.parametrize("use", ["receive", "send"])
-def test_another_key_at_a_renewal_ends_the_connection_as_a_matter_of_trust(use: str) -> None:
+def test_another_key_at_a_rekey_ends_the_connection_with_a_trust_error(use: str) -> None:
     with fake_ssh_server(Open()) as server, connect(server.endpoint()) as connection:
         duplex = open_sftp(connection.transport, command="", seconds=5, window_bytes=1 << 20)
-        renew_keys(server, new_key())
+        start_rekey(server, new_key())
         wait_for(lambda: not connection.transport.is_active())
         with pytest.raises(TrustError) as caught:
             if use == "receive":
@@ -89,39 +89,39 @@ def test_another_key_at_a_renewal_ends_the_connection_as_a_matter_of_trust(use: 
     assert (caught.value.code, caught.value.retryable) == ("host_key_mismatch", False)
 
 
-def test_a_refusal_by_the_judge_comes_out_as_it_is() -> None:
-    ours = TrustError("host_key_revoked", "revoked")
+def test_a_refusal_by_the_host_key_check_is_raised_unchanged() -> None:
+    error = TrustError("host_key_revoked", "revoked")
 
-    def judge(_blob: bytes) -> None:
-        raise ours
+    def check_host_key(_blob: bytes) -> None:
+        raise error
 
     with fake_ssh_server() as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
         transport = VerifiedTransport(
-            GuardedSocket(raw, stall_seconds=5), judge=judge, suite="default", known_algorithms=()
+            GuardedSocket(raw, stall_seconds=5), check_host_key=check_host_key, suite="default", known_algorithms=()
         )
         with pytest.raises(BackhaulError) as caught, translated("trying"):
             transport.start_client()
         transport.close()
-    assert caught.value is ours
+    assert caught.value is error
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        ours = socket.create_connection(server.getsockname())
-        return ours, server.accept()[0]
+        sock = socket.create_connection(server.getsockname())
+        return sock, server.accept()[0]
 
 
-def test_a_peer_that_takes_nothing_is_given_up_after_a_while() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=0.1)
+def test_a_peer_that_takes_no_data_ends_the_connection_after_the_stall_timeout() -> None:
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=0.1)
         guarded.settimeout(0.02)
         with pytest.raises(OSError, match="takes no data"):
-            _send_for_ever(guarded)
+            _send_endlessly(guarded)
         assert guarded.stalled
 
 
-def _send_for_ever(guarded: GuardedSocket) -> None:
+def _send_endlessly(guarded: GuardedSocket) -> None:
     while True:
         try:
             guarded.send(b"x" * 65536)
@@ -129,24 +129,24 @@ def _send_for_ever(guarded: GuardedSocket) -> None:
             continue
 
 
-def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=0.3)
+def test_a_peer_that_takes_a_little_data_now_and_then_keeps_the_connection() -> None:
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=0.3)
         guarded.settimeout(0.02)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             try:
                 guarded.send(b"x" * 65536)
             except socket.timeout:
-                theirs.recv(65536)
+                peer.recv(65536)
         assert not guarded.stalled
 
 
-def test_a_process_that_was_forked_off_neither_sends_nor_ends_the_connection() -> None:
-    ours, theirs = socket_pair()
-    with ours, theirs:
-        guarded = GuardedSocket(ours, stall_seconds=5)
+def test_a_forked_process_neither_sends_nor_ends_the_connection() -> None:
+    sock, peer = socket_pair()
+    with sock, peer:
+        guarded = GuardedSocket(sock, stall_seconds=5)
         child = os.fork()
         if not child:
             try:
@@ -157,17 +157,17 @@ def test_a_process_that_was_forked_off_neither_sends_nor_ends_the_connection() -
             os._exit(2)
         assert os.waitpid(child, 0) == (child, 0)
         assert guarded.send(b"from us") == 7
-        theirs.settimeout(5)
-        assert theirs.recv(100) == b"from us"
+        peer.settimeout(5)
+        assert peer.recv(100) == b"from us"
 
 
-def test_closing_wakes_whoever_receives_and_never_raises() -> None:
-    ours, theirs = socket_pair()
-    guarded = GuardedSocket(ours, stall_seconds=5)
+def test_closing_wakes_a_blocked_receive_and_never_raises() -> None:
+    sock, peer = socket_pair()
+    guarded = GuardedSocket(sock, stall_seconds=5)
     woken = threading.Event()
 
     def receive() -> None:
-        with contextlib.suppress(OSError):  # where closing came first
+        with contextlib.suppress(OSError):  # close() may come first
             assert guarded.recv(1) == b""
         woken.set()
 
@@ -177,4 +177,4 @@ def test_closing_wakes_whoever_receives_and_never_raises() -> None:
     guarded.close()
     assert woken.wait(5)
     thread.join()
-    theirs.close()
+    peer.close()

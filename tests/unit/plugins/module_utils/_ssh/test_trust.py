@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an endpoint trusts: which files are read, and which are refused."""
+"""The trust of an endpoint: which files are read, and which are refused."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_file_that_others_can_write_is_refused(keys: list[str], tmp_path: Path
     assert (caught.value.code, "chmod go-w" in caught.value.remedy) == ("unsafe_path", True)
 
 
-def test_a_file_of_somebody_else_is_refused(keys: list[str], tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_refused(keys: list[str], tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     file = tmp_path / "known_hosts"
