@@ -89,10 +89,12 @@ files:
       description: The path on the server. Escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
+    # begin shared: path_base64
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    # end shared: path_base64
     name:
       description: The last component of the path.
       type: str
@@ -153,20 +155,22 @@ passed_over:
   type: list
   elements: dict
   contains:
+    # begin shared: skipped
     path:
-      description: The path on the server.
+      description: The path, escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
-    reason:
-      description: A stable word, such as V(temporary), V(too_small), V(too_old), V(not_a_file) or V(suspicious_name).
-      type: str
-      returned: always
     message:
       description: The reason for people.
+      type: str
+      returned: always
+    # end shared: skipped
+    reason:
+      description: A stable word, such as V(temporary), V(too_small), V(too_old), V(not_a_file) or V(suspicious_name).
       type: str
       returned: always
 skipped_counts:
@@ -191,11 +195,14 @@ tied_with:
   returned: success
   type: str
 connection:
-  description: How the server was reached and proven; null for O(endpoint.local=true).
+  description:
+    - How the server was reached and proven; null for O(endpoint.local=true). The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
   returned: success
   type: dict
   sample:
     name: backup01
+    # begin shared: connection_sample
     host: 192.0.2.10
     port: 22
     address: 192.0.2.10
@@ -214,6 +221,15 @@ connection:
       mac: ''
       strict_kex: true
     jumps: []
+    # end shared: connection_sample
+# begin shared: connections_of_failure
+connections:
+  description: The connections that were made, each in the form of RV(connection).
+  returned: failure, when the work began
+  type: list
+  elements: dict
+# end shared: connections_of_failure
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -221,8 +237,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -261,6 +277,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.find import main

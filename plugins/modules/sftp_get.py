@@ -94,6 +94,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# begin shared: copied_files attributes="V(mode), V(mtime), V(owner), V(group)" host=localhost verified_by=local
 files:
   description: What became of each file, in the order of the list or, in a directory, of the names.
   returned: when it is known what there is to copy
@@ -101,7 +102,7 @@ files:
   elements: dict
   contains:
     source:
-      description: The path on the server.
+      description: The path of the source; null for content that is no file.
       type: str
       returned: always
     source_base64:
@@ -109,7 +110,7 @@ files:
       type: str
       returned: when the path is shown escaped
     host:
-      description: The end where the copy is, V(localhost).
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
@@ -121,24 +122,23 @@ files:
       type: str
       returned: when the path is shown escaped
     state:
-      description:
-        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      description: One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
       type: str
       returned: always
     action:
       description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
       type: str
-      returned: in check mode
+      returned: in check mode, for a file
     changed:
       description: Whether anything was changed there.
       type: bool
       returned: always
     compared_by:
       description:
-        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
-          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
-          from the servers, V(readback) by reading a file, V(local) on a local one.
+        - What decided whether the file was there already. V(nothing) means that there was no file, V(size) that the
+          sizes differ, V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read
+          its file. The others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by
+          the servers, V(readback) by reading the file, V(local) on a local one.
       type: str
       returned: always
     verified_by:
@@ -156,7 +156,7 @@ files:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were proven to be right and not sent again.
+      description: The bytes of an interrupted transfer that were proven to be right and not sent again.
       type: int
       returned: always
     seconds:
@@ -172,23 +172,22 @@ files:
       type: int
       returned: always
     retried:
-      description:
-        - Why it was tried again, an entry for each attempt but the last, with the error's C(code), the end that it
-          happened at as C(role), and its C(message).
+      description: The C(code), C(role) and C(message) of the error of each attempt that another one followed.
       type: list
       elements: dict
       returned: always
     attributes_changed:
-      description: Which attributes of a file with the right content were set right, V(mode), V(mtime),
-        V(owner) or V(group).
+      description:
+        - What was changed on a file with the right content, of
+          V(mode), V(mtime), V(owner), V(group).
       type: list
       elements: str
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode), V(mtime),
-          V(owner) and V(group); V(cleanup) means that a
-          hidden temporary file of this collection is left in the directory.
+        - What the server did not accept or did not keep, of V(fsync),
+          V(mode), V(mtime), V(owner), V(group).
+          V(cleanup) means that a hidden temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always
@@ -214,6 +213,8 @@ files:
       attributes_changed: []
       not_applied: []
       error:
+# end shared: copied_files
+# begin shared: directories returned="when it is known what there is to copy"
 directories:
   description: The directories that were created, or in check mode would be, and those that could not be.
   returned: when it is known what there is to copy
@@ -221,11 +222,11 @@ directories:
   elements: dict
   contains:
     host:
-      description: The end where the copy is, V(localhost).
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
-      description: The path on the controller.
+      description: The path there.
       type: str
       returned: always
     path_base64:
@@ -244,11 +245,12 @@ directories:
       description: Why it failed, in the form of RV(error); null otherwise.
       type: dict
       returned: always
+# end shared: directories
+# begin shared: passed_over returned="when it is known what there is to copy"
 passed_over:
   description:
     - What was found in a directory and not copied.
-    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
-      others.
+    - Of each reason at most a thousand are listed; one entry counts the others.
   returned: when it is known what there is to copy
   type: list
   elements: dict
@@ -261,21 +263,27 @@ passed_over:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    message:
+      description: The reason for people.
+      type: str
+      returned: always
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
           V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
       type: str
       returned: always
-    message:
-      description: The same for people.
-      type: str
-      returned: always
-  sample: []
+    count:
+      description: How many the entry stands for.
+      type: int
+      returned: when it stands for more than one
+# end shared: passed_over
+# begin shared: counts returned="when it is known what there is to copy"
 counts:
   description: How many files there are of each state.
   returned: when it is known what there is to copy
   type: dict
+# end shared: counts
   sample:
     created: 3
     unchanged: 40
@@ -284,9 +292,19 @@ bytes_sent:
   returned: when it is known what there is to copy
   type: int
   sample: 3145728
+# begin shared: diff
+diff:
+  description: The C(before) and C(after) of each file and directory that changes.
+  returned: in diff mode, when it is known what there is to copy
+  type: list
+  elements: dict
+# end shared: diff
+# begin shared: connections
 connections:
-  description: Every connection that was made, how the server was reached and proven.
-  returned: always
+  description:
+    - Every connection that was made, how the server was reached and proven. The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
+  returned: when the work began
   type: list
   elements: dict
   sample:
@@ -309,6 +327,8 @@ connections:
         mac: ''
         strict_kex: true
       jumps: []
+# end shared: connections
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -316,8 +336,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -356,6 +376,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.get import main

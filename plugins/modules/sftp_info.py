@@ -155,8 +155,61 @@ connection:
   description: How the server was reached and proven.
   returned: when O(login=true)
   type: dict
+  contains:
+    name:
+      description: The inventory name of the server, or its address.
+      type: str
+      returned: always
+    host:
+      description: The host that the endpoint names.
+      type: str
+      returned: always
+    port:
+      description: Its port.
+      type: int
+      returned: always
+    address:
+      description: The IP address that was connected to.
+      type: str
+      returned: always
+    user:
+      description: The user who was logged in.
+      type: str
+      returned: always
+    server_version:
+      description: How the server named its software and version.
+      type: str
+      returned: always
+    host_key:
+      description: The C(type) and C(fingerprint) of the server's key, and the C(algorithm) of its signature.
+      type: dict
+      returned: always
+    trusted_by:
+      description: What vouched for the host key, one of V(pin), V(known_hosts) and V(certificate).
+      type: str
+      returned: always
+    trust_origin:
+      description: The option, or the file and the line, that vouched for it.
+      type: str
+      returned: always
+    authenticated_by:
+      description: The method and, with a key, its fingerprint.
+      type: str
+      returned: always
+    algorithms:
+      description:
+        - What was negotiated, as C(kex), C(cipher) and C(mac). C(strict_kex) says whether both ends use the strict key
+          exchange.
+      type: dict
+      returned: always
+    jumps:
+      description: The hosts that were passed on the way, in their order.
+      type: list
+      elements: str
+      returned: always
   sample:
     name: backup01
+    # begin shared: connection_sample
     host: 192.0.2.10
     port: 22
     address: 192.0.2.10
@@ -175,6 +228,15 @@ connection:
       mac: ''
       strict_kex: true
     jumps: []
+    # end shared: connection_sample
+# begin shared: connections_of_failure
+connections:
+  description: The connections that were made, each in the form of RV(connection).
+  returned: failure, when the work began
+  type: list
+  elements: dict
+# end shared: connections_of_failure
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -182,8 +244,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -222,6 +284,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.info import main
