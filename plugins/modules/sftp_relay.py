@@ -12,16 +12,16 @@ short_description: Copy files from one SFTP server to others, verified
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Carries one file, a list of files, or a directory with all that is in it, from a server to one or many others,
-    without keeping it on the machine in between. Each file is read once for all destinations.
-  - Or lets one of the ends do it, past the controller; see O(route).
+  - Copies one file, a list of files, or a directory with its content from a server to one or many others, without
+    keeping it on the machine in between. Each file is read once for all destinations.
+  - With O(route) one of the ends does the work instead of the controller.
   - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
-    the source's. Otherwise nothing changes under that name and the task fails.
-  - A destination that has the file already is left alone, which the servers' own checksums prove without a transfer
-    where they can compute them.
-  - Many files share the same connections, several of them on their way at once. One that fails does no harm to the
+    the source's. Otherwise that name does not change and the task fails.
+  - A destination that has the file already is left unchanged. The servers' own checksums prove this without a transfer
+    if they can compute them.
+  - Many files share the same connections, and several are copied at the same time. One that fails does not stop the
     others, and the task fails at the end.
-  - Where a server would have to start a command to hash each of many small files, they are read instead.
+  - If a server would have to start a command to hash each of many small files, they are read instead.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint.source
   - backhaul.sftp._endpoint.destinations
@@ -32,9 +32,9 @@ extends_documentation_fragment:
 options:
   min_success:
     description:
-      - How many destinations must succeed for the task to succeed. Without it, all of them.
-      - With several files a destination succeeds when all its files did.
-      - Those that failed are still reported, each with its error.
+      - How many destinations must succeed for the task to succeed. The default is all.
+      - With several files a destination succeeds if all its files do.
+      - Destinations that fail are still reported, each with its error.
     type: int
 seealso:
   - module: backhaul.sftp.sftp_find
@@ -67,7 +67,7 @@ EXAMPLES = r"""
       - path: /var/backups/site.tar.zst
     create_directories: true
 
-- name: Two of three sites are enough, and an old copy is never overwritten
+- name: Require two of three sites, and never overwrite an old copy
   backhaul.sftp.sftp_relay:
     source:
       inventory_host: backup01
@@ -107,7 +107,7 @@ EXAMPLES = r"""
       - inventory_host: vault02
         path: /vault/
 
-- name: Straight from the database server to the vault, past the controller
+- name: Relay directly from the database server to the vault
   backhaul.sftp.sftp_relay:
     source:
       inventory_host: db01
@@ -121,8 +121,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 source:
-  description: The file that was relayed, or with several files what they are together.
-  returned: when the source could be looked at
+  description: The file that was relayed, or the sum of several files.
+  returned: when the source could be inspected
   type: dict
   contains:
     host:
@@ -156,22 +156,22 @@ source:
       type: str
       returned: always
     sha256:
-      description: The SHA-256 of the content, or null where nothing had to know it.
+      description: The SHA-256 of the content, or null if it was not computed.
       type: str
       returned: always
     digest_by:
       description:
-        - Who computed it. V(check-file) and V(command) are the server, V(readback) is the machine that ran the module,
-          V(stream) the same while it copied the file, and V(local) the local file system.
+        - How it was computed. V(check-file) and V(command) by the server, V(readback) by reading the file, V(stream)
+          while it was copied, and V(local) on the local file system.
       type: str
       returned: always
 destinations:
   description:
-    - What became of each destination, in the order of the task.
-    - With a list or a directory this is what became of all files together. The state is then the first of V(failed),
-      V(planned), V(created), V(replaced), V(unchanged) and V(skipped) that any of them has, C(path) the directory, the
-      numbers are sums, and C(error) is that of the first failure. What the files do not have in common is null.
-  returned: when the source could be looked at
+    - The result of each destination, in the order of the task.
+    - With a list or a directory this sums up all files. The state is then the first of V(failed), V(planned),
+      V(created), V(replaced), V(unchanged) and V(skipped) that any of them has, C(path) is the directory, numbers are
+      sums, and C(error) is that of the first failure. A value that is not the same for all files is null.
+  returned: when the source could be inspected
   type: list
   elements: dict
   contains:
@@ -202,10 +202,10 @@ destinations:
       returned: always
     compared_by:
       description:
-        - What decided whether the file was there already. V(nothing) means that there was no file, V(size) that the
-          sizes differ, V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read
-          its file. The others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by
-          the servers, V(readback) by reading the file, V(local) on a local one.
+        - How the old file was compared. V(nothing) means that there was no file, V(size) that the sizes differ,
+          V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read its file. The
+          others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by the servers,
+          V(readback) by reading the file, V(local) on a local one.
       type: str
       returned: always
     verified_by:
@@ -295,7 +295,7 @@ files:
   elements: dict
   contains:
     source:
-      description: The file, with the keys of RV(source) but for C(files). What was never looked at is null.
+      description: The file, with the keys of RV(source) except C(files). Values that were not read are null.
       type: dict
       returned: always
     changed:
@@ -303,7 +303,7 @@ files:
       type: bool
       returned: always
     destinations:
-      description: What became of it at each destination, with the keys that RV(destinations) has for a single file.
+      description: The result at each destination, with the keys that RV(destinations) has for a single file.
       type: list
       elements: dict
       returned: always
@@ -342,7 +342,7 @@ directories:
 # begin shared: passed_over returned="with a list or a directory"
 passed_over:
   description:
-    - What was found in a directory and not copied.
+    - The entries of a directory that were not copied.
     - Of each reason at most a thousand are listed; one entry counts the others.
   returned: with a list or a directory
   type: list
@@ -372,14 +372,14 @@ passed_over:
       returned: when it stands for more than one
 # end shared: passed_over
 bytes_read:
-  description: The bytes of content that were read from the source to be transferred.
-  returned: when the source could be looked at
+  description: The bytes of content that were read from the source for the transfer.
+  returned: when the source could be inspected
   type: int
   sample: 3145728
 # begin shared: diff
 diff:
   description: The C(before) and C(after) of each file and directory that changes.
-  returned: in diff mode, when it is known what there is to copy
+  returned: in diff mode, when the files to copy are known
   type: list
   elements: dict
 # end shared: diff
@@ -441,7 +441,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
