@@ -152,7 +152,7 @@ ROWS: dict[str, Row] = {
     ),
     "protocol.matching": Row(
         "replies with the id of no request, of the wrong type, or in another order",
-        "replies are matched by id, whatever their order; anything else is a `protocol_violation`",
+        "replies are matched by id, in any order; any other reply is a `protocol_violation`",
     ),
     "protocol.malformed": Row(
         "a STATUS that is cut short or has an unknown code, truncated attributes or names, an absurd length",
