@@ -2,26 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""What all modules of the collection have in common."""
+"""The options, requirements, attributes and notes of all modules of the collection."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Where modules run, what they need, and how they behave in check and diff mode."""
+    """Describe where modules run, what they need, and how they behave in check and diff mode."""
 
     DOCUMENTATION = r"""
 options:
   log_file:
     description:
-      - A file on the controller to which a record of every connection is appended, who was reached as whom, and how the
-        server's host key was trusted. It is created readable for its owner alone, and holds no secret.
+      - A log file on the controller. Each connection appends the server, the user, and how the server's host key was
+        trusted. It is created readable for its owner alone, and contains no secret.
       - A link is not followed. A file that belongs to another user, that others can write, or that has a second name
         (a hard link) is refused.
     type: path
   log_level:
     description:
-      - How much is recorded in O(log_file); V(debug) adds what the SSH library tells of the protocol.
+      - How much is written to O(log_file); V(debug) adds the protocol messages of the SSH library.
     type: str
     choices:
       - debug
@@ -45,13 +45,13 @@ attributes:
   platform:
     description: The systems that the module can work with.
     support: full
-    platforms: any server that speaks SFTP version 3; nothing is installed there and no shell is needed
+    platforms: any server that supports SFTP version 3; no software is installed there and no shell is needed
 notes:
-  - The work runs on the controller, unless an option C(route) says otherwise. The connection of the play's host is not
-    used, only its variables, so hosts that have SFTP and nothing else are fine.
+  - The work runs on the controller, unless an option C(route) says otherwise. Only the variables of the play's host are
+    used and not its connection, so the host needs SFTP alone.
   - Host keys are always verified, before any credential is sent. No option turns that off, and neither does
     C(ANSIBLE_HOST_KEY_CHECKING) or C(StrictHostKeyChecking).
-  - When a task fails, C(error.code) says why in one stable word; branch on it and not on the message.
+  - When a task fails, C(error.code) is the reason in one stable word; branch on it and not on the message.
 """
 
     DIFF = r"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Which files are looked at, which of them are good, and which is the newest."""
+    """Describe which files are listed, which of them are good, and which is the newest."""
 
     DOCUMENTATION = r"""
 options:
@@ -16,8 +16,8 @@ options:
     description:
       - Globs that a file's base name must match, at least one of them; without patterns every name matches.
       - A pattern matches the whole name and case matters. V(*) and V(?) match a leading dot like any other character.
-      - With O(use_regex=true) these are regular expressions, which must match the whole name too.
-      - Patterns are searched for in base names only, never in directories.
+      - With O(use_regex=true) these are regular expressions, which must also match the whole name.
+      - Patterns apply to base names only, never to directories.
     type: list
     elements: str
     default: []
@@ -30,25 +30,24 @@ options:
   use_regex:
     description:
       - Whether O(patterns) and O(excludes) are Python regular expressions instead of globs.
-      - They are not tried on names of more than 255 characters, which are passed over as V(name_too_long). One that
-        takes more than a second for a name is an error.
+      - Names of more than 255 characters are passed over as V(name_too_long). A match that takes more than a second is
+        an error.
     type: bool
     default: false
   recurse:
     description:
-      - Whether to look into the directories below, too. Symbolic links to directories are never followed.
+      - Whether to also list the directories below. Symbolic links to directories are never followed.
     type: bool
     default: false
   depth:
     description:
-      - How many levels of directories to look into with O(recurse=true); V(1) is the directory itself.
-      - Without it there is no limit of its own.
+      - How many levels of directories to list with O(recurse=true); V(1) is the directory itself. The default has no
+        limit.
     type: int
   file_type:
     description:
       - What to select.
-      - With the default, symbolic links, directories, devices, pipes and sockets are skipped and reported, however
-        new they are.
+      - With the default, symbolic links, directories, devices, pipes and sockets are skipped and reported.
     type: str
     choices:
       - any
@@ -63,22 +62,22 @@ options:
     default: false
   ignore_temporary:
     description:
-      - Whether to skip files whose names say that they are not finished, which is names that end in C(.part),
-        C(.tmp), C(.filepart) or C(~) in any case, and the temporary files of this collection.
+      - Whether to skip files with names of incomplete files, which end in C(.part), C(.tmp), C(.filepart) or C(~) in
+        upper or lower case, and the temporary files of this collection.
     type: bool
     default: true
   order_by:
     description:
       - What makes a file newer than another one.
-      - V(mtime) is the modification time that the server tells.
+      - V(mtime) is the modification time.
       - V(name) compares the bytes of the base names; C(db-9) comes after C(db-10).
       - V(name_time) is the time that is written in the name; see O(time_format). It survives copying and restoring,
         which modification times often do not.
       - V(size) puts the largest file first.
-      - Files that are equal in this are ordered by their names and then by their paths, the greater one first. When
-        that decided which file is the latest, the result says so.
-      - A file's time is its modification time, and with V(name_time) the time in its name. That time is what
-        O(max_age), O(fresh_within) and O(future) are about.
+      - Equal files are ordered by their names and then by their paths, the greater one first. If that decided which
+        file is the latest, RV(tied_with) names the other.
+      - A file's time is its modification time, and with V(name_time) the time in its name. O(max_age),
+        O(fresh_within) and O(future) use that time.
     type: str
     choices:
       - mtime
@@ -88,32 +87,32 @@ options:
     default: mtime
   time_format:
     description:
-      - How the time is written in a name, for O(order_by=name_time), where it is required.
-      - The format is searched for anywhere in the base name, and the leftmost valid time counts; text around the
-        directives helps to find the right one, as in V(backup-%Y%m%d-%H%M%S).
+      - The format of the time in a name, required with O(order_by=name_time).
+      - The format is searched for anywhere in the base name, and the leftmost valid time counts. Text around the
+        directives makes the match unique, as in V(backup-%Y%m%d-%H%M%S).
       - Supported are C(%Y), C(%y), C(%m), C(%d), C(%j), C(%H), C(%M), C(%S), C(%b) and C(%B) (English names), C(%s)
         (seconds since 1970), C(%z) (C(+0200), C(+02:00) or C(Z)), C(%Z) (C(UTC), C(GMT) or C(Z)) and C(%%).
-      - Numbers have all their digits, such as C(07) for July, and at either end of the format they are not part of a
-        longer number.
+      - Numbers have all their digits, such as C(07) for July. At both ends of the format they are not part of a longer
+        number.
       - A file without such a time in its name is skipped with the reason V(no_time_in_name).
     type: str
   time_zone:
     description:
-      - The time zone of the times in names, unless C(%z), C(%Z) or C(%s) in O(time_format) tells it.
+      - The time zone of the times in names, unless O(time_format) has C(%z), C(%Z) or C(%s).
       - Either V(utc), a fixed offset such as V(+02:00), the name of a zone such as V(Europe/Berlin), or V(local) for
         the time zone of the machine that runs the module.
     type: str
     default: utc
   limit:
     description:
-      - Return no more than this many files, the newest ones. Without it all files that qualify are returned, up to
-        100,000 files or 32 MiB of paths; a warning says when that is less than all.
-      - With a limit the memory that is needed does not grow with the number of files on the server.
+      - Return at most this many files, the newest ones. The default returns all that qualify, up to 100,000 files or
+        32 MiB of paths; a warning says when that is less than all.
+      - With a limit, memory does not grow with the number of files on the server.
     type: int
   min_age:
     description:
       - Skip files that were modified more recently than this, because they may still be written.
-      - This is always about the modification time, also with O(order_by=name_time).
+      - This always uses the modification time, also with O(order_by=name_time).
       - A number of seconds, or amounts with the units V(s), V(m), V(h), V(d) and V(w), such as V(15m), V(36h) or V(1w
         2d).
     type: str
@@ -134,24 +133,23 @@ options:
     type: str
   stable_for:
     description:
-      - Look at the selected files a second time after this long, and fail with the code V(incomplete) when size,
-        modification time or type of one of them changed in between. Written like O(min_age).
-      - Without it there is one look only.
+      - Inspect the selected files a second time after this delay, and fail with the code V(incomplete) if the size, the
+        modification time or the type of one of them has changed. Written like O(min_age).
     type: str
   shrink_limit:
     description:
       - Fail with the code V(suspicious) when the newest file is smaller than this share of the one before, which
         often means that a backup was cut short.
       - A number from V(0) to V(1), or a percentage such as V(50%).
-      - The one before is the next file that qualifies, or else the newest of those that O(max_age) left out.
+      - The one before is the next file that qualifies, or else the newest of those that O(max_age) skipped.
     type: str
   future:
     description:
-      - What to do about files whose time is in the future, which are the newest without having been made last.
-      - V(refuse) fails with the code V(suspicious) when the newest file is one of them. It does the same when
-        O(order_by=mtime) and the newest file's modification time is zero.
-      - V(skip) leaves them out, with the reason V(future), and refuses a modification time of zero like V(refuse).
-      - V(allow) takes all times as they are.
+      - What to do about files whose time is in the future, which would count as the newest.
+      - V(refuse) fails with the code V(suspicious) if the newest file is one of them, or with O(order_by=mtime) if the
+        modification time of the newest file is zero.
+      - V(skip) skips them with the reason V(future), and refuses a modification time of zero like V(refuse).
+      - V(allow) accepts all times.
     type: str
     choices:
       - allow
@@ -160,20 +158,19 @@ options:
     default: refuse
   future_tolerance:
     description:
-      - How far ahead a time may be before O(future) applies, because clocks differ. Written like O(min_age).
+      - How far in the future a time may be before O(future) applies, because clocks differ. Written like O(min_age).
     type: str
     default: 5m
   fresh_within:
     description:
-      - Fail with the code V(stale) when the newest file's time is longer ago than this. This is the alarm that the
-        job which makes the backups has died. Written like O(min_age).
-      - Unlike O(max_age) it names the file that is too old.
+      - Fail with the code V(stale) if the newest file's time is longer ago than this, because the job that makes the
+        backups may have stopped. Written like O(min_age).
+      - Unlike O(max_age) the error names the file that is too old.
     type: str
   checksum:
     description:
-      - Compute this digest of each file that is returned, by the server where it can do that, else by reading the
-        file.
-      - Together with O(limit) this takes no longer than needed.
+      - Compute this digest of each returned file, by the server if it can, else by reading the file.
+      - Set O(limit) to hash only as many files as needed.
     type: str
     choices:
       - none
@@ -183,8 +180,8 @@ options:
   when_none:
     description:
       - What to do when no file qualifies.
-      - V(fail) fails with the code V(no_match); the error tells how many files were skipped for which reason.
-      - V(ok) succeeds and returns no files. O(fresh_within) raises no alarm then.
+      - V(fail) fails with the code V(no_match); the error has the number of skipped files for each reason.
+      - V(ok) succeeds and returns no files. O(fresh_within) has no effect then.
     type: str
     choices:
       - fail

@@ -15,13 +15,13 @@ name: printable
 author:
   - the backhaul.sftp authors (@backhaul)
 version_added: 0.1.0
-short_description: Make text that came from a server safe to show
+short_description: Make text from a server safe to show
 description:
   - Escapes what can forge a line, move the cursor of a terminal, or hide or reorder letters. That is control
-    characters, separators of lines and paragraphs, characters that change the direction of writing, invisible ones, and
-    every blank but the common one. All other text stays as it is.
-  - The names of files in results are exact, so that later tasks can use them. Use this filter where such a name goes
-    into a message, a mail or a log.
+    characters, separators of lines and paragraphs, bidirectional controls, invisible characters, and every blank except
+    the space. All other text is unchanged.
+  - The names of files in results are exact, so that later tasks can use them. Use this filter for such a name in a
+    message, a mail or a log.
 options:
   _input:
     description: The text.
@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text on one line, with backslash escapes in place of what must not be shown.
+  description: The text on one line, with backslash escapes for the characters above.
   type: str
 """
 

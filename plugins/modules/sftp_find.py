@@ -12,10 +12,9 @@ short_description: Find the newest good backup on an SFTP server
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Lists files on a server that has SFTP and needs nothing else, selects the good ones, and returns the newest as
-    RV(latest).
-  - A file that is empty, still growing, hidden, temporary, from the future or suspiciously small is not a good backup;
-    every file that was passed over is reported with the reason.
+  - Lists files on a server over SFTP alone, selects the good ones, and returns the newest as RV(latest).
+  - A file that is empty, still growing, hidden, temporary, from the future or suspiciously small is not a good backup.
+    RV(passed_over) has these files with the reasons.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint
   - backhaul.sftp._selection
@@ -24,7 +23,7 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - The directory to look into.
+      - The directory to list.
     type: str
     required: true
 seealso:
@@ -46,7 +45,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ newest.latest.path }} of {{ newest.latest.mtime_utc }}, {{ newest.latest.size }} bytes"
 
-- name: Trust the time in the name, and wait until the file has stopped growing
+- name: Use the time in the name, and fail if the file is still growing
   backhaul.sftp.sftp_find:
     endpoint:
       host: nas.example.com
@@ -66,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 latest:
-  description: The newest good file, or null where O(when_none=ok) and there is none. It is the first of RV(files).
+  description: The newest good file, which is the first of RV(files); null with O(when_none=ok) if there is none.
   returned: success
   type: dict
   sample:
@@ -89,10 +88,12 @@ files:
       description: The path on the server. Escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
+    # begin shared: path_base64
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    # end shared: path_base64
     name:
       description: The last component of the path.
       type: str
@@ -134,11 +135,11 @@ files:
       type: str
       returned: when O(checksum) is not V(none) and it is a regular file
     checksum_by:
-      description: Who computed the digest, one of V(check-file), V(command), V(local) and V(readback).
+      description: How the digest was computed, one of V(check-file), V(command), V(local) and V(readback).
       type: str
       returned: when O(checksum) is not V(none) and it is a regular file
 matched:
-  description: How many good files there are, those beyond O(limit) included.
+  description: How many good files there are, including those beyond O(limit).
   returned: success
   type: int
   sample: 7
@@ -153,20 +154,22 @@ passed_over:
   type: list
   elements: dict
   contains:
+    # begin shared: skipped
     path:
-      description: The path on the server.
+      description: The path, escaped where it is not UTF-8 or must not be printed as it is.
       type: str
       returned: always
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
-    reason:
-      description: A stable word, such as V(temporary), V(too_small), V(too_old), V(not_a_file) or V(suspicious_name).
-      type: str
-      returned: always
     message:
       description: The reason for people.
+      type: str
+      returned: always
+    # end shared: skipped
+    reason:
+      description: A stable word, such as V(temporary), V(too_small), V(too_old), V(not_a_file) or V(suspicious_name).
       type: str
       returned: always
 skipped_counts:
@@ -177,7 +180,7 @@ skipped_counts:
     temporary: 1
     too_small: 1
 latest_time:
-  description: The time by which the newest file is the newest, in seconds since 1970; see O(order_by).
+  description: The time of the newest file in seconds since 1970; see O(order_by).
   returned: success
   type: int
   sample: 1767495600
@@ -187,15 +190,18 @@ latest_time_utc:
   type: str
   sample: '2026-01-04T03:00:00Z'
 tied_with:
-  description: The path of a second file that is just as new, where only its name made it the second.
+  description: The path of a second file of the same time, which only its name made the second; else null.
   returned: success
   type: str
 connection:
-  description: How the server was reached and proven; null for O(endpoint.local=true).
+  description:
+    - How the server was reached and proven; null for O(endpoint.local=true). The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
   returned: success
   type: dict
   sample:
     name: backup01
+    # begin shared: connection_sample
     host: 192.0.2.10
     port: 22
     address: 192.0.2.10
@@ -214,6 +220,15 @@ connection:
       mac: ''
       strict_kex: true
     jumps: []
+    # end shared: connection_sample
+# begin shared: connections_of_failure
+connections:
+  description: The connections that were made, each in the form of RV(connection).
+  returned: failure, when the work began
+  type: list
+  elements: dict
+# end shared: connections_of_failure
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -221,8 +236,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -242,7 +257,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
@@ -261,6 +276,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.find import main

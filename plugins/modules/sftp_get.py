@@ -12,12 +12,12 @@ short_description: Download files and directories from an SFTP server, verified
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Copies one file, a list of files, or a directory with all that is in it, from a server to the controller.
-  - A copy appears under its final name only after its size matched and its SHA-256 was the source's. Otherwise nothing
-    changes under that name, the other files are copied all the same, and the task fails at the end.
-  - A file that is there already is left alone, which the server's own checksums prove without a transfer where it can
-    compute them.
-  - No name that the server sends leads out of O(dest), and no symbolic link in there is followed.
+  - Copies one file, a list of files, or a directory with its content from a server to the controller.
+  - A copy appears under its final name only after its size matched and its SHA-256 was the source's. Otherwise that
+    name does not change, the other files are still copied, and the task fails at the end.
+  - A file that exists already with the same content is left unchanged. The server's own checksums prove this without a
+    transfer if it can compute them.
+  - No name from the server leads out of O(dest), and no symbolic link in O(dest) is followed.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint
   - backhaul.sftp._transfer
@@ -27,10 +27,10 @@ options:
   src:
     description:
       - The path of a file or a directory on the server. Exactly one of O(src) and O(paths) is needed.
-      - A directory is copied with everything in it. With a V(/) at the end, it is its content that is copied into
-        O(dest), otherwise the directory itself.
+      - A directory is copied with its content. With a V(/) at the end, the content is copied into O(dest), otherwise
+        the directory itself.
       - Symbolic links and special files in a directory are not copied, and are listed in RV(passed_over). Names that
-        must not become part of a local path are listed there too, and make the task fail after all else was copied.
+        must not become part of a local path are listed there, too, and fail the task after all other files were copied.
     type: str
   paths:
     description:
@@ -39,22 +39,23 @@ options:
     elements: str
   dest:
     description:
-      - Where to put it on the controller. A relative path starts from the playbook's directory.
-      - For one file this is the path of the copy, or with a V(/) at the end the directory to put it into. For a list or
-        a directory it is the directory to put them into.
-      - Unlike with M(ansible.builtin.copy), a directory must be there already unless O(create_directories=true), and it
-        is named as one by its slash and not found out by looking. Directories inside of O(src) are always created, with
-        the mode V(0755) less the umask.
+      - The path on the controller. A relative path starts from the playbook's directory.
+      - For one file this is the path of the copy, or with a V(/) at the end its directory. For a list or a directory it
+        is always a directory.
+      - Unlike with M(ansible.builtin.copy), a directory must exist unless O(create_directories=true), and only the
+        slash makes it a directory. Directories inside of O(src) are always created, with the mode V(0755) less the
+        umask.
     type: path
     required: true
   owner:
     description:
-      - Who is to own the copies, an account of the controller by name or number. Without it, who runs Ansible.
-      - Where the system does not permit that, RV(files[].not_applied) and a warning say so.
+      - The owner of the copies, an account of the controller by name or number. The default is the user who runs
+        Ansible.
+      - If the system does not permit it, RV(files[].not_applied) and a warning say so.
     type: str
   group:
     description:
-      - The group that is to own the copies, by name or number, like O(owner).
+      - The group of the copies, by name or number, like O(owner).
     type: str
 seealso:
   - module: backhaul.sftp.sftp_put
@@ -94,14 +95,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# begin shared: copied_files attributes="V(mode), V(mtime), V(owner), V(group)" host=localhost verified_by=local
 files:
-  description: What became of each file, in the order of the list or, in a directory, of the names.
-  returned: when it is known what there is to copy
+  description: The result of each file, in the order of the list or, in a directory, of the names.
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
     source:
-      description: The path on the server.
+      description: The path of the source; null for content that is no file.
       type: str
       returned: always
     source_base64:
@@ -109,7 +111,7 @@ files:
       type: str
       returned: when the path is shown escaped
     host:
-      description: The end where the copy is, V(localhost).
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
@@ -121,24 +123,23 @@ files:
       type: str
       returned: when the path is shown escaped
     state:
-      description:
-        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      description: One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
       type: str
       returned: always
     action:
       description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
       type: str
-      returned: in check mode
+      returned: in check mode, for a file
     changed:
       description: Whether anything was changed there.
       type: bool
       returned: always
     compared_by:
       description:
-        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
-          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
-          from the servers, V(readback) by reading a file, V(local) on a local one.
+        - How the old file was compared. V(nothing) means that there was no file, V(size) that the sizes differ,
+          V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read its file. The
+          others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by the servers,
+          V(readback) by reading the file, V(local) on a local one.
       type: str
       returned: always
     verified_by:
@@ -156,7 +157,7 @@ files:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were proven to be right and not sent again.
+      description: The bytes of an interrupted transfer that were proven to be right and not sent again.
       type: int
       returned: always
     seconds:
@@ -172,23 +173,22 @@ files:
       type: int
       returned: always
     retried:
-      description:
-        - Why it was tried again, an entry for each attempt but the last, with the error's C(code), the end that it
-          happened at as C(role), and its C(message).
+      description: The C(code), C(role) and C(message) of the error of each attempt that another one followed.
       type: list
       elements: dict
       returned: always
     attributes_changed:
-      description: Which attributes of a file with the right content were set right, V(mode), V(mtime),
-        V(owner) or V(group).
+      description:
+        - What was changed on a file with the right content, of
+          V(mode), V(mtime), V(owner), V(group).
       type: list
       elements: str
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode), V(mtime),
-          V(owner) and V(group); V(cleanup) means that a
-          hidden temporary file of this collection is left in the directory.
+        - What the server did not accept or did not keep, of V(fsync),
+          V(mode), V(mtime), V(owner), V(group).
+          V(cleanup) means that a hidden temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always
@@ -214,18 +214,20 @@ files:
       attributes_changed: []
       not_applied: []
       error:
+# end shared: copied_files
+# begin shared: directories returned="when the files to copy are known"
 directories:
   description: The directories that were created, or in check mode would be, and those that could not be.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
     host:
-      description: The end where the copy is, V(localhost).
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
-      description: The path on the controller.
+      description: The path there.
       type: str
       returned: always
     path_base64:
@@ -244,12 +246,13 @@ directories:
       description: Why it failed, in the form of RV(error); null otherwise.
       type: dict
       returned: always
+# end shared: directories
+# begin shared: passed_over returned="when the files to copy are known"
 passed_over:
   description:
-    - What was found in a directory and not copied.
-    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
-      others.
-  returned: when it is known what there is to copy
+    - The entries of a directory that were not copied.
+    - Of each reason at most a thousand are listed; one entry counts the others.
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
@@ -261,32 +264,48 @@ passed_over:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    message:
+      description: The reason for people.
+      type: str
+      returned: always
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
           V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
       type: str
       returned: always
-    message:
-      description: The same for people.
-      type: str
-      returned: always
-  sample: []
+    count:
+      description: How many the entry stands for.
+      type: int
+      returned: when it stands for more than one
+# end shared: passed_over
+# begin shared: counts returned="when the files to copy are known"
 counts:
   description: How many files there are of each state.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: dict
+# end shared: counts
   sample:
     created: 3
     unchanged: 40
 bytes_sent:
   description: The bytes of content that were transferred, those of failed attempts included.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: int
   sample: 3145728
+# begin shared: diff
+diff:
+  description: The C(before) and C(after) of each file and directory that changes.
+  returned: in diff mode, when the files to copy are known
+  type: list
+  elements: dict
+# end shared: diff
+# begin shared: connections
 connections:
-  description: Every connection that was made, how the server was reached and proven.
-  returned: always
+  description:
+    - Every connection that was made, how the server was reached and proven. The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
+  returned: when the work began
   type: list
   elements: dict
   sample:
@@ -309,6 +328,8 @@ connections:
         mac: ''
         strict_kex: true
       jumps: []
+# end shared: connections
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -316,8 +337,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -337,7 +358,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
@@ -356,6 +377,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.get import main

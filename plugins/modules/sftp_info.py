@@ -8,14 +8,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sftp_info
 version_added: 0.1.0
-short_description: Tell what an SFTP server is and what it can do
+short_description: Gather the host keys and features of an SFTP server
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Asks a server for its host keys, without logging in to it and without trusting any of them, and says of each whether
-    the endpoint's own settings would accept it.
-  - With O(login=true) it also connects, verified as always, and returns the negotiated algorithms, the SFTP extensions
-    and limits, how the server can hash files, and the free space.
+  - Returns the host keys of a server, without logging in to it and without trusting any of them, and whether the
+    settings of the endpoint accept each of them.
+  - With O(login=true) it also connects, with a verified host key, and returns the negotiated algorithms, the SFTP
+    extensions and limits, how the server can hash files, and the free space.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint
   - backhaul.sftp._attributes
@@ -23,13 +23,13 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - The directory or file on the server that the questions are about.
+      - The directory or file on the server for the free space and the test of digests.
     type: str
     default: .
   login:
     description:
-      - Whether to log in. With V(false) the server gets no user name and no credential.
-      - The hosts in O(endpoint.jump) are logged in to with either value, since there is no other way through them.
+      - Whether to log in. With V(false) no user name and no credential is sent to the server.
+      - The hosts in O(endpoint.jump) are logged in to with either value.
     type: bool
     default: true
 seealso:
@@ -37,7 +37,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See which host keys a new server has, to check them through another channel
+- name: Get the host keys of a new server, to check them through another channel
   backhaul.sftp.sftp_info:
     endpoint:
       host: nas.example.com
@@ -48,7 +48,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ nas.host_keys | map(attribute='fingerprint') | list }}"
 
-- name: Ask how much room there is
+- name: Fail when there is little free space
   backhaul.sftp.sftp_info:
     endpoint:
       inventory_host: backup01
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host_keys:
-  description: The server's host keys, one of each type that this collection accepts.
+  description: The server's host keys, one of each type that this collection supports.
   returned: success
   type: list
   elements: dict
@@ -73,11 +73,11 @@ host_keys:
       type: str
       returned: always
     key:
-      description: The key as it would stand in O(endpoint.host_keys) or a known_hosts file.
+      description: The key in the form of O(endpoint.host_keys) and of known_hosts files.
       type: str
       returned: always
     trusted:
-      description: Whether the endpoint's settings vouch for it.
+      description: Whether the settings of the endpoint vouch for it.
       type: bool
       returned: always
     trusted_by:
@@ -117,8 +117,8 @@ extensions:
     posix-rename@openssh.com: '1'
 limits:
   description:
-    - The most that one request may carry, in bytes, and the number of files that may be open, where V(0) means that the
-      server does not say.
+    - The maximum bytes of a packet, a read and a write, and the maximum of open files; V(0) if the server does not
+      announce it.
   returned: when O(login=true)
   type: dict
   sample:
@@ -127,7 +127,7 @@ limits:
     write_bytes: 261120
     open_handles: 1019
 can_sync:
-  description: Whether the server can be told to bring a file to stable storage.
+  description: Whether the server can sync a file to stable storage.
   returned: when O(login=true)
   type: bool
 can_replace:
@@ -136,16 +136,16 @@ can_replace:
   type: bool
 remote_checksum:
   description:
-    - How the server hashed the first byte of a file in O(path), V(check-file) or V(command); null when it could not, or
-      when there is no file to try it on.
+    - How the server hashed the first byte of a file in O(path), V(check-file) or V(command); null if it could not, or
+      if there is no file for the test.
   returned: when O(login=true)
   type: str
 remote_checksum_tested_on:
-  description: The file on which that was tried; null when there is none.
+  description: The file of that test; null if there is none.
   returned: when O(login=true)
   type: str
 space:
-  description: The room on the file system of O(path) for this account; null when the server cannot tell.
+  description: The space on the file system of O(path) for this account; null if the server does not report it.
   returned: when O(login=true)
   type: dict
   sample:
@@ -155,8 +155,61 @@ connection:
   description: How the server was reached and proven.
   returned: when O(login=true)
   type: dict
+  contains:
+    name:
+      description: The inventory name of the server, or its address.
+      type: str
+      returned: always
+    host:
+      description: The host that the endpoint names.
+      type: str
+      returned: always
+    port:
+      description: Its port.
+      type: int
+      returned: always
+    address:
+      description: The IP address that was connected to.
+      type: str
+      returned: always
+    user:
+      description: The user who was logged in.
+      type: str
+      returned: always
+    server_version:
+      description: How the server named its software and version.
+      type: str
+      returned: always
+    host_key:
+      description: The C(type) and C(fingerprint) of the server's key, and the C(algorithm) of its signature.
+      type: dict
+      returned: always
+    trusted_by:
+      description: What vouched for the host key, one of V(pin), V(known_hosts) and V(certificate).
+      type: str
+      returned: always
+    trust_origin:
+      description: The option, or the file and the line, that vouched for it.
+      type: str
+      returned: always
+    authenticated_by:
+      description: The method and, with a key, its fingerprint.
+      type: str
+      returned: always
+    algorithms:
+      description:
+        - What was negotiated, as C(kex), C(cipher) and C(mac). C(strict_kex) says whether both ends use the strict key
+          exchange.
+      type: dict
+      returned: always
+    jumps:
+      description: The hosts that were passed on the way, in their order.
+      type: list
+      elements: str
+      returned: always
   sample:
     name: backup01
+    # begin shared: connection_sample
     host: 192.0.2.10
     port: 22
     address: 192.0.2.10
@@ -175,6 +228,15 @@ connection:
       mac: ''
       strict_kex: true
     jumps: []
+    # end shared: connection_sample
+# begin shared: connections_of_failure
+connections:
+  description: The connections that were made, each in the form of RV(connection).
+  returned: failure, when the work began
+  type: list
+  elements: dict
+# end shared: connections_of_failure
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -182,8 +244,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -203,7 +265,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
@@ -222,6 +284,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.info import main

@@ -12,12 +12,11 @@ short_description: Upload files and directories to an SFTP server, verified
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Copies one file, a list of files, or a directory with all that is in it, from the controller to a server.
+  - Copies one file, a list of files, or a directory with its content from the controller to a server.
   - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
-    the source's. Otherwise nothing changes under that name, the other files are copied all the same, and the task fails
-    at the end.
-  - A file that is there already is left alone, which the server's own checksums prove without a transfer where it can
-    compute them.
+    the source's. Otherwise that name does not change, the other files are still copied, and the task fails at the end.
+  - A file that exists already with the same content is left unchanged. The server's own checksums prove this without a
+    transfer if it can compute them.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint
   - backhaul.sftp._transfer
@@ -26,13 +25,13 @@ extends_documentation_fragment:
 options:
   src:
     description:
-      - The path of a file or a directory on the controller. It is searched for like that of M(ansible.builtin.copy), in
+      - The path of a file or a directory on the controller. It is searched for as by M(ansible.builtin.copy), in
         C(files/) of the role and beside the playbook. Exactly one of O(src), O(paths) and O(content) is needed.
-      - A directory is copied with everything in it. With a V(/) at the end, it is its content that is copied into
-        O(dest), otherwise the directory itself.
+      - A directory is copied with its content. With a V(/) at the end, the content is copied into O(dest), otherwise
+        the directory itself.
       - Symbolic links and special files in a directory are not copied, and are listed in RV(passed_over). A link that
-        is named here itself is followed when it belongs to the account that runs this, to root, or to the owner of what
-        it leads to; any other could have this account send a file that the link's owner may not read.
+        is named here itself is followed if it belongs to the user who runs Ansible, to root, or to the owner of its
+        target. Any other link could make this user send a file that the link's owner may not read.
     type: path
   paths:
     description:
@@ -42,24 +41,23 @@ options:
     elements: path
   content:
     description:
-      - What the copy is to contain, in the place of a file. Anything that is not text is written as JSON.
-      - It has no modification time, so that O(preserve_mtime) has no effect, and with O(compare=size_mtime) it is sent
-        by every run.
+      - The content of the copy, instead of a file. A value that is not text is written as JSON.
+      - It has no modification time. O(preserve_mtime) has no effect, and with O(compare=size_mtime) every run sends it.
     type: str
   dest:
     description:
-      - Where to put it on the server.
-      - For one file this is the path of the copy, or with a V(/) at the end the directory to put it into. For a list or
-        a directory it is the directory to put them into.
-      - Unlike with M(ansible.builtin.copy), a directory must be there already unless O(create_directories=true), and it
-        is named as one by its slash and not found out by looking. Directories inside of O(src) are always created, with
-        the mode V(0755) as far as the server grants it.
+      - The path on the server.
+      - For one file this is the path of the copy, or with a V(/) at the end its directory. For a list or a directory it
+        is always a directory.
+      - Unlike with M(ansible.builtin.copy), a directory must exist unless O(create_directories=true), and only the
+        slash makes it a directory. Directories inside of O(src) are always created, with the mode V(0755) unless the
+        server changes it.
     type: str
     required: true
   decrypt:
     description:
       - Whether files that Ansible Vault encrypted are decrypted first, those in a directory included.
-      - The plain text is in a file that only the user who runs Ansible can read, until the task ends. This cannot be
+      - Until the task ends, the plain text is in a file that only the user who runs Ansible can read. This cannot be
         combined with C(poll=0).
     type: bool
     default: true
@@ -70,13 +68,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Upload a file of the role to the play's host, which has SFTP and nothing else
+- name: Upload a file of the role to the play's host, which has only SFTP
   backhaul.sftp.sftp_put:
     src: license.key
     dest: /config/license.key
     mode: "0600"
 
-- name: Upload what is in a directory
+- name: Upload the content of a directory
   backhaul.sftp.sftp_put:
     endpoint:
       inventory_host: web01
@@ -93,14 +91,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# begin shared: copied_files attributes="V(mode), V(mtime)" host=web01 verified_by=command
 files:
-  description: What became of each file, in the order of the list or, in a directory, of the names.
-  returned: when it is known what there is to copy
+  description: The result of each file, in the order of the list or, in a directory, of the names.
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
     source:
-      description: The path on the controller; null for O(content).
+      description: The path of the source; null for content that is no file.
       type: str
       returned: always
     source_base64:
@@ -108,7 +107,7 @@ files:
       type: str
       returned: when the path is shown escaped
     host:
-      description: The inventory name or the address of the server.
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
@@ -120,24 +119,23 @@ files:
       type: str
       returned: when the path is shown escaped
     state:
-      description:
-        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      description: One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
       type: str
       returned: always
     action:
       description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
       type: str
-      returned: in check mode
+      returned: in check mode, for a file
     changed:
       description: Whether anything was changed there.
       type: bool
       returned: always
     compared_by:
       description:
-        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
-          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
-          from the servers, V(readback) by reading a file, V(local) on a local one.
+        - How the old file was compared. V(nothing) means that there was no file, V(size) that the sizes differ,
+          V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read its file. The
+          others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by the servers,
+          V(readback) by reading the file, V(local) on a local one.
       type: str
       returned: always
     verified_by:
@@ -155,7 +153,7 @@ files:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were proven to be right and not sent again.
+      description: The bytes of an interrupted transfer that were proven to be right and not sent again.
       type: int
       returned: always
     seconds:
@@ -171,21 +169,22 @@ files:
       type: int
       returned: always
     retried:
-      description:
-        - Why it was tried again, an entry for each attempt but the last, with the error's C(code), the end that it
-          happened at as C(role), and its C(message).
+      description: The C(code), C(role) and C(message) of the error of each attempt that another one followed.
       type: list
       elements: dict
       returned: always
     attributes_changed:
-      description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
+      description:
+        - What was changed on a file with the right content, of
+          V(mode), V(mtime).
       type: list
       elements: str
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a
-          hidden temporary file of this collection is left in the directory.
+        - What the server did not accept or did not keep, of V(fsync),
+          V(mode), V(mtime).
+          V(cleanup) means that a hidden temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always
@@ -211,18 +210,20 @@ files:
       attributes_changed: []
       not_applied: []
       error:
+# end shared: copied_files
+# begin shared: directories returned="when the files to copy are known"
 directories:
   description: The directories that were created, or in check mode would be, and those that could not be.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
     host:
-      description: The inventory name or the address of the server.
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
-      description: The path on the server.
+      description: The path there.
       type: str
       returned: always
     path_base64:
@@ -241,12 +242,13 @@ directories:
       description: Why it failed, in the form of RV(error); null otherwise.
       type: dict
       returned: always
+# end shared: directories
+# begin shared: passed_over returned="when the files to copy are known"
 passed_over:
   description:
-    - What was found in a directory and not copied.
-    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
-      others.
-  returned: when it is known what there is to copy
+    - The entries of a directory that were not copied.
+    - Of each reason at most a thousand are listed; one entry counts the others.
+  returned: when the files to copy are known
   type: list
   elements: dict
   contains:
@@ -258,32 +260,48 @@ passed_over:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    message:
+      description: The reason for people.
+      type: str
+      returned: always
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
           V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
       type: str
       returned: always
-    message:
-      description: The same for people.
-      type: str
-      returned: always
-  sample: []
+    count:
+      description: How many the entry stands for.
+      type: int
+      returned: when it stands for more than one
+# end shared: passed_over
+# begin shared: counts returned="when the files to copy are known"
 counts:
   description: How many files there are of each state.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: dict
+# end shared: counts
   sample:
     created: 3
     unchanged: 40
 bytes_sent:
   description: The bytes of content that were transferred, those of failed attempts included.
-  returned: when it is known what there is to copy
+  returned: when the files to copy are known
   type: int
   sample: 3145728
+# begin shared: diff
+diff:
+  description: The C(before) and C(after) of each file and directory that changes.
+  returned: in diff mode, when the files to copy are known
+  type: list
+  elements: dict
+# end shared: diff
+# begin shared: connections
 connections:
-  description: Every connection that was made, how the server was reached and proven.
-  returned: always
+  description:
+    - Every connection that was made, how the server was reached and proven. The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
+  returned: when the work began
   type: list
   elements: dict
   sample:
@@ -306,6 +324,8 @@ connections:
         mac: ''
         strict_kex: true
       jumps: []
+# end shared: connections
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -313,8 +333,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -334,7 +354,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
@@ -353,6 +373,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.put import main

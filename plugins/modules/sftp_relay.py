@@ -12,16 +12,16 @@ short_description: Copy files from one SFTP server to others, verified
 author:
   - the backhaul.sftp authors (@backhaul)
 description:
-  - Carries one file, a list of files, or a directory with all that is in it, from a server to one or many others,
-    without keeping it on the machine in between. Each file is read once for all destinations.
-  - Or lets one of the ends do it, past the controller; see O(route).
+  - Copies one file, a list of files, or a directory with its content from a server to one or many others, without
+    keeping it on the machine in between. Each file is read once for all destinations.
+  - With O(route) one of the ends does the work instead of the controller.
   - A copy appears under its final name only after every write was acknowledged, its size matched, and its SHA-256 was
-    the source's. Otherwise nothing changes under that name and the task fails.
-  - A destination that has the file already is left alone, which the servers' own checksums prove without a transfer
-    where they can compute them.
-  - Many files share the same connections, several of them on their way at once. One that fails does no harm to the
+    the source's. Otherwise that name does not change and the task fails.
+  - A destination that has the file already is left unchanged. The servers' own checksums prove this without a transfer
+    if they can compute them.
+  - Many files share the same connections, and several are copied at the same time. One that fails does not stop the
     others, and the task fails at the end.
-  - Where a server would have to start a command to hash each of many small files, they are read instead.
+  - If a server would have to start a command to hash each of many small files, they are read instead.
 extends_documentation_fragment:
   - backhaul.sftp._endpoint.source
   - backhaul.sftp._endpoint.destinations
@@ -32,9 +32,9 @@ extends_documentation_fragment:
 options:
   min_success:
     description:
-      - How many destinations must succeed for the task to succeed. Without it, all of them.
-      - With several files a destination succeeds when all its files did.
-      - Those that failed are still reported, each with its error.
+      - How many destinations must succeed for the task to succeed. The default is all.
+      - With several files a destination succeeds if all its files do.
+      - Destinations that fail are still reported, each with its error.
     type: int
 seealso:
   - module: backhaul.sftp.sftp_find
@@ -67,7 +67,7 @@ EXAMPLES = r"""
       - path: /var/backups/site.tar.zst
     create_directories: true
 
-- name: Two of three sites are enough, and an old copy is never overwritten
+- name: Require two of three sites, and never overwrite an old copy
   backhaul.sftp.sftp_relay:
     source:
       inventory_host: backup01
@@ -107,7 +107,7 @@ EXAMPLES = r"""
       - inventory_host: vault02
         path: /vault/
 
-- name: Straight from the database server to the vault, past the controller
+- name: Relay directly from the database server to the vault
   backhaul.sftp.sftp_relay:
     source:
       inventory_host: db01
@@ -121,8 +121,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 source:
-  description: The file that was relayed, or with several files what they are together.
-  returned: when the source could be looked at
+  description: The file that was relayed, or the sum of several files.
+  returned: when the source could be inspected
   type: dict
   contains:
     host:
@@ -137,10 +137,12 @@ source:
       description: How many files there are.
       type: int
       returned: with a list or a directory
+    # begin shared: path_base64
     path_base64:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    # end shared: path_base64
     size:
       description: The size in bytes, of several files together.
       type: int
@@ -154,27 +156,28 @@ source:
       type: str
       returned: always
     sha256:
-      description: The SHA-256 of the content, or null where nothing had to know it.
+      description: The SHA-256 of the content, or null if it was not computed.
       type: str
       returned: always
     digest_by:
       description:
-        - Who computed it. V(check-file) and V(command) are the server, V(readback) is the machine that ran the module,
-          V(stream) the same while it copied the file, and V(local) the local file system.
+        - How it was computed. V(check-file) and V(command) by the server, V(readback) by reading the file, V(stream)
+          while it was copied, and V(local) on the local file system.
       type: str
       returned: always
 destinations:
   description:
-    - What became of each destination, in the order of the task.
-    - With a list or a directory this is what became of all files together. The state is then the first of V(failed),
-      V(planned), V(created), V(replaced), V(unchanged) and V(skipped) that any of them has, C(path) the directory, the
-      numbers are sums, and C(error) is that of the first failure. What the files do not have in common is null.
-  returned: when the source could be looked at
+    - The result of each destination, in the order of the task.
+    - With a list or a directory this sums up all files. The state is then the first of V(failed), V(planned),
+      V(created), V(replaced), V(unchanged) and V(skipped) that any of them has, C(path) is the directory, numbers are
+      sums, and C(error) is that of the first failure. A value that is not the same for all files is null.
+  returned: when the source could be inspected
   type: list
   elements: dict
   contains:
+    # begin shared: outcome attributes="V(mode), V(mtime)"
     host:
-      description: The inventory name or the address of the server.
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
@@ -186,28 +189,23 @@ destinations:
       type: str
       returned: when the path is shown escaped
     state:
-      description:
-        - One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
+      description: One of V(created), V(replaced), V(unchanged), V(skipped), V(failed), and in check mode V(planned).
       type: str
       returned: always
     action:
       description: What would be done, one of V(create), V(replace), V(adjust), V(keep) and V(skip).
       type: str
-      returned: in check mode
+      returned: in check mode, for a file
     changed:
       description: Whether anything was changed there.
       type: bool
       returned: always
-    counts:
-      description: How many files there are of each state.
-      type: dict
-      returned: with a list or a directory
     compared_by:
       description:
-        - What told whether the file was there already. V(nothing) means that there was no file, V(size) that the sizes
-          differ, V(size_mtime) what O(compare=size_mtime) looks at, V(unreadable) that the server failed to read the
-          file that was there; otherwise SHA-256 digests, by the weaker of the two sides, V(check-file) or V(command)
-          from the servers, V(readback) by reading a file, V(local) on a local one.
+        - How the old file was compared. V(nothing) means that there was no file, V(size) that the sizes differ,
+          V(size_mtime) is O(compare=size_mtime), and V(unreadable) means that the server failed to read its file. The
+          others are SHA-256 digests, named by the weaker of both sides, V(check-file) or V(command) by the servers,
+          V(readback) by reading the file, V(local) on a local one.
       type: str
       returned: always
     verified_by:
@@ -225,7 +223,7 @@ destinations:
       type: int
       returned: always
     bytes_resumed:
-      description: The bytes of an earlier, interrupted transfer that were proven to be right and not sent again.
+      description: The bytes of an interrupted transfer that were proven to be right and not sent again.
       type: int
       returned: always
     seconds:
@@ -241,21 +239,22 @@ destinations:
       type: int
       returned: always
     retried:
-      description:
-        - Why it was tried again, an entry for each attempt but the last, with the error's C(code), the end that it
-          happened at as C(role), and its C(message).
+      description: The C(code), C(role) and C(message) of the error of each attempt that another one followed.
       type: list
       elements: dict
       returned: always
     attributes_changed:
-      description: Which attributes of a file with the right content were set right, V(mode) or V(mtime).
+      description:
+        - What was changed on a file with the right content, of
+          V(mode), V(mtime).
       type: list
       elements: str
       returned: always
     not_applied:
       description:
-        - What the server did not accept or did not keep, of V(fsync), V(mode) and V(mtime); V(cleanup) means that a
-          hidden temporary file of this collection is left in the directory.
+        - What the server did not accept or did not keep, of V(fsync),
+          V(mode), V(mtime).
+          V(cleanup) means that a hidden temporary file of this collection is left in the directory.
       type: list
       elements: str
       returned: always
@@ -263,9 +262,17 @@ destinations:
       description: Why it failed, in the form of RV(error); null otherwise.
       type: dict
       returned: always
+    # end shared: outcome
+    # begin shared: counts returned="with a list or a directory"
+    counts:
+      description: How many files there are of each state.
+      returned: with a list or a directory
+      type: dict
+    # end shared: counts
   sample:
     - host: web01
       path: /srv/restore/db-20260104.tar.gz
+      # begin shared: outcome_sample verified_by=command
       state: created
       changed: true
       compared_by: nothing
@@ -280,6 +287,7 @@ destinations:
       attributes_changed: []
       not_applied: []
       error:
+      # end shared: outcome_sample
 files:
   description: Each file, in the order of the list or, in a directory, of the names.
   returned: with a list or a directory
@@ -287,7 +295,7 @@ files:
   elements: dict
   contains:
     source:
-      description: The file, with the keys of RV(source) but for C(host). What was never looked at is null.
+      description: The file, with the keys of RV(source) except C(files). Values that were not read are null.
       type: dict
       returned: always
     changed:
@@ -295,36 +303,11 @@ files:
       type: bool
       returned: always
     destinations:
-      description: What became of it at each destination, with the keys that RV(destinations) has for a single file.
+      description: The result at each destination, with the keys that RV(destinations) has for a single file.
       type: list
       elements: dict
       returned: always
-  sample:
-    - source:
-        path: /export/site/index.html
-        size: 5120
-        mtime: 1767225600
-        mtime_utc: '2026-01-01T00:00:00Z'
-        sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-        digest_by: stream
-      changed: true
-      destinations:
-        - host: vault01
-          path: /mirror/export/site/index.html
-          state: created
-          changed: true
-          compared_by: nothing
-          verified_by: readback
-          sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-          bytes_sent: 5120
-          seconds: 0.02
-          bytes_per_second: 256000
-          bytes_resumed: 0
-          attempts: 1
-          retried: []
-          attributes_changed: []
-          not_applied: []
-          error:
+# begin shared: directories returned="with a list or a directory"
 directories:
   description: The directories that were created, or in check mode would be, and those that could not be.
   returned: with a list or a directory
@@ -332,7 +315,7 @@ directories:
   elements: dict
   contains:
     host:
-      description: The inventory name or the address of the server.
+      description: The inventory name or the address of the end, or V(localhost).
       type: str
       returned: always
     path:
@@ -355,11 +338,12 @@ directories:
       description: Why it failed, in the form of RV(error); null otherwise.
       type: dict
       returned: always
+# end shared: directories
+# begin shared: passed_over returned="with a list or a directory"
 passed_over:
   description:
-    - What was found in a directory and not relayed.
-    - Of more than a thousand for the same reason, the first thousand are here, and an entry with a C(count) of the
-      others.
+    - The entries of a directory that were not copied.
+    - Of each reason at most a thousand are listed; one entry counts the others.
   returned: with a list or a directory
   type: list
   elements: dict
@@ -372,25 +356,39 @@ passed_over:
       description: The exact path in base64.
       type: str
       returned: when the path is shown escaped
+    message:
+      description: The reason for people.
+      type: str
+      returned: always
     reason:
       description:
         - V(not_a_file) for links, devices and the like, V(temporary) for hidden files of this collection,
           V(suspicious_name) for names that must not be used, V(unreadable) for directories that cannot be listed.
       type: str
       returned: always
-    message:
-      description: The same for people.
-      type: str
-      returned: always
-  sample: []
+    count:
+      description: How many the entry stands for.
+      type: int
+      returned: when it stands for more than one
+# end shared: passed_over
 bytes_read:
-  description: The bytes of content that were read from the source to be transferred.
-  returned: when the source could be looked at
+  description: The bytes of content that were read from the source for the transfer.
+  returned: when the source could be inspected
   type: int
   sample: 3145728
+# begin shared: diff
+diff:
+  description: The C(before) and C(after) of each file and directory that changes.
+  returned: in diff mode, when the files to copy are known
+  type: list
+  elements: dict
+# end shared: diff
+# begin shared: connections
 connections:
-  description: Every connection that was made, how the server was reached and proven.
-  returned: when the source could be looked at
+  description:
+    - Every connection that was made, how the server was reached and proven. The keys are those of
+      RV(backhaul.sftp.sftp_info#module:connection).
+  returned: when the work began
   type: list
   elements: dict
   sample:
@@ -413,6 +411,8 @@ connections:
         mac: ''
         strict_kex: true
       jumps: []
+# end shared: connections
+# begin shared: error
 error:
   description: Why the task failed, as data.
   returned: failure
@@ -420,8 +420,8 @@ error:
   contains:
     code:
       description:
-        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(host_key_unknown),
-          V(host_key_mismatch), V(authentication_refused), V(connect_failed) or V(timed_out).
+        - A stable word to branch on, such as V(no_match), V(stale), V(incomplete), V(suspicious), V(timed_out),
+          V(host_key_unknown), V(host_key_mismatch), V(authentication_refused) or V(connect_failed).
       type: str
       returned: always
     kind:
@@ -441,7 +441,7 @@ error:
       type: bool
       returned: always
     role:
-      description: The end where it happened.
+      description: The end where it happened, such as V(source).
       type: str
       returned: always
     host:
@@ -460,6 +460,7 @@ error:
       description: Further facts, by code.
       type: dict
       returned: always
+# end shared: error
 """
 
 from ..module_utils._module.relay import main
