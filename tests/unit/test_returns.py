@@ -27,7 +27,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.request impo
     perform,
     result_fields,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._options import log_spec
+from ansible_collections.backhaul.sftp.plugins.module_utils._options.attributes import log_spec
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.tools import returns
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of, parameters
