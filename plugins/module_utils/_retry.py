@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Decide whether to retry, and compute the pauses. The caller passes the random source."""
+"""Decide whether to retry, compute the pauses, and run the loop. The caller passes the random source and sleep."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ._errors import BackhaulError, IntegrityError
+from ._model import FailedAttempt
 
 # A second transfer can repair these, and is tried once. Other integrity errors would recur: a source that keeps
 # changing, a rename that the server refuses.
@@ -19,6 +20,8 @@ INTEGRITY_CODES = frozenset({"digest_mismatch", "short_transfer"})
 MOST_UNCOUNTED = 8
 # The upper bound for the sum of all pauses. Each attempt has deadlines of its own, so that the whole work ends.
 LONGEST_SECONDS = 3600.0
+
+_ResultT = t.TypeVar("_ResultT")
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,44 @@ def may_retry(
         damaged = sum(isinstance(failure, IntegrityError) for failure in earlier)
         return error.code in INTEGRITY_CODES and damaged < INTEGRITY_RETRIES
     return isinstance(error, BackhaulError) and error.retryable
+
+
+def retry(
+    work: t.Callable[[], _ResultT],
+    *,
+    policy: RetryPolicy,
+    random: t.Callable[[], float],
+    sleep: t.Callable[[float], None],
+    failed: t.Callable[[BackhaulError], None],
+    has_details: bool = False,
+) -> tuple[_ResultT, tuple[FailedAttempt, ...]]:
+    """Run ``work``, again after an error that allows it; return its result and the attempts that were retried.
+
+    ``failed`` is called with every error, before the pause and before the last error is raised. An error that
+    ``is_uncounted`` starts the work again at once and uses up no retry, at most ``MOST_UNCOUNTED`` times. With
+    ``has_details`` the last error has ``attempts`` and ``retried`` in its ``details``.
+    """
+    pauses = policy.delays(random)
+    earlier: list[BackhaulError] = []
+    uncounted = 0
+    while True:
+        try:
+            return work(), _failed_attempts(earlier)
+        except BackhaulError as exc:
+            failed(exc)
+            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
+                uncounted += 1
+                continue
+            may = may_retry(exc, attempt=len(earlier) + 1, policy=policy, earlier=earlier)
+            pause = next(pauses, None) if may else None
+            if pause is None:
+                if has_details:
+                    exc.details.setdefault("attempts", len(earlier) + 1)
+                    exc.details.setdefault("retried", [asdict(attempt) for attempt in _failed_attempts(earlier)])
+                raise
+            earlier.append(exc)
+        sleep(pause)
+
+
+def _failed_attempts(earlier: t.Iterable[BackhaulError]) -> tuple[FailedAttempt, ...]:
+    return tuple(FailedAttempt(error.code, error.role, error.cause) for error in earlier)

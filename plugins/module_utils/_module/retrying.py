@@ -11,7 +11,7 @@ import typing as t
 from .._errors import BackhaulError
 from .._filesystem import FileSystem
 from .._model import Endpoint
-from .._retry import MOST_UNCOUNTED, RetryPolicy, may_retry
+from .._retry import RetryPolicy, retry
 from .._transfer.source import ConnectionPool
 from .file_reports import RUNTIME
 
@@ -22,20 +22,17 @@ def retry_at(
     pool: ConnectionPool, endpoint: Endpoint, work: t.Callable[[FileSystem], _ResultT], *, retries: RetryPolicy
 ) -> _ResultT:
     """Run ``work`` with the file system of an endpoint; after a lost link run it again over a new connection."""
-    pauses = retries.delays(RUNTIME.random)
-    attempt, uncounted = 1, 0
-    while True:
-        try:
-            return work(pool.file_system(endpoint))
-        except BackhaulError as exc:
-            exc.with_location(role=endpoint.role, host=endpoint.label)
-            if exc.breaks_link:
-                pool.forget(endpoint)
-            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
-                uncounted += 1
-                continue
-            pause = next(pauses, None) if may_retry(exc, attempt=attempt, policy=retries) else None
-            if pause is None:
-                raise
-        RUNTIME.sleep(pause)
-        attempt += 1
+
+    def failed(error: BackhaulError) -> None:
+        error.with_location(role=endpoint.role, host=endpoint.label)
+        if error.breaks_link:
+            pool.forget(endpoint)
+
+    result, _retried = retry(
+        lambda: work(pool.file_system(endpoint)),
+        policy=retries,
+        random=RUNTIME.random,
+        sleep=RUNTIME.sleep,
+        failed=failed,
+    )
+    return result

@@ -51,8 +51,8 @@ def recover_backup(
     files: FileSystem,
     step: Step,
     *,
-    aside: t.Callable[[bytes], bytes],
-    is_ours: t.Callable[[bytes, Attributes], bool],
+    backup_path: t.Callable[[bytes], bytes],
+    is_own: t.Callable[[bytes, Attributes], bool],
 ) -> bool:
     """Finish what a run that was killed has left: True when the old file is back, so that all is to be planned again.
 
@@ -61,10 +61,10 @@ def recover_backup(
     """
     if files.features().can_replace or step.missing_directories:
         return False
-    path = aside(step.path)
+    path = backup_path(step.path)
     with contextlib.suppress(RemoteError):
         left = lstat_or_none(files, path)
-        if left is None or not is_ours(path, left):
+        if left is None or not is_own(path, left):
             return False
         if step.action == "create":
             files.rename(path, step.path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Carrying out one step: transfer, prove, publish."""
+"""The pieces of one copy: write to a partial file, verify it, and set its attributes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from .._filesystem import Buffer, FileSystem, Writer
 from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._paths import split
 from .attributes import apply_attributes, lacking, names_of, set_what_was_lost
-from .backup_file import backup_path
-from .checksum import no_progress, read_digest
+from .checksum import read_digest
 from .inspect import lstat_or_none
 from .known_facts import KnownFacts
 from .partial_file import Orphan, PartialFile, PrefixMismatch
@@ -27,168 +26,133 @@ from .shared_read import BlockSource
 from .source import SourceFile
 
 NEW_DIRECTORY_MODE = 0o755
-_UNDER_WAY_BYTES = 64 * 1024 * 1024
+# Writes that may be unacknowledged at one time: a refusal of the first write arrives before more than this was sent.
+_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
 class AttemptResult:
-    """What a transfer achieved so far; it survives a failure, so that a retry knows what may have happened.
+    """What one attempt has done so far. It is complete after a failure, too: a retry depends on it.
 
-    ``wanted`` are the attributes that the copy was to get, once it was known whose it is.
+    ``wanted`` are the attributes that the copy was to get, known once its owner is known.
     """
 
+    partial: PartialFile | None = None
     bytes_sent: int = 0
     bytes_resumed: int = 0
     verified_by: str = ""
     sha256: str = ""
-    publishing: bool = False
-    kept: bool = False
-    kept_bytes: int | None = None
     left_behind: list[Orphan] = field(default_factory=list)
     not_applied: list[str] = field(default_factory=list)
     attributes_changed: list[str] = field(default_factory=list)
     wanted: Attributes | None = None
 
 
+@contextlib.contextmanager
+def new_directories(files: FileSystem, paths: t.Sequence[bytes]) -> t.Iterator[None]:
+    """Create directories, outermost first; remove those that were created here if the block raises.
+
+    A directory that another job created meanwhile is used and not removed.
+    """
+    with contextlib.ExitStack() as undo:
+        for path in paths:
+            try:
+                with shielded():  # a cancellation must not come between the creation and the note to undo it
+                    files.make_directory(path, mode=NEW_DIRECTORY_MODE)
+                    undo.callback(_remove_directory, files, path)
+            except RemoteError as exc:
+                if exc.code != "already_exists" or files.attributes(path, follow=True).kind != "directory":
+                    raise
+        yield
+        undo.pop_all()
+
+
+def _remove_directory(files: FileSystem, path: bytes) -> None:
+    with contextlib.suppress(BackhaulError):  # another job may have put a file into it
+        files.remove_directory(path)
+
+
 @dataclass(frozen=True)
 class Transfer:
-    """One file on its way from its origin to an open destination.
+    """One source file and the partial file that it is copied to.
 
-    ``resumption`` is how to go on from an earlier attempt; None starts over. ``progress`` counts what is sent,
-    ``resumed`` what need not be, ``checked`` what is read back. ``aside`` says where an old file waits, as for a Draft.
+    ``resume_plan`` says how to continue an earlier attempt; None starts at the first byte. ``progress`` counts the
+    bytes that are sent, ``resumed`` those that need not be, ``checked`` those that are read back.
     """
 
+    files: FileSystem
+    step: Step
+    partial: PartialFile
+    result: AttemptResult
     source_file: SourceFile
     block_source: BlockSource
-    files: FileSystem
     options: RelayOptions
     facts: KnownFacts
-    token: t.Callable[[], str]
-    progress: Progress = no_progress
-    resumed: Progress = no_progress
-    checked: Progress = no_progress
-    resume_plan: ResumePlan | None = None
-    aside: t.Callable[[bytes], bytes] = backup_path
+    progress: Progress
+    resumed: Progress
+    checked: Progress
+    resume_plan: ResumePlan | None
 
-    def run(self, step: Step, result: AttemptResult) -> None:
-        """Bring the source under the step's path, or leave everything as it was and raise."""
-        with contextlib.ExitStack() as undo:
-            for directory in step.missing_directories:
-                self._make_directory(directory, undo)
-            self._write_and_publish(step, result)
-            undo.pop_all()
+    def copy(self) -> None:
+        """Write the source's content and attributes to the partial file, sync and close it.
 
-    def _make_directory(self, directory: bytes, undo: contextlib.ExitStack) -> None:
-        """Make a directory, and remove it again if nothing comes into it; one that another job made is as good."""
+        Every write, the sync, the close and the size are checked. Raises PrefixMismatch when the server refuses to
+        continue an existing file.
+        """
+        partial, result = self.partial, self.result
         try:
-            with shielded():  # a job that is cancelled now knows whether there is something to remove
-                self.files.make_directory(directory, mode=NEW_DIRECTORY_MODE)
-                undo.callback(self._remove_directory, directory)
+            opened = self._open()
+            with opened.writer as writer:
+                partial.filled_bytes = result.bytes_resumed = opened.offset
+                self.resumed(opened.offset)
+                with contextlib.closing(self._blocks(opened)) as blocks:
+                    for block in blocks:
+                        writer.write(partial.filled_bytes, block)
+                        partial.filled_bytes += len(block)
+                        result.bytes_sent += len(block)
+                        self.progress(len(block))
+                writer.flush()
+                result.sha256 = self.source_file.digest.get().hexdigest
+                partial.seen = self._sync_and_set_attributes(writer)
+                writer.close()
+            if partial.seen is None:
+                self._require_size(lstat_or_none(self.files, partial.path))
         except RemoteError as exc:
-            if exc.code != "already_exists" or self.files.attributes(directory, follow=True).kind != "directory":
-                raise
+            error = self._as_no_space(exc)
+            if self._refuses_to_resume(error):
+                raise PrefixMismatch(1) from exc
+            raise error from exc
 
-    def _remove_directory(self, directory: bytes) -> None:
-        with contextlib.suppress(BackhaulError):  # somebody may have put something into it meanwhile
-            self.files.remove_directory(directory)
+    def _open(self) -> OpenPartial:
+        if self.resume_plan is None:
+            return OpenPartial(self.partial.create())
+        return self.resume_plan.begin(self.partial, self.step)
 
-    def _write_and_publish(self, step: Step, result: AttemptResult) -> None:
-        partial = PartialFile(self.files, step.path, token=self.token, left_behind=result.left_behind, aside=self.aside)
-        try:
-            with partial:
-                with self._placed(step):
-                    try:
-                        self._write(partial, step, result)
-                    except RemoteError as exc:
-                        error = self._as_no_space(exc, step.path)
-                        if _may_be_about_going_on(error, result):
-                            raise PrefixMismatch(1) from exc
-                        raise error from exc
-                    result.verified_by = self._verify(partial, result.sha256)
-                    self._finish_closed(partial, step, result)
-                try:
-                    partial.publish(replacing=step.action == "replace", sha256=result.sha256)
-                finally:
-                    result.publishing = partial.publishing
-        finally:
-            result.kept, result.kept_bytes = partial.kept, partial.kept_bytes
+    def _blocks(self, opened: OpenPartial) -> t.Generator[Buffer, None, None]:
+        if opened.expected_prefix is not None:
+            yield from skip_verified_prefix(self.block_source.blocks(0), opened.offset, opened.expected_prefix)
+        elif not opened.offset or opened.offset != self.source_file.source.size:
+            yield from self.block_source.blocks(opened.offset)
 
-    @contextlib.contextmanager
-    def _placed(self, step: Step) -> t.Iterator[None]:
-        """Say of every doubt about the copy which file it is about: the source, or the destination's final name."""
-        try:
-            yield
-        except IntegrityError as exc:
-            exc.with_location(path=self.source_file.path if exc.role == self.source_file.endpoint.role else step.path)
-            raise
+    def _sync_and_set_attributes(self, writer: Writer) -> Attributes | None:
+        """Sync, set the attributes, check the size, and return the attributes of the open file (FSTAT).
 
-    def _write(self, partial: PartialFile, step: Step, result: AttemptResult) -> None:
-        begun = OpenPartial(partial.create()) if self.resume_plan is None else self.resume_plan.begin(partial, step)
-        with begun.writer as writer:
-            partial.filled_bytes = result.bytes_resumed = begun.start
-            self.resumed(begun.start)
-            self._copy(begun, partial, result)
-            result.sha256 = self.source_file.digest.get().hexdigest
-            partial.seen = self._finish(writer, step, result)
-            writer.close()
-        if partial.seen is None:
-            self._require_whole(lstat_or_none(self.files, partial.path))
-
-    def _copy(self, begun: OpenPartial, partial: PartialFile, result: AttemptResult) -> None:
-        """Bring the source from where the draft begins to its end; every write was acknowledged on return."""
-        with contextlib.closing(self._blocks(begun)) as blocks:
-            for block in blocks:
-                begun.writer.write(partial.filled_bytes, block)
-                partial.filled_bytes += len(block)
-                result.bytes_sent += len(block)
-                self.progress(len(block))
-        begun.writer.flush()
-
-    def _blocks(self, begun: OpenPartial) -> t.Generator[Buffer, None, None]:
-        if begun.start and begun.start == self.source_file.source.size and begun.expected_prefix is None:
-            return
-        if begun.expected_prefix is None:
-            yield from self.block_source.blocks(begun.start)
-        else:
-            yield from skip_verified_prefix(self.block_source.blocks(0), begun.start, begun.expected_prefix)
-
-    def _finish(self, writer: Writer, step: Step, result: AttemptResult) -> Attributes | None:
-        """Make it durable, set its attributes, and check that the server holds as much as was sent.
-
-        Return how it looks then; None where the server tells nothing of a file before it is closed: services in front
-        of an object store do so.
+        None where the server answers no FSTAT before the file is closed, as services in front of an object store do.
         """
         if not writer.sync():
-            result.not_applied.append("fsync")
+            self.result.not_applied.append("fsync")
         try:
-            owner = writer.attributes().uid if step.keeps_mode else None
-            result.wanted = owned_attributes(step, owner)
-            found = apply_attributes(writer.set_attributes, writer.attributes, result.wanted, result)
+            owner = writer.attributes().uid if self.step.keeps_mode else None
+            self.result.wanted = owned_attributes(self.step, owner)
+            found = apply_attributes(writer.set_attributes, writer.attributes, self.result.wanted, self.result)
         except RemoteError as exc:
             if exc.code not in ("not_found", "unsupported"):
                 raise
             return None
-        self._require_whole(found)
+        self._require_size(found)
         return found
 
-    def _finish_closed(self, partial: PartialFile, step: Step, result: AttemptResult) -> None:
-        """Look at the closed file by its name: it must be the one that was written, with the attributes it was given.
-
-        What the server has forgotten at close is set once more.
-        """
-        named = partial.named()
-        wanted = result.wanted or owned_attributes(step, named.uid)
-        lost = names_of(lacking(named, wanted))
-        if lost:
-            refused = set(lost) <= set(result.not_applied)
-            uid = None if partial.seen is None else partial.seen.uid
-            named = set_what_was_lost(self.files, partial.path, named, wanted, uid=uid, is_refused=refused)
-            named = partial.named()
-        lost = names_of(lacking(named, wanted))
-        result.wanted = wanted
-        result.not_applied[:] = [name for name in result.not_applied if name == "fsync"] + lost
-
-    def _require_whole(self, found: Attributes | None) -> None:
+    def _require_size(self, found: Attributes | None) -> None:
         size = None if found is None else found.size
         if size not in (None, self.source_file.source.size):
             raise IntegrityError(
@@ -197,13 +161,16 @@ class Transfer:
                 remedy="Nothing was published. Look at the server's storage before trusting it with backups.",
             )
 
-    def _verify(self, partial: PartialFile, sha256: str) -> str:
-        """Return how the server's copy was proven to be what was read; ``digest_mismatch`` when it is not."""
+    def verify(self) -> str:
+        """Compare the digest of the closed partial file with the source's, and return the method (``verified_by``).
+
+        Raises ``digest_mismatch`` when they differ.
+        """
         if self.options.verify == "acknowledged":
             return "acknowledged"
-        found = self._remote_digest(partial)
+        found, sha256 = self._remote_digest(), self.result.sha256
         if found.hexdigest != sha256:
-            partial.named()  # another run's, which has taken its name: no damage
+            self.partial.named()  # raises when the file was exchanged: then nothing is damaged
             raise IntegrityError(
                 "digest_mismatch",
                 f"what arrived (SHA-256 {found.hexdigest}) is not what left the source ({sha256})",
@@ -212,21 +179,22 @@ class Transfer:
             )
         return found.method
 
-    def _remote_digest(self, partial: PartialFile) -> Digest:
+    def _remote_digest(self) -> Digest:
+        path, verify = self.partial.path, self.options.verify
         try:
             found = None
-            if self.options.verify != "readback":
+            if verify != "readback":
                 found = self.files.digest(
-                    partial.path,
+                    path,
                     algorithm="sha256",
                     waiting=lambda: self.checked(0),
                     without_command=self.facts.without_command(self.source_file.source.size),
                 )
-            if found is None and self.options.verify != "server":
-                found = read_digest(self.files, partial.path, progress=self.checked)
+            if found is None and verify != "server":
+                found = read_digest(self.files, path, progress=self.checked)
         except RemoteError as exc:
             if exc.code == "not_found":
-                partial.named()  # says that it is gone
+                self.partial.named()  # raises the error for a file that is gone
             raise
         if found is None:
             raise RemoteError(
@@ -236,12 +204,30 @@ class Transfer:
             )
         return found
 
-    def _as_no_space(self, error: RemoteError, path: bytes) -> BackhaulError:
-        """SFTP version 3 says FAILURE for a full disk: ask how much is free, to name what happened."""
+    def restore_attributes(self) -> None:
+        """Check by LSTAT that the closed file is the one that was written, and set again what the server lost at close.
+
+        The attributes that it has in the end decide ``not_applied``.
+        """
+        partial, result = self.partial, self.result
+        named = partial.named()
+        wanted = result.wanted or owned_attributes(self.step, named.uid)
+        lost = names_of(lacking(named, wanted))
+        if lost:
+            refused = set(lost) <= set(result.not_applied)
+            uid = None if partial.seen is None else partial.seen.uid
+            set_what_was_lost(self.files, partial.path, named, wanted, uid=uid, is_refused=refused)
+            named = partial.named()
+        lost = names_of(lacking(named, wanted))
+        result.wanted = wanted
+        result.not_applied[:] = [name for name in result.not_applied if name == "fsync"] + lost
+
+    def _as_no_space(self, error: RemoteError) -> BackhaulError:
+        """Return ``no_space`` for a failure on a full disk: SFTP version 3 has only SSH_FX_FAILURE for that."""
         if error.role == "source" or error.code != "remote_failure":
             return error
         try:
-            space = self.files.space(split(path)[0])
+            space = self.files.space(split(self.step.path)[0])
         except BackhaulError:
             return error
         if space is None or space.free_bytes >= self.source_file.source.size:
@@ -250,14 +236,13 @@ class Transfer:
             "no_space",
             f"the server failed to write, and {space.free_bytes} bytes are left on its file system",
             remedy="Make room and run again. Nothing was published, and what was there before is still there.",
-            path=path,
+            path=self.step.path,
         )
 
+    def _refuses_to_resume(self, error: BackhaulError) -> bool:
+        """Return whether the server may have refused only to continue a file: some take files from the first byte only.
 
-def _may_be_about_going_on(error: BackhaulError, result: AttemptResult) -> bool:
-    """Say whether a server may have refused only to go on with a file: some take files from beginning to end.
-
-    They refuse the first write; what they say after much more than can be under way is about something else.
-    """
-    at_once = result.bytes_resumed > 0 and result.bytes_sent <= _UNDER_WAY_BYTES
-    return at_once and error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")
+        Such a server refuses the first write. An error after more than the unacknowledged bytes has another cause.
+        """
+        early = self.result.bytes_resumed > 0 and self.result.bytes_sent <= _UNACKNOWLEDGED_BYTES
+        return early and error.role != "source" and error.code in ("remote_failure", "unsupported", "permission_denied")

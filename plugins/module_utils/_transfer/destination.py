@@ -2,29 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""One destination, from the first look to the last: attempts, what they add up to, and what they leave behind."""
+"""The copy of one source file at one destination: its attempts, what they add up to, and what is cleaned up."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 import typing as t
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
-from .._errors import BackhaulError, InputError, printable
+from .. import _retry
+from .._errors import BackhaulError, InputError, IntegrityError, printable
 from .._filesystem import FileSystem
 from .._model import Attributes, Endpoint, FailedAttempt, Outcome, Progress, RelayOptions, Step, Watch
 from .._paths import destination_path, split
-from .._retry import MOST_UNCOUNTED, RetryPolicy, may_retry
 from .account import Account
 from .attributes import adjust
 from .backup_file import recover_backup
 from .checksum import no_progress
-from .copy import AttemptResult, Transfer
+from .copy import AttemptResult, Transfer, new_directories
 from .inspect import DestinationInspector, blame
 from .known_facts import KnownFacts
 from .namesakes import Group, Namesakes
-from .partial_file import Orphan, PrefixMismatch, remove_orphan
+from .partial_file import Orphan, PartialFile, PrefixMismatch, remove_orphan
 from .resume import ResumePlan
 from .shared_read import BlockSource
 from .source import ConnectionPool, SourceFile
@@ -37,7 +37,7 @@ _ResultT = t.TypeVar("_ResultT")
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the engine takes from the world: a source of names and of jitter, a way to wait, and the time of day."""
+    """Injected side effects (random names, jitter, sleep, the time of day), so that tests are deterministic."""
 
     token: t.Callable[[], str]
     random: t.Callable[[], float]
@@ -55,7 +55,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class ProgressSink:
-    """Who is told how far a transfer is: of bytes that were sent, and of how many are there when it begins."""
+    """Callbacks for the progress of a copy: the bytes that were sent, and those that an earlier attempt has sent."""
 
     sent: Progress = no_progress
     resumed: Progress = no_progress
@@ -68,7 +68,7 @@ class RelayContext:
     pool: ConnectionPool
     source_file: SourceFile
     options: RelayOptions
-    retries: RetryPolicy
+    retries: _retry.RetryPolicy
     runtime: Runtime
     watch: Watch
     namesakes: Namesakes = field(default_factory=Namesakes)
@@ -78,68 +78,54 @@ class RelayContext:
 def retry(
     context: RelayContext, work: t.Callable[[], _ResultT], *, failed: t.Callable[[BackhaulError], None]
 ) -> tuple[_ResultT, tuple[FailedAttempt, ...]]:
-    """Do the work, again after a lost link, and return its result with what came before.
-
-    ``failed`` is told of every error before the pause that follows it. The last error has ``attempts`` and ``retried``
-    in its ``details``.
-    """
-    pauses = context.retries.delays(context.runtime.random)
-    earlier: list[BackhaulError] = []
-    uncounted = 0
-    while True:
-        try:
-            return work(), _failed_attempts(earlier)
-        except BackhaulError as exc:
-            failed(exc)
-            if exc.is_uncounted and uncounted < MOST_UNCOUNTED:
-                uncounted += 1
-                continue
-            may = may_retry(exc, attempt=len(earlier) + 1, policy=context.retries, earlier=earlier)
-            pause = next(pauses, None) if may else None
-            if pause is None:
-                exc.details.setdefault("attempts", len(earlier) + 1)
-                exc.details.setdefault("retried", [asdict(failed) for failed in _failed_attempts(earlier)])
-                raise
-            earlier.append(exc)
-        context.runtime.sleep(pause)
-
-
-def _failed_attempts(earlier: t.Iterable[BackhaulError]) -> tuple[FailedAttempt, ...]:
-    return tuple(FailedAttempt(error.code, error.role, error.cause) for error in earlier)
+    """Run ``work`` with the retries of the relay; see :func:`_retry.retry`."""
+    runtime = context.runtime
+    return _retry.retry(
+        work, policy=context.retries, random=runtime.random, sleep=runtime.sleep, failed=failed, has_details=True
+    )
 
 
 @dataclass
 class AttemptHistory:
-    """What all attempts add up to."""
+    """What all attempts add up to.
+
+    ``kept`` and ``kept_bytes`` describe the partial file that the last attempt kept. ``mismatch_at`` is the length of a
+    prefix that turned out not to be the source's; 0 for none. ``has_vanished`` says that a partial file was gone once;
+    once is taken to be another run's work. ``is_recovered`` says that a backup got its final name back. ``published``
+    is the last attempt that asked for the final rename.
+    """
 
     bytes_sent: int = 0
     kept: bool = False
     kept_bytes: int | None = None
-    differs_at: int = 0
-    elsewhere: bool = False
-    brought_back: bool = False
+    mismatch_at: int = 0
+    has_vanished: bool = False
+    is_recovered: bool = False
     published: tuple[Step, AttemptResult] | None = None
     left_behind: list[Orphan] = field(default_factory=list)
 
     def add(self, step: Step, result: AttemptResult) -> None:
-        """Take over what an attempt did, however it ended."""
+        """Add what an attempt did, whether it succeeded or failed."""
+        partial = result.partial
         self.bytes_sent += result.bytes_sent
-        if result.bytes_sent and self.differs_at > 1:
-            self.differs_at = 0  # what is there by now is another content than that which differed
-        self.kept, self.kept_bytes = result.kept, result.kept_bytes
+        if result.bytes_sent and self.mismatch_at > 1:
+            self.mismatch_at = 0  # the partial file has other content now
+        self.kept, self.kept_bytes = (partial.kept, partial.kept_bytes) if partial is not None else (False, None)
         self.left_behind += result.left_behind
-        if result.publishing:
+        if partial is not None and partial.publishing:
             self.published = (step, result)
 
-    def credited(self, step: Step, outcome: Outcome) -> tuple[Step, Outcome]:
-        """Count what an earlier attempt achieved: its rename was done, and only the answer to it was lost."""
-        if outcome.state != "unchanged" or self.published is None:
-            return step, outcome
-        earlier, result = self.published
-        return earlier, _outcome(earlier, result)
+    def conclude(self, step: Step, result: AttemptResult) -> tuple[Step, Outcome]:
+        """Return the step and the outcome of a success.
 
-    def admit(self, error: BackhaulError) -> None:
-        """Say in the error what the lost link left uncertain, and what the next run will find."""
+        They are those of an earlier attempt if that one did the rename and only the reply to it was lost.
+        """
+        if STATES[step.action] == "unchanged" and self.published is not None:
+            step, result = self.published
+        return replace(step, adjust=result.wanted or step.adjust), _outcome(step, result)
+
+    def describe(self, error: BackhaulError) -> None:
+        """Add to the last error what a lost connection left uncertain, and what the next run will find."""
         if self.kept:
             error.details["resumable"] = True
         if self.kept_bytes is not None:
@@ -147,17 +133,17 @@ class AttemptHistory:
         if self.published is not None:
             error.details["may_be_published"] = True
         if self.left_behind:
-            error.details["left_behind"] = [printable(left.path) for left in self.left_behind]
-        aside = next((left for left in self.left_behind if left.restore_to), None)
-        if aside is not None:
+            error.details["left_behind"] = [printable(orphan.path) for orphan in self.left_behind]
+        backup = next((orphan for orphan in self.left_behind if orphan.restore_to), None)
+        if backup is not None:
             error.remedy = (
-                f"What was there before may now be called {printable(aside.path)!r}: if nothing has its name, rename it"
-                " back. This server cannot replace a file in one step."
+                f"What was there before may now be called {printable(backup.path)!r}: if nothing has its name, rename"
+                " it back. This server cannot replace a file in one step."
             )
 
 
 class DestinationCopy:
-    """Brings one destination to where it should be, over one lane of its endpoint; used by one thread."""
+    """Copies the source file to one destination over one session (``lane``) of its endpoint; used by one thread."""
 
     def __init__(
         self, context: RelayContext, destination: Destination, block_source: BlockSource, *, lane: int = 0
@@ -166,7 +152,7 @@ class DestinationCopy:
         self._destination = destination
         self._block_source = block_source
         self._lane = lane
-        self._work = AttemptHistory()
+        self._history = AttemptHistory()
         self._account = Account(
             key=lambda: context.pool.job_key(destination.endpoint, context.source_file.endpoint),
             token=context.runtime.token,
@@ -177,193 +163,220 @@ class DestinationCopy:
         self._group = _group_of(context, destination)
 
     def plan(self) -> Step:
-        """Return what the destination needs; changes nothing anywhere."""
-        step, _retried = retry(self._context, self._plan_once, failed=self._reconnect_broken)
+        """Return what the destination needs; changes nothing at either end."""
+
+        def inspect_and_compare() -> Step:
+            with blame(self._destination.endpoint):
+                return self._inspect_and_compare()
+
+        step, _retried = retry(self._context, inspect_and_compare, failed=self._reconnect_broken)
         return step
 
-    def copy_to(self, following: ProgressSink) -> tuple[Step, Outcome]:
-        """Do what the destination needs; return the step and what was done.
+    def copy_to(self, progress: ProgressSink) -> tuple[Step, Outcome]:
+        """Do what the destination needs, with retries; return the step and the outcome.
 
-        Raises what could not be mended, after the retries; ``details`` of the error counts the attempts. Copies whose
-        names a server may fold into one are made one after the other.
+        Raises the error of the last attempt; its ``details`` count the attempts. Copies whose names a server may fold
+        into one are made one after the other.
         """
-        if self._group is None:
-            return self._carry_out(following)
-        self._block_source.idle()
-        with self._group.writer_watch():
+        history, group = self._history, self._group
+        with contextlib.ExitStack() as exclusively:
+            if group is not None:
+                self._block_source.idle()
+                exclusively.enter_context(group.exclusive())
+            started = time.monotonic()
             try:
-                step, outcome = self._carry_out(following)
-            except BackhaulError:
-                if self._work.published is not None:
-                    self._group.settled.add(self._work.published[0].path)
+                (step, outcome), retried = retry(
+                    self._context, lambda: self._attempt_past_other_runs(progress), failed=self._reconnect_broken
+                )
+            except BackhaulError as exc:
+                self._clean_up()
+                history.describe(exc)
+                if self._account.warnings:
+                    exc.details["warnings"] = list(self._account.warnings)
+                exc.details.update(bytes_sent=history.bytes_sent, seconds=round(time.monotonic() - started, 3))
+                if group is not None and history.published is not None:
+                    group.settled.add(history.published[0].path)
                 raise
-            if step.action != "skip":
-                self._group.settled.add(step.path)
+            self._clean_up()
+            if group is not None and step.action != "skip":
+                group.settled.add(step.path)
+            outcome = replace(
+                outcome,
+                changed=outcome.changed or history.is_recovered,
+                retried=retried,
+                bytes_sent=history.bytes_sent,
+                seconds=round(time.monotonic() - started, 3),
+                not_applied=outcome.not_applied + (("cleanup",) if history.left_behind else ()),
+                warnings=tuple(self._account.warnings),
+            )
             return step, outcome
 
-    def _carry_out(self, following: ProgressSink) -> tuple[Step, Outcome]:
-        started = time.monotonic()
-        try:
-            (step, outcome), retried = retry(
-                self._context, lambda: self._attempt(following), failed=self._reconnect_broken
-            )
-        except BackhaulError as exc:
-            self._clean_up()
-            self._work.admit(exc)
-            if self._account.warnings:
-                exc.details["warnings"] = list(self._account.warnings)
-            exc.details.update(bytes_sent=self._work.bytes_sent, seconds=round(time.monotonic() - started, 3))
-            raise
-        self._clean_up()
-        not_applied = outcome.not_applied + (("cleanup",) if self._work.left_behind else ())
-        seconds = round(time.monotonic() - started, 3)
-        sent = self._work.bytes_sent
-        outcome = replace(outcome, changed=outcome.changed or self._work.brought_back)
-        outcome = replace(outcome, retried=retried, bytes_sent=sent, seconds=seconds, not_applied=not_applied)
-        return step, replace(outcome, warnings=tuple(self._account.warnings))
-
-    def _files(self) -> FileSystem:
-        return self._context.pool.file_system(self._destination.endpoint, self._lane)
-
-    def _plan_once(self) -> Step:
-        endpoint = self._destination.endpoint
-        source = self._context.source_file.source
-        with blame(endpoint):
-            inspector = DestinationInspector(
-                self._files(),
-                endpoint,
-                source,
-                self._context.source_file.digest,
-                self._context.options,
-                self._context.facts,
-                watched=lambda path: self._context.watch(endpoint, path),
-            )
-            return inspector.inspect(self._destination.path)
-
-    def _attempt(self, following: ProgressSink) -> tuple[Step, Outcome]:
+    def _attempt_past_other_runs(self, progress: ProgressSink) -> tuple[Step, Outcome]:
+        """Attempt the copy, anew as often as another run of the same job has finished meanwhile."""
         self._block_source.preparing()
         try:
-            self._clear_away()
+            self._remove_orphans()
             while True:
-                step = self._backup_recovered(self._plan_once())
-                if self._group is not None and step.before is not None:
-                    with blame(self._destination.endpoint):
-                        self._group.require_own(self._files(), step.path)
                 with contextlib.suppress(OtherRunFinished):
-                    return self._copied_or_finished(step, following)
+                    return self._attempt(progress)
         finally:
             self._block_source.idle()
 
-    def _copied_or_finished(self, step: Step, following: ProgressSink) -> tuple[Step, Outcome]:
-        """Carry out the step; OtherRunFinished when it is to be looked at anew, since another run has ended.
+    def _attempt(self, progress: ProgressSink) -> tuple[Step, Outcome]:
+        """Inspect, compare, copy, verify and publish, as docs/guide.md numbers the steps; return the step and outcome.
 
-        A draft that is gone is taken for the other run's doing once: who removes them all is no run of ours.
+        Raises OtherRunFinished when another run of the same job finished: the destination is to be inspected again.
         """
-        try:
-            while True:
-                with contextlib.suppress(PrefixMismatch):  # once for each length that is tried, and never for 0
-                    return self._copied(step, following)
-        except OtherRunFinished as exc:
-            if exc.error is not None:
-                if self._work.elsewhere:
-                    with blame(self._destination.endpoint):
-                        raise exc.error.with_location(path=step.path) from exc
-                self._work.elsewhere = True
-            raise
-
-    def _backup_recovered(self, step: Step) -> Step:
         with blame(self._destination.endpoint):
-            brought_back = self._settle(self._files(), step)
-        self._work.brought_back = self._work.brought_back or brought_back
-        return self._plan_once() if brought_back else step
+            # 1. Inspect and 2. compare.
+            step = self._inspect_and_compare()
+            if self._recover_backup(step):
+                step = self._inspect_and_compare()
+            if self._group is not None and step.before is not None:
+                self._group.require_own(self._files(), step.path)
+            while True:  # again after a PrefixMismatch, which ends: every time a shorter prefix is tried, at last none
+                with contextlib.suppress(PrefixMismatch), self._recorded(step) as result:
+                    files = self._files()
+                    if step.action == "adjust" and step.before is not None:
+                        adjust(files, step.path, step.before, step.adjust, result)
+                    elif step.transfers:
+                        partial = result.partial = self._partial_file(files, step, result)
+                        transfer = self._transfer(files, step, partial, result, progress)
+                        with new_directories(files, step.missing_directories), partial:
+                            # 3. Copy.
+                            transfer.copy()
+                            # 4. Verify.
+                            result.verified_by = transfer.verify()
+                            transfer.restore_attributes()
+                            # 5. Publish.
+                            partial.publish(replacing=step.action == "replace", sha256=result.sha256)
+                    return self._history.conclude(step, result)
 
-    def _settle(self, files: FileSystem, step: Step) -> bool:
-        def is_ours(path: bytes, found: Attributes) -> bool:
-            if self._account.owns(files, step.path, found, self._work.left_behind):
+    def _inspect_and_compare(self) -> Step:
+        context, endpoint = self._context, self._destination.endpoint
+        inspector = DestinationInspector(
+            self._files(),
+            endpoint,
+            context.source_file.source,
+            context.source_file.digest,
+            context.options,
+            context.facts,
+            watched=lambda path: context.watch(endpoint, path),
+        )
+        return inspector.inspect(self._destination.path)
+
+    def _recover_backup(self, step: Step) -> bool:
+        """Return whether the backup that a killed run left got its final name back: then the step is out of date."""
+        files = self._files()
+
+        def is_own(path: bytes, found: Attributes) -> bool:
+            if self._account.owns(files, step.path, found, self._history.left_behind):
                 return True
             self._account.leave_alone(path, found)
             return False
 
-        return recover_backup(files, step, aside=self._account.backup_path, is_ours=is_ours)
+        is_recovered = recover_backup(files, step, backup_path=self._account.backup_path, is_own=is_own)
+        self._history.is_recovered = self._history.is_recovered or is_recovered
+        return is_recovered
 
-    def _copied(self, step: Step, following: ProgressSink) -> tuple[Step, Outcome]:
-        result = AttemptResult()
+    @contextlib.contextmanager
+    def _recorded(self, step: Step) -> t.Iterator[AttemptResult]:
+        """Yield the result for an attempt to fill in, and add it to the history however the attempt ends.
+
+        A doubt about the copy (IntegrityError) gets the path that it is about: the source's, or the final name.
+        A partial file that has vanished is another run's work the first time, and an error the second time.
+        """
+        result, source_file, history = AttemptResult(), self._context.source_file, self._history
         try:
-            outcome = self._copy_once(step, result, following)
+            yield result
         except PrefixMismatch as exc:
-            self._work.differs_at = exc.length
+            history.mismatch_at = exc.length
+            raise
+        except OtherRunFinished as exc:
+            if exc.error is not None and history.has_vanished:
+                raise exc.error.with_location(path=step.path) from exc
+            history.has_vanished = history.has_vanished or exc.error is not None
+            raise
+        except IntegrityError as exc:
+            exc.with_location(path=source_file.path if exc.role == source_file.endpoint.role else step.path)
             raise
         finally:
-            step = replace(step, adjust=result.wanted or step.adjust)
-            self._work.add(step, result)
-        return self._work.credited(step, outcome)
+            history.add(step, result)
 
-    def _copy_once(self, step: Step, result: AttemptResult, following: ProgressSink) -> Outcome:
-        with blame(self._destination.endpoint):
-            files = self._files()
-            if step.transfers:
-                self._transfer(files, step, following).run(step, result)
-            elif step.action == "adjust" and step.before is not None:
-                adjust(files, step.path, step.before, step.adjust, result)
-        return _outcome(step, result)
+    def _partial_file(self, files: FileSystem, step: Step, result: AttemptResult) -> PartialFile:
+        return PartialFile(
+            files,
+            step.path,
+            token=self._context.runtime.token,
+            left_behind=result.left_behind,
+            backup_path=self._account.backup_path,
+        )
 
-    def _transfer(self, files: FileSystem, step: Step, following: ProgressSink) -> Transfer:
-        context, checked = self._context, self._context.watch(self._destination.endpoint, step.path)
+    def _transfer(
+        self, files: FileSystem, step: Step, partial: PartialFile, result: AttemptResult, progress: ProgressSink
+    ) -> Transfer:
+        context, history = self._context, self._history
+        checked = context.watch(self._destination.endpoint, step.path)
         resume_plan = ResumePlan(
             files,
             context.source_file,
             account=self._account,
             writer_watch=self._writer_watch,
-            left_behind=self._work.left_behind,
-            ours=self._work.kept,
-            below=self._work.differs_at,
+            left_behind=history.left_behind,
+            is_own=history.kept,
+            mismatch_at=history.mismatch_at,
             checked=checked,
         )
         return Transfer(
+            files=files,
+            step=step,
+            partial=partial,
+            result=result,
             source_file=context.source_file,
             block_source=self._block_source,
-            files=files,
             options=context.options,
             facts=context.facts,
-            token=context.runtime.token,
-            progress=following.sent,
-            resumed=following.resumed,
+            progress=progress.sent,
+            resumed=progress.resumed,
             checked=checked,
             resume_plan=resume_plan if context.options.resume else None,
-            aside=self._account.backup_path,
         )
 
+    def _files(self) -> FileSystem:
+        return self._context.pool.file_system(self._destination.endpoint, self._lane)
+
     def _clean_up(self) -> None:
-        """Try once more, over a new connection, to clear away what was left behind; what cannot be stays listed."""
-        if self._work.left_behind:
-            self._forget()
+        """Remove the orphans over a new connection; those that cannot be removed stay in ``left_behind``."""
+        if self._history.left_behind:
+            self._forget_connection()
         with contextlib.suppress(BackhaulError):
-            self._clear_away()
+            self._remove_orphans()
 
-    def _clear_away(self) -> None:
-        while self._work.left_behind:
+    def _remove_orphans(self) -> None:
+        left_behind = self._history.left_behind
+        while left_behind:
             with blame(self._destination.endpoint):
-                remove_orphan(self._files(), self._work.left_behind[0])
-            del self._work.left_behind[0]
+                remove_orphan(self._files(), left_behind[0])
+            del left_behind[0]
 
-    def _forget(self) -> None:
+    def _forget_connection(self) -> None:
         self._context.pool.forget(self._destination.endpoint, self._lane)
 
     def _reconnect_broken(self, error: BackhaulError) -> None:
-        """Close the one connection that failed, so that its next use connects anew."""
+        """Close the one connection that failed, so that its next use connects again."""
         at_source = error.role == self._context.source_file.endpoint.role
         if error.breaks_link and at_source:
             self._block_source.forget()
-            self._block_source.preparing()  # the others lost it, too: after the pause it is read for all of them again
+            self._block_source.preparing()  # the other writers lost it, too: the next read waits for this one as well
         elif error.breaks_link:
-            self._forget()
+            self._forget_connection()
 
 
 def _group_of(context: RelayContext, destination: Destination) -> Group | None:
     try:
         path = destination_path(destination.path, split(context.source_file.path)[1])
     except InputError:
-        return None  # the attempt will say so
+        return None  # the attempt raises it
     return context.namesakes.group(destination.endpoint, path)
 
 

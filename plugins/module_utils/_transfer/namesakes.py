@@ -33,8 +33,8 @@ class Group:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def writer_watch(self) -> t.Iterator[None]:
-        """Let no other copy of this group be made meanwhile."""
+    def exclusive(self) -> t.Iterator[None]:
+        """Hold the lock of the group: no other copy of it is made during the block."""
         acquire(self._lock)
         try:
             yield

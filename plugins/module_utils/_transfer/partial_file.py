@@ -116,13 +116,13 @@ class PartialFile:
         *,
         token: t.Callable[[], str],
         left_behind: list[Orphan],
-        aside: t.Callable[[bytes], bytes] = backup_path,
+        backup_path: t.Callable[[bytes], bytes] = backup_path,
     ) -> None:
         self._files = files
         self._final = final
         self._token = token
         self._left_behind = left_behind
-        self._aside = aside
+        self._backup_path = backup_path
         self.seen: Attributes | None = None
         self._path: bytes | None = None
         self._can_be_found = False
@@ -284,7 +284,7 @@ class PartialFile:
 
     def _replace_via_backup(self, sha256: str) -> None:
         """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
-        aside, otherwise = self._aside(self._final), self.path_for(self._token())
+        aside, otherwise = self._backup_path(self._final), self.path_for(self._token())
         self._files.attributes(self.path, follow=False)  # gone: another run has published it, and nothing is to move
         old = self._files.attributes(self._final, follow=False)
         uid = None if self.seen is None else self.seen.uid

@@ -29,14 +29,14 @@ _IN_FLIGHT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class OpenPartial:
-    """A draft that is open for writing; its first ``start`` bytes need not be sent.
+    """A draft that is open for writing; its first ``offset`` bytes need not be sent.
 
     ``unproven`` is their digest where the source's server could not hash its own: they are still to be read and
     compared.
     """
 
     writer: Writer
-    start: int = 0
+    offset: int = 0
     expected_prefix: Digest | None = None
 
 
@@ -54,8 +54,8 @@ class ResumePlan:
     account: Account
     writer_watch: WriterWatch
     left_behind: list[Orphan]
-    ours: bool = False
-    below: int = 0
+    is_own: bool = False
+    mismatch_at: int = 0
     checked: Progress = no_progress
 
     def begin(self, partial: PartialFile, step: Step) -> OpenPartial:
@@ -77,7 +77,7 @@ class ResumePlan:
             self.writer_watch.gone(path)
         if not self._is_ours(found, step):
             return self._beside(partial, path, found)
-        if not self.ours:
+        if not self.is_own:
             found = self.writer_watch.wait(self.files, path, found, complete_bytes=self.source_file.source.size)
         if not self._is_ours(found, step):
             return self._beside(partial, path, found)
@@ -159,7 +159,7 @@ class ResumePlan:
     def _lengths(self, size: int) -> t.Iterator[int]:
         if size > self.source_file.source.size:
             return
-        below = self.below or size + 1
+        below = self.mismatch_at or size + 1
         tried = 0
         for candidate in (size, size - _IN_FLIGHT_BYTES):
             is_small = candidate == size < WORTH_KEEPING_BYTES

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decision to retry, and the pauses."""
+"""The decision to retry, the pauses and the loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
     SelectionError,
     TrustError,
 )
-from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy, delays, may_retry
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy, delays, may_retry, retry
 
 LOST = LinkError("link_lost", "the connection was lost")
 BROKEN = IntegrityError("digest_mismatch", "the digests differ")
@@ -98,3 +98,38 @@ def test_a_damaged_copy_is_retried_once() -> None:
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("a bug"), KeyboardInterrupt()], ids=repr)
 def test_bugs_are_not_retried(error: BaseException) -> None:
     assert not may_retry(error, attempt=1, policy=RetryPolicy())
+
+
+def test_the_loop_pauses_between_attempts_and_returns_why_they_were_retried() -> None:
+    errors, slept, failed = [LOST, BROKEN], [], []
+
+    def work() -> str:
+        if errors:
+            raise errors.pop(0)
+        return "done"
+
+    result, retried = retry(
+        work, policy=RetryPolicy(base_seconds=1), random=lambda: 1.0, sleep=slept.append, failed=failed.append
+    )
+    assert (result, [attempt.code for attempt in retried]) == ("done", ["link_lost", "digest_mismatch"])
+    assert (slept, failed) == ([1, 2], [LOST, BROKEN])
+
+
+@pytest.mark.parametrize("has_details", [True, False])
+def test_the_last_error_counts_the_attempts_where_that_is_asked_for(has_details: bool) -> None:
+    broken = IntegrityError("digest_mismatch", "the digests differ")
+
+    def work() -> None:
+        raise broken
+
+    with pytest.raises(IntegrityError):
+        retry(
+            work,
+            policy=RetryPolicy(),
+            random=lambda: 0.0,
+            sleep=lambda _seconds: None,
+            failed=lambda _error: None,
+            has_details=has_details,
+        )
+    retried = [{"code": "digest_mismatch", "role": "", "message": "the digests differ"}]
+    assert broken.details == ({"attempts": 2, "retried": retried} if has_details else {})

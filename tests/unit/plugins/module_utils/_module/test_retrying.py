@@ -43,6 +43,7 @@ def test_what_fails_in_the_end_says_where(error: BackhaulError, tries: int) -> N
     with pytest.raises(BackhaulError) as caught:
         retry_at(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=SOON)
     assert (caught.value.role, caught.value.host, len(seen)) == ("source", "source", tries)
+    assert caught.value.details == {}
 
 
 def test_a_request_that_is_not_made_again_costs_no_retry() -> None:

@@ -59,14 +59,18 @@ def test_it_has_a_name_of_ours_that_every_run_finds() -> None:
 )
 def test_a_killed_run_is_settled(action: str, there: dict[bytes, bytes], left: dict[bytes, bytes], again: bool) -> None:
     made = server(there)
-    assert recover_backup(MemoryFiles(made), step(action), aside=backup_path, is_ours=lambda path, found: True) is again
+    assert (
+        recover_backup(MemoryFiles(made), step(action), backup_path=backup_path, is_own=lambda path, found: True)
+        is again
+    )
     assert found(made) == left
 
 
 def test_a_server_that_replaces_in_one_step_is_not_asked() -> None:
     made = server({ASIDE: b"old"}, can_replace=True)
     assert (
-        recover_backup(MemoryFiles(made), step("create"), aside=backup_path, is_ours=lambda path, found: True) is False
+        recover_backup(MemoryFiles(made), step("create"), backup_path=backup_path, is_own=lambda path, found: True)
+        is False
     )
     assert found(made) == {ASIDE: b"old"}
 
@@ -97,7 +101,8 @@ def test_what_is_not_ours_is_neither_brought_back_nor_removed(action: str) -> No
     there = {ASIDE: b"planted", **({} if action == "create" else {FINAL: b"new"})}
     made = server(there)
     assert (
-        recover_backup(MemoryFiles(made), step(action), aside=backup_path, is_ours=lambda path, found: False) is False
+        recover_backup(MemoryFiles(made), step(action), backup_path=backup_path, is_own=lambda path, found: False)
+        is False
     )
     assert found(made) == there
 

@@ -14,10 +14,15 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Comparison, RelayOptions, Step
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.attributes import apply_attributes
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import unwatched
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.copy import AttemptResult, Transfer
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import no_progress, unwatched
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.copy import (
+    AttemptResult,
+    Transfer,
+    new_directories,
+)
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.inspect import blame
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.known_facts import KnownFacts
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.partial_file import PartialFile
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.rate_limit import RateLimiter
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.shared_read import PrivateRead
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.source import SourceFile
@@ -44,7 +49,7 @@ class Job:
         if old is not None:
             self.target.put(TO, old)
         self.old = old
-        self.delivery = AttemptResult()
+        self.result = AttemptResult()
 
     def run(self, *, adjust: Attributes = NOTHING, missing: tuple[bytes, ...] = (), **options: t.Any) -> AttemptResult:
         rate_limiter = RateLimiter(0, clock=lambda: 0, sleep=lambda seconds: None)
@@ -59,16 +64,28 @@ class Job:
             adjust=adjust,
             missing_directories=missing,
         )
-        with blame(DESTINATION):
-            Transfer(
-                source_file=source_file,
-                block_source=PrivateRead(source_file),
-                files=MemoryFiles(self.target),
-                options=RelayOptions(**options),
-                facts=KnownFacts(),
-                token=runtime().token,
-            ).run(step, self.delivery)
-        return self.delivery
+        result, files = self.result, MemoryFiles(self.target)
+        partial = PartialFile(files, step.path, token=runtime().token, left_behind=result.left_behind)
+        transfer = Transfer(
+            files=files,
+            step=step,
+            partial=partial,
+            result=result,
+            source_file=source_file,
+            block_source=PrivateRead(source_file),
+            options=RelayOptions(**options),
+            facts=KnownFacts(),
+            progress=no_progress,
+            resumed=no_progress,
+            checked=no_progress,
+            resume_plan=None,
+        )
+        with blame(DESTINATION), new_directories(files, missing), partial:
+            transfer.copy()
+            result.verified_by = transfer.verify()
+            transfer.restore_attributes()
+            partial.publish(replacing=step.action == "replace", sha256=result.sha256)
+        return result
 
     def fails(self, **options: t.Any) -> BackhaulError:
         """Run, and return the error after checking that nothing changed under the final name."""
