@@ -101,7 +101,9 @@ def test_bugs_are_not_retried(error: BaseException) -> None:
 
 
 def test_the_loop_pauses_between_attempts_and_returns_why_they_were_retried() -> None:
-    errors, slept, failed = [LOST, BROKEN], [], []
+    errors: list[BackhaulError] = [LOST, BROKEN]
+    slept: list[float] = []
+    failed: list[BackhaulError] = []
 
     def work() -> str:
         if errors:
