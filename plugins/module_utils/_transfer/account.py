@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Which files at a destination belong to the account that is logged in there: everything else may be planted."""
+"""Which files at a destination belong to the account that is logged in there: another user may have made the others."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .partial_file import Orphan, PartialFile
 
 
 class Account:
-    """The account of one destination, known by the owner of a file that it has just created there.
+    """The account of one destination, identified by the owner of a file that it has just created there.
 
-    ``key`` is derived from a credential, empty without one, and is asked for when it is first needed; ``token`` gives
-    random names.
+    ``key`` returns bytes that are derived from a credential, empty without one; it is called when they are first
+    needed. ``token`` returns a random name.
     """
 
     def __init__(self, *, key: t.Callable[[], bytes], token: t.Callable[[], str]) -> None:
@@ -32,17 +32,17 @@ class Account:
         self.warnings: list[str] = []
 
     def job_token(self, *identity: bytes) -> str:
-        """Return the token for an identity, which only holders of the credential can compute."""
+        """Return the token of a job's identity; only holders of the credential can compute it."""
         return job_token(*identity, key=self._key())
 
     def backup_path(self, final: bytes) -> bytes:
-        """Return where the old file of this final name waits while the new one takes its name."""
+        """Return where the current file of this final name is kept while the new one gets the name."""
         return backup_path(final, key=self._key())
 
     def uid(self, files: FileSystem, final: bytes, left_behind: list[Orphan]) -> int | None:
-        """Return the owner of what is created beside ``final``; None where the server tells none.
+        """Return the owner of new files in the directory of ``final``; None where the server sends no owner.
 
-        It is asked for once, with an empty hidden file that is removed again.
+        An empty hidden file is created once for each directory to learn it, and removed.
         """
         directory = final.rpartition(b"/")[0]
         if directory not in self._uids:
@@ -52,7 +52,7 @@ class Account:
     def _uid(self, files: FileSystem, final: bytes, left_behind: list[Orphan]) -> int | None:
         probe, stale = PartialFile(files, final, token=self._token, left_behind=left_behind), None
         with probe:
-            known = self.job_token(b"owner", final)  # so that what a killed run leaves is found and removed
+            known = self.job_token(b"owner", final)  # the next run finds and removes the file of a killed run
             try:
                 writer = probe.create_to_be_found(known)
             except RemoteError as exc:
@@ -71,15 +71,15 @@ class Account:
                 files.remove(path)
 
     def owns(self, files: FileSystem, final: bytes, found: Attributes, left_behind: list[Orphan]) -> bool:
-        """Say whether ``found``, a hidden file beside ``final``, was made by this account."""
+        """Return whether this account made ``found``, a hidden file beside ``final``."""
         return found.kind == "file" and self._belongs(found, self.uid(files, final, left_behind))
 
     def _belongs(self, found: Attributes, uid: int | None) -> bool:
-        # Where no owner is told, only a name that nobody else can compute says who made the file.
+        # Where the server sends no owner, only a name that needs the credential tells who made the file.
         return bool(self._key()) if uid is None or found.uid is None else found.uid == uid
 
     def leave_alone(self, path: bytes, found: Attributes) -> None:
-        """Take note of a hidden file that another user may have planted."""
+        """Add a warning about a hidden file that another user may have made."""
         mode = "unknown" if found.permissions is None else f"{found.permissions:04o}"
         text = (
             f"{printable(path)} was left alone: by its type ({found.kind}), owner (uid {found.uid}), mode ({mode}) or"
@@ -94,6 +94,6 @@ def _owner(writer: Writer) -> int | None:
         with writer:
             return writer.attributes().uid
     except RemoteError as exc:
-        if exc.code not in ("not_found", "unsupported"):  # services tell nothing of a file before it is closed
+        if exc.code not in ("not_found", "unsupported"):  # object stores answer no FSTAT before the close
             raise
         return None

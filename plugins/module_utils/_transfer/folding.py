@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Names that some servers take for the same one."""
+"""Names that some servers do not distinguish."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .._paths import SEPARATOR, normalise
 
 
 def folded(path: bytes) -> str:
-    """Return what a path has in common with all those that a server may take for it.
+    """Return the form that a path shares with all paths that a server may not distinguish from it.
 
-    Letter case goes (Windows, macOS), so does the way in which Unicode writes an accent (macOS), and so do dots and
-    spaces at the end of a component (Windows). No server folds all of this; a pair too many does no harm.
+    It has no letter case (Windows, macOS), one Unicode normalisation form (macOS), and no dots and spaces at the end of
+    a component (Windows). No server folds all of these; a path too many in a group does no harm.
     """
     text = as_text(normalise(path))
     if not text.isascii():
@@ -27,14 +27,14 @@ def folded(path: bytes) -> str:
 
 
 def first_difference(one: bytes, other: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the directory in which two different paths part, and the name that each of them has there."""
-    ours, theirs = normalise(one).split(SEPARATOR), normalise(other).split(SEPARATOR)
-    count = next(number for number, pair in enumerate(zip(ours, theirs)) if pair[0] != pair[1])
-    return SEPARATOR.join(ours[:count]) or (SEPARATOR if count else b"."), ours[count], theirs[count]
+    """Return the last directory that two different paths share, and the name below it in each."""
+    first, second = normalise(one).split(SEPARATOR), normalise(other).split(SEPARATOR)
+    count = next(number for number, pair in enumerate(zip(first, second)) if pair[0] != pair[1])
+    return SEPARATOR.join(first[:count]) or (SEPARATOR if count else b"."), first[count], second[count]
 
 
 def namesakes(paths: t.Iterable[bytes]) -> list[list[bytes]]:
-    """Return the groups of different paths that fold to the same, in the order in which they come."""
+    """Return the groups of different paths that fold to the same, in the order of their first paths."""
     groups: dict[str, list[bytes]] = {}
     for path in dict.fromkeys(map(normalise, paths)):
         groups.setdefault(folded(path), []).append(path)

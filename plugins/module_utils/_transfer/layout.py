@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Where the files of a directory, or of a list, go at the other end."""
+"""Destination paths for the files of a directory or of a list."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .._paths import SEPARATOR, join, names_directory, normalise, require_safe, 
 
 
 def tree_base(source: bytes, dest: bytes) -> bytes:
-    """Return the directory that gets the content of the directory ``source``.
+    """Return the directory that the content of the directory ``source`` is copied to.
 
-    That is ``dest`` itself when ``source`` ends in a slash, else a directory in it with the source's name, as with
+    It is ``dest`` itself when ``source`` ends in a slash, else a directory in it with the source's name, as with
     rsync and Ansible's ``copy``.
     """
     require_safe(dest, what="dest")
@@ -23,7 +23,7 @@ def tree_base(source: bytes, dest: bytes) -> bytes:
 
 
 def below(top: bytes, path: bytes) -> bytes:
-    """Return the part of ``path`` after the directory ``top``, which it must be in; ValueError otherwise."""
+    """Return ``path`` relative to the directory ``top``; ValueError when it is not inside."""
     prefix, clean = join(top, b"x")[:-1], normalise(path)
     if not clean.startswith(prefix) or clean == prefix:
         raise ValueError("the path is not in the directory")
@@ -31,16 +31,16 @@ def below(top: bytes, path: bytes) -> bytes:
 
 
 def joined(directory: bytes, relative: bytes) -> bytes:
-    """Return a path some levels below ``directory``; each component may come from a server and must be a plain name."""
+    """Return ``relative`` joined to ``directory``; each component may be a server's text and must be a plain name."""
     for name in relative.split(SEPARATOR):
         directory = join(directory, name)
     return directory
 
 
 def places(sources: t.Sequence[bytes], dest: bytes) -> list[bytes]:
-    """Return where each file of a list goes: into the directory ``dest``, under its own name.
+    """Return the destination of each file of a list: in the directory ``dest``, with its own name.
 
-    ``invalid_input`` when two of them would have the same name there.
+    ``invalid_input`` when two of them would have the same name.
     """
     found: dict[bytes, bytes] = {}
     for source in sources:

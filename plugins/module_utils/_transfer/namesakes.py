@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Copies of one task whose names a destination may fold into one: none of them replaces another."""
+"""Copies of one task whose names a destination may not distinguish: none of them replaces another."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _Where = t.Tuple[object, ...]
 
 
 class Group:
-    """Paths that fold to the same; their copies are made one after the other.
+    """Paths that fold to the same form; their copies are made one after the other.
 
-    ``settled`` are those that the task has published, or has found to be right already.
+    ``settled`` are the paths that the task has published, or has found to be up to date.
     """
 
     def __init__(self, paths: t.Sequence[bytes]) -> None:
@@ -44,7 +44,7 @@ class Group:
     def require_own(self, files: FileSystem, path: bytes) -> None:
         """Raise ``already_exists`` when the file that was found at ``path`` is another copy of this task.
 
-        The directory's listing tells: a server that keeps the two apart lists both names.
+        The directory's listing decides: a server that distinguishes the two names lists both.
         """
         for other in sorted(self.settled - {path}):
             if folded(other) == folded(path) and not _are_listed(files, *first_difference(path, other)):
@@ -60,7 +60,7 @@ class Group:
 
 
 class Namesakes:
-    """The groups among all places that a task copies to."""
+    """The groups of paths that fold to the same form, among all destinations of a task."""
 
     def __init__(self, places: t.Iterable[Place] = ()) -> None:
         by_server: dict[_Where, list[bytes]] = {}
@@ -70,11 +70,11 @@ class Namesakes:
         self._by_path = {(where, path): group for where, group in self.groups for path in group.paths}
 
     def group(self, endpoint: Endpoint, path: bytes) -> Group | None:
-        """Return the group of a path; None when no other path of the task folds to the same."""
+        """Return the group of a path; None when no other path of the task folds to the same form."""
         return self._by_path.get((_where(endpoint), normalise(path)))
 
     def warnings(self) -> list[str]:
-        """Return what to tell before anything is sent; nothing when all names differ for any server."""
+        """Return the warnings for before the first copy; none when every server distinguishes all names."""
         if not self.groups:
             return []
         first, second = self.groups[0][1].paths[:2]
@@ -88,12 +88,12 @@ class Namesakes:
 
 
 def _where(endpoint: Endpoint) -> _Where:
-    """Return what tells servers, and accounts with folders of their own, apart."""
+    """Return a key that is the same for the same server and account: accounts may have their own folders."""
     return () if endpoint.local else (endpoint.host, endpoint.port, endpoint.credentials.user)
 
 
 def _are_listed(files: FileSystem, directory: bytes, *names: bytes) -> bool:
-    """Say whether a directory lists all these names, byte for byte; False when it cannot be listed."""
+    """Return whether a directory lists all these names, byte for byte; False when it cannot be listed."""
     missing = set(names)
     with contextlib.suppress(RemoteError), contextlib.closing(_names(files, directory)) as listing:
         for name in listing:

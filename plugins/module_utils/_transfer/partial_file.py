@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""From a temporary name to the final one, or to nothing at all."""
+"""The temporary file that a copy is written to: created, kept or removed, and renamed to the final name."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .inspect import lstat_or_none
 from .writer_watch import OtherRunFinished
 
 TEMPORARY_MODE = 0o600
-# Less than this is sent again sooner than it is proven to be right.
+# Below this size, sending again is cheaper than verifying a prefix.
 WORTH_KEEPING_BYTES = 1024 * 1024
-_TRIES = 3
+_NAME_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A file of ours that a lost link or a refusal may have left behind.
+    """A file of this run that a lost connection or a refusal may have left behind.
 
-    ``belongs`` is where it came from, for an old file that was moved aside to make room for a copy with this
-    ``sha256``, and ``moved`` how it looked then: no other file is brought back. ``replaced`` is the file without which
-    it must not be removed, once that copy has its name. With ``only_empty`` it is removed only while nothing is in it:
-    else it is another run's.
+    ``restore_to`` is the final name of a backup; ``sha256`` is the digest of the copy that was to replace it, and
+    ``moved`` are the attributes of the file that was moved: no other file is renamed back. With ``only_if_exists`` the
+    orphan is removed only while that path exists. With ``only_if_empty`` it is removed only while it has no content:
+    otherwise it is another run's.
     """
 
     path: bytes
@@ -45,40 +45,38 @@ class Orphan:
 
 
 class PrefixMismatch(Exception):
-    """What an earlier attempt left is of no use from ``length`` bytes on.
+    """A partial file whose first ``length`` bytes cannot be resumed from.
 
-    It does not begin as the source does, as found while it was read; or the server lets nobody go on with it, and then
-    the length is 1.
+    They are not the source's, as its content showed. Or the server refuses to continue any existing file; then
+    ``length`` is 1.
     """
 
     def __init__(self, length: int) -> None:
-        super().__init__(f"the first {length} bytes cannot be gone on with")
+        super().__init__(f"the first {length} bytes cannot be resumed from")
         self.length = length
 
 
-def remove_orphan(files: FileSystem, left: Orphan) -> None:
-    """Bring an old file back if nothing has taken its place, else remove what was left behind.
+def remove_orphan(files: FileSystem, orphan: Orphan) -> None:
+    """Rename a backup to its final name if nothing is there; remove any other orphan.
 
-    That it is not there is fine: nobody knew. An old file is removed only when its place is taken by our copy, proven
-    by its digest; anybody else's file there is ``already_exists``. Any other refusal, and a lost link, is raised.
+    An orphan that does not exist is no error. A backup is removed only when this run's copy has its final name, proven
+    by the digest; any other file there is ``already_exists``. Any other refusal and a lost connection are raised.
     """
     try:
-        if left.only_if_empty and _has_content(files, left.path):
-            return  # it was never ours: another run writes it
-        if left.restore_to:
-            if left.moved is not None:
-                _require_same(left.moved, files.attributes(left.path, follow=False))
-            files.rename(left.path, left.restore_to)
-        elif (
-            not left.only_if_exists or lstat_or_none(files, left.only_if_exists) is not None
-        ):  # else another run brings it back
-            files.remove(left.path)
+        if orphan.only_if_empty and _has_content(files, orphan.path):
+            return  # another run has created it and writes it
+        if orphan.restore_to:
+            if orphan.moved is not None:
+                _require_same(orphan.moved, files.attributes(orphan.path, follow=False))
+            files.rename(orphan.path, orphan.restore_to)
+        elif not orphan.only_if_exists or lstat_or_none(files, orphan.only_if_exists) is not None:
+            files.remove(orphan.path)  # without a file of the final name, another run is about to restore this backup
     except RemoteError as exc:
-        if exc.code == "not_found" or (left.restore_to and lstat_or_none(files, left.path) is None):
-            return  # it was never moved, or is back: some servers look at the target first
-        if not (exc.code == "already_exists" and left.restore_to and _is_ours(files, left)):
+        if exc.code == "not_found" or (orphan.restore_to and lstat_or_none(files, orphan.path) is None):
+            return  # never moved, or restored already: some servers check the target before the source
+        if not (exc.code == "already_exists" and orphan.restore_to and _is_replaced(files, orphan)):
             raise
-        remove_orphan(files, Orphan(left.path))
+        remove_orphan(files, Orphan(orphan.path))
 
 
 def _require_same(moved: Attributes, found: Attributes) -> None:
@@ -91,22 +89,22 @@ def _has_content(files: FileSystem, path: bytes) -> bool:
     return found is not None and bool(found.size)
 
 
-def _is_ours(files: FileSystem, left: Orphan) -> bool:
-    return bool(left.sha256) and cheapest_digest(files, left.restore_to).hexdigest == left.sha256
+def _is_replaced(files: FileSystem, orphan: Orphan) -> bool:
+    return bool(orphan.sha256) and cheapest_digest(files, orphan.restore_to).hexdigest == orphan.sha256
 
 
 class PartialFile:
-    """A file that is being written beside its final name; a context manager.
+    """A file that is written beside its final name; a context manager.
 
-    ``create`` opens it exclusively, ``adopt`` takes over what an earlier attempt left, ``publish`` gives it the final
-    name. ``seen`` is how it looked through the handle that it was written with, as far as the server says that before
-    it is closed. ``publishing`` is true from the moment the server was asked to rename: after a lost connection nobody
-    knows, then, which name it has.
+    ``create`` creates it exclusively, ``reopen`` opens the one of an earlier attempt, ``publish`` renames it to the
+    final name. ``seen`` are its attributes through the handle that wrote it (FSTAT); None where the server answers that
+    only after the close. ``publishing`` is true once a rename was requested: after a lost connection the file may have
+    either name.
 
-    It is removed on every exit, unless it has the name by which the next attempt finds it, was filled enough to be
-    worth that, and nothing but an interruption ended this attempt: then it is ``kept``, and ``kept_bytes`` says how
-    much the server has, if it can still be asked. What could not be removed for now is appended to ``left_behind``.
-    ``aside`` says where the old file waits on a server that replaces none in one step.
+    The exit removes the file, unless it has the name by which the next attempt finds it, is large enough to be resumed,
+    and the attempt was interrupted. Then it is ``kept``, and ``kept_bytes`` is its size, None where the server can no
+    longer be asked. A file that cannot be removed is appended to ``left_behind``. ``backup_path`` returns where the
+    current file is kept on a server that cannot replace it in one step.
     """
 
     def __init__(
@@ -136,7 +134,7 @@ class PartialFile:
 
     def __exit__(self, _exc_type: object, error: BaseException | None, _traceback: object) -> None:
         if self._path is not None and not (self._can_be_found and self._is_worth_keeping(error)):
-            self._clear_away(Orphan(self._path))
+            self._remove_or_note(Orphan(self._path))
 
     def _is_worth_keeping(self, error: BaseException | None) -> bool:
         if not _is_interruption(error) or self.filled_bytes < WORTH_KEEPING_BYTES:
@@ -144,34 +142,34 @@ class PartialFile:
         try:
             self.kept_bytes = self._files.attributes(self.path, follow=False).size or 0
         except LinkError:
-            self.kept = True  # how much arrived will be seen by who goes on with it
+            self.kept = True  # the attempt that resumes it will see its size
         except RemoteError:
             return False
         else:
             self.kept = self.kept_bytes >= WORTH_KEEPING_BYTES
         return self.kept
 
-    def _clear_away(self, left: Orphan) -> None:
+    def _remove_or_note(self, orphan: Orphan) -> None:
         try:
-            remove_orphan(self._files, left)
-        except BackhaulError:  # the error that may be on its way says more, and a lost link says the same
-            self._left_behind.append(left)
+            remove_orphan(self._files, orphan)
+        except BackhaulError:  # an error that is being raised says more
+            self._left_behind.append(orphan)
 
     @property
     def path(self) -> bytes:
-        """The temporary path; only after ``create``."""
+        """The temporary path; only after ``create`` or ``reopen``."""
         if self._path is None:
-            raise RuntimeError("the draft was not created")
+            raise RuntimeError("the partial file was not created")
         return self._path
 
     def path_for(self, token: str) -> bytes:
-        """Return where the draft is with this token: beside the final name, so that renaming it is a single step."""
+        """Return the temporary path for a token: beside the final name, so that one rename publishes the file."""
         directory, name = split(self._final)
         return join(directory, temporary_name(name, token))
 
     def create(self) -> Writer:
-        """Create the draft under a name that nobody can know before."""
-        for _attempt in range(_TRIES - 1):
+        """Create the file under a random name."""
+        for _attempt in range(_NAME_ATTEMPTS - 1):
             try:
                 return self._create(self._token())
             except RemoteError as exc:
@@ -180,7 +178,7 @@ class PartialFile:
         return self._create(self._token())
 
     def create_to_be_found(self, token: str) -> Writer:
-        """Create the draft where the next attempt will look for it; ``already_exists`` if an earlier one left it."""
+        """Create the file under the name that the next attempt looks for; ``already_exists`` if there is one."""
         writer = self._create(token)
         self._can_be_found = True
         return writer
@@ -188,53 +186,51 @@ class PartialFile:
     def _create(self, token: str) -> Writer:
         path = self.path_for(token)
         try:
-            with shielded():  # a job that is cancelled now knows whether there is something to remove
+            with shielded():  # a cancellation must not come between the creation and the note to remove it
                 writer = self._files.create(path, mode=TEMPORARY_MODE)
                 self._path = path
         except BackhaulError as exc:
             if exc.breaks_link:
-                self._left_behind.append(Orphan(path, only_if_empty=True))  # only the answer may have been lost
+                self._left_behind.append(Orphan(path, only_if_empty=True))  # perhaps only the reply was lost
             raise
         return writer
 
     def reopen(self, token: str) -> Writer:
-        """Take over what an earlier attempt left under this token, and open it for writing."""
+        """Open the file that an earlier attempt left under this token, for writing."""
         path = self.path_for(token)
         writer = self._files.reopen(path)
         self._path, self._can_be_found = path, True
         return writer
 
     def disown(self) -> None:
-        """Leave what has the draft's name to another run, which is at it or has brought it to an end."""
+        """Do not delete the partial file on exit: another run owns or has published it."""
         self._path = None
 
     def named(self) -> Attributes:
-        """Return what has the draft's name (LSTAT), which must be the file that was written.
+        """Return the attributes of the temporary path (LSTAT), which must be the file that was written.
 
-        Raises OtherRunFinished when it is gone or another run's, where other runs can find it. A file of another user
-        is left alone: ``publish_failed``.
+        Raises OtherRunFinished when the file is gone or another run's, if other runs can find it; ``publish_failed``
+        otherwise, and for a file of another user.
         """
         found = lstat_or_none(self._files, self.path)
         if found is not None and (self.seen is None or self.seen.is_same_file(found)):
             return found
         path, planted = self.path, found is not None and self._is_planted(found)
         self.disown()
-        error = _moved_away(path) if found is None else _taken(path)
+        error = _vanished_error(path) if found is None else _taken_error(path)
         raise error if planted or not self._can_be_found else OtherRunFinished(error)
 
     def _is_planted(self, found: Attributes) -> bool:
-        """Say whether no run of this account made what was found: it is no regular file, or another account's."""
+        """Return whether no run of this account can have made the file: no regular file, or another owner's."""
         other_owner = self.seen is not None and found.has_other_owner(self.seen)
         return other_owner or found.kind not in ("file", "unknown")
 
     def publish(self, *, replacing: bool, sha256: str = "") -> None:
-        """Rename to the final name; ``publish_failed`` leaves what was there before under that name.
+        """Rename to the final name; after ``publish_failed`` the previous file still has that name.
 
-        OtherRunFinished says that the draft, which others can find, is not there any more. What has the final name then
-        must belong to whom the draft belonged to.
-
-        ``sha256`` is that of the draft, by which it can be told from anybody else's file later. A job that is cancelled
-        meanwhile ends only after this is done.
+        Raises OtherRunFinished when a partial file that other runs can find is gone. The published file must have the
+        owner of the partial file. ``sha256`` is the digest of the content, by which a later clean-up recognises the
+        copy. A cancellation takes effect after the last rename.
         """
         self.publishing = True
         with shielded():
@@ -247,31 +243,31 @@ class PartialFile:
                 if exc.breaks_link:
                     raise
                 self.publishing = False
-                refused = _not_published(exc, self._final)
+                refused = _publish_error(exc, self._final)
                 if self._can_be_found and exc.code in ("not_found", "already_exists"):
                     if lstat_or_none(self._files, self.path) is None:
                         self.disown()
                         raise OtherRunFinished(refused) from exc
-                    if replacing:  # another run has brought the old file back
+                    if replacing:  # another run has restored the previous file
                         raise OtherRunFinished(refused) from exc
                 raise refused from exc
             self._path = None
-            self._require_ours()
+            self._require_same_owner()
 
-    def _require_ours(self) -> None:
-        """Look at what was published: where others can rename files, one of theirs may have taken the draft's name."""
+    def _require_same_owner(self) -> None:
+        """Check what was published: where other users can rename files, one may have exchanged the partial file."""
         try:
             found = lstat_or_none(self._files, self._final)
         except RemoteError as exc:
             if exc.breaks_link:
                 raise
-            return  # the rename succeeded, and only this look at its result was refused
+            return  # the rename was done, and only this LSTAT was refused
         if found is not None and self._is_planted(found):
             self.publishing = False
-            raise _taken(self._final)
+            raise _taken_error(self._final)
 
     def _replaced(self) -> bool:
-        """Rename over the old file in one step; False where the server cannot, or announces it and says so only now."""
+        """Rename over the current file in one step; return False where the server cannot, announced or not."""
         if not self._files.features().can_replace:
             return False
         try:
@@ -283,28 +279,28 @@ class PartialFile:
         return True
 
     def _replace_via_backup(self, sha256: str) -> None:
-        """Replace without posix-rename: move the old file aside, and back if the new one cannot take its place."""
-        aside, otherwise = self._backup_path(self._final), self.path_for(self._token())
-        self._files.attributes(self.path, follow=False)  # gone: another run has published it, and nothing is to move
+        """Replace without posix-rename: rename the current file to its backup name, and back after a failure."""
+        backup, otherwise = self._backup_path(self._final), self.path_for(self._token())
+        self._files.attributes(self.path, follow=False)  # not_found: another run has published it, and nothing is moved
         old = self._files.attributes(self._final, follow=False)
         uid = None if self.seen is None else self.seen.uid
         try:
-            aside = move_to_backup(self._files, self._final, aside, uid=uid, otherwise=otherwise)
+            backup = move_to_backup(self._files, self._final, backup, uid=uid, otherwise=otherwise)
         except BackhaulError as exc:
             if exc.breaks_link:
-                self._left_behind.append(Orphan(aside, restore_to=self._final, sha256=sha256, moved=old))
+                self._left_behind.append(Orphan(backup, restore_to=self._final, sha256=sha256, moved=old))
             raise
         try:
             self._files.rename(self.path, self._final)
         except BackhaulError:
-            self._clear_away(Orphan(aside, restore_to=self._final, sha256=sha256, moved=old))
+            self._remove_or_note(Orphan(backup, restore_to=self._final, sha256=sha256, moved=old))
             raise
         self._path = None
-        self._clear_away(Orphan(aside, only_if_exists=self._final))
+        self._remove_or_note(Orphan(backup, only_if_exists=self._final))
 
 
 def _is_interruption(error: BaseException | None) -> bool:
-    """Say whether a later attempt may go on where this one ended: a lost link, a refusing source, a cancelled job."""
+    """Return whether a later attempt may resume: after a lost connection, an error of the source, or a cancellation."""
     if isinstance(error, RemoteError):
         return error.role == "source"
     if isinstance(error, Exception):
@@ -312,7 +308,7 @@ def _is_interruption(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _moved_away(path: bytes) -> IntegrityError:
+def _vanished_error(path: bytes) -> IntegrityError:
     return IntegrityError(
         "publish_failed",
         "the copy was moved or removed by the server, or by somebody else, as soon as it was closed",
@@ -321,7 +317,7 @@ def _moved_away(path: bytes) -> IntegrityError:
     )
 
 
-def _taken(path: bytes) -> IntegrityError:
+def _taken_error(path: bytes) -> IntegrityError:
     return IntegrityError(
         "publish_failed",
         "another file took the place of the copy, in a directory where others can write",
@@ -333,7 +329,7 @@ def _taken(path: bytes) -> IntegrityError:
     )
 
 
-def _not_published(error: RemoteError, final: bytes) -> BackhaulError:
+def _publish_error(error: RemoteError, final: bytes) -> BackhaulError:
     if error.code == "already_exists":
         return error.with_location(path=final)
     return IntegrityError(

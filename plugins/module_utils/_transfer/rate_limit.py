@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Keeping to a rate: so many bytes per second over all that is read from one source."""
+"""A limit in bytes per second for all that is read from one source."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typing as t
 
 from .._cancellation import sleep
 
-# A pause that was too long may be made up for by this much, so that the average is what was asked for.
+# A pause that was too long may be made up for by this much, so that the average is the limit.
 _LARGEST_DEBT_SECONDS = 0.5
 
 
 class RateLimiter:
-    """Delays its callers so that together they take ``bytes_per_second``; 0 is no limit."""
+    """Delays its callers so that all of them together read at most ``bytes_per_second``; 0 is no limit."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class RateLimiter:
         self._due: float | None = None
         self._lock = threading.Lock()
 
-    def take(self, byte_count: int) -> None:
-        """Return when so many bytes more are due."""
+    def acquire(self, byte_count: int) -> None:
+        """Wait until ``byte_count`` more bytes are allowed."""
         if not self._rate:
             return
         with self._lock:
@@ -47,5 +47,5 @@ class RateLimiter:
 
 
 def unlimited() -> RateLimiter:
-    """Return a pace that delays nobody."""
+    """Return a limiter without a limit."""
     return RateLimiter(0)

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Reading the file that was looked at, and no other that has taken its name meanwhile.
+"""Read the file that was inspected, and no other that got its name meanwhile.
 
-SFTP version 3 can neither open a file without following links nor hash one that is open. So what was looked at (LSTAT)
-is compared with what was opened (FSTAT) and with what has the name after that (LSTAT again). A user who puts a link in
-the file's place for a moment can copy its size and times, but not the owner of another user's file.
+SFTP version 3 can neither open a file without following links nor hash an open one. So the attributes from the
+inspection (LSTAT) are compared with those of the open file (FSTAT) and with those of the path after that (LSTAT again).
+A user who puts a link in the file's place for a moment can copy its size and times, but not its owner.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .._model import Attributes, Digest, Progress
 from .background_hasher import BackgroundHasher
 from .checksum import no_progress
 
-# Windows' OpenSSH tells executable bits by the file's name, and so by LSTAT only.
+# OpenSSH for Windows derives the executable bits from the file's name, and so sends them in LSTAT only.
 _COMPARED_MODE_BITS = 0o7666
 
 
@@ -42,7 +42,7 @@ def opened(files: FileSystem, path: bytes, seen: Attributes) -> t.Iterator[Reade
 def read_again(
     reader: Reader, path: bytes, seen: Attributes, *, algorithm: str = "sha256", progress: Progress = no_progress
 ) -> Digest:
-    """Return the digest of what is open, by reading all of it."""
+    """Return the digest of an open file, by reading all of it."""
     with BackgroundHasher(algorithm) as hasher:
         for block in reader.blocks():
             hasher.update(block)
@@ -63,7 +63,7 @@ def server_digest(
 ) -> Digest | None:
     """Return the digest that the server computed of the file that was ``seen``; None when it cannot.
 
-    The server is asked by name and follows links: what has the name after that must still be the same.
+    The request has a path and follows links: the file of that path must be the same afterwards.
     """
     found = files.digest(
         path, algorithm=algorithm, length=length, waiting=lambda: progress(0), without_command=without_command
@@ -82,25 +82,27 @@ def hashed(
     progress: Progress = no_progress,
     without_command: bool = False,
 ) -> Digest:
-    """Return the digest of the file that was ``seen``, the server's own or else by reading it."""
-    theirs = server_digest(files, path, seen, algorithm=algorithm, progress=progress, without_command=without_command)
-    if theirs is not None:
-        return theirs
+    """Return the digest of the file that was ``seen``: the server's if it has one, else by reading the file."""
+    by_server = server_digest(
+        files, path, seen, algorithm=algorithm, progress=progress, without_command=without_command
+    )
+    if by_server is not None:
+        return by_server
     with opened(files, path, seen) as reader:
         return read_again(reader, path, seen, algorithm=algorithm, progress=progress)
 
 
 def require_same(path: bytes, seen: Attributes, found: Attributes) -> None:
-    """Raise ``source_changed`` unless both looks are at the same regular file, as far as attributes tell."""
+    """Raise ``source_changed`` unless both are attributes of the same regular file, as far as they tell."""
     require_unwritten(path, seen, found)
     before, now = _identity(seen), _identity(found)
-    told_apart = [name for name in before if None not in (before[name], now[name]) and before[name] != now[name]]
-    if told_apart:
-        raise source_changed(f"it is another file now, of another {' and '.join(told_apart)}", path)
+    differences = [name for name in before if None not in (before[name], now[name]) and before[name] != now[name]]
+    if differences:
+        raise source_changed(f"it is another file now, of another {' and '.join(differences)}", path)
 
 
 def require_unwritten(path: bytes, seen: Attributes, found: Attributes) -> None:
-    """Raise ``source_changed`` unless it is a regular file of the same size and modification time."""
+    """Raise ``source_changed`` unless ``found`` is a regular file of the same size and modification time."""
     if found.kind not in ("file", "unknown"):
         raise source_changed("it is not a regular file any more", path)
     if (found.size, found.mtime) != (seen.size, seen.mtime):

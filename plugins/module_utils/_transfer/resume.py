@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Going on where an earlier attempt ended: with what is proven to be the beginning of this very source."""
+"""Continue the partial file of an earlier attempt, once its content is proven to be a prefix of the source."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .plan import owned_attributes
 from .source import SourceFile
 from .writer_watch import OtherRunFinished, WriterWatch
 
-# Prefixes are whole blocks of this size, which every way of hashing them can do.
+# A prefix is a multiple of this size, which every method can hash.
 _UNIT_BYTES = 256 * 1024
-# As much as can be under way when a link is lost: over several channels, writes before the last may be missing.
+# Writes that may be unacknowledged when a connection is lost: with several channels, any of them may be missing.
 _IN_FLIGHT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class OpenPartial:
-    """A draft that is open for writing; its first ``offset`` bytes need not be sent.
+    """A partial file that is open for writing; its first ``offset`` bytes need not be sent.
 
-    ``unproven`` is their digest where the source's server could not hash its own: they are still to be read and
-    compared.
+    ``expected_prefix`` is their digest where the source's server could not hash its prefix: then the source is read
+    from the first byte, and compared.
     """
 
     writer: Writer
@@ -42,11 +42,11 @@ class OpenPartial:
 
 @dataclass(frozen=True)
 class ResumePlan:
-    """How to begin a draft, given what earlier attempts left.
+    """How to open the partial file, given what earlier attempts left.
 
-    ``account`` knows what belongs to us there, and ``turn`` waits for others who write it. ``ours`` says that an
-    attempt of this same task left it, so that no other run does. ``below`` is a length that has turned out to differ; 0
-    stands for none.
+    ``account`` tells this account's files from others, and ``writer_watch`` waits for other runs that write the file.
+    ``is_own`` says that an earlier attempt of this task left it, so that no other run writes it. ``mismatch_at`` is a
+    length whose prefix turned out to differ from the source's; 0 for none.
     """
 
     files: FileSystem
@@ -59,11 +59,11 @@ class ResumePlan:
     checked: Progress = no_progress
 
     def begin(self, partial: PartialFile, step: Step) -> OpenPartial:
-        """Create the draft, or take over the partial file of this source once its beginning is proven.
+        """Create the partial file, or reopen that of an earlier attempt once its prefix is proven.
 
-        What is there under that name and is not a partial file of this account is left alone, with a warning: the draft
-        gets a name that nobody knows then. Raises OtherRunFinished when another run was at it and has ended, and
-        ``locked`` while it is.
+        A file of that name which is no partial file of this account is left alone, with a warning; then a random name
+        is used. Raises OtherRunFinished when another run has written the file and finished, and ``locked`` while it
+        writes longer than the lock timeout.
         """
         token = self._token()
         try:
@@ -74,19 +74,20 @@ class ResumePlan:
         path = partial.path_for(token)
         found = lstat_or_none(self.files, path)
         if found is None:
-            self.writer_watch.gone(path)
-        if not self._is_ours(found, step):
-            return self._beside(partial, path, found)
+            self.writer_watch.raise_finished(path)
+        if not self._is_partial(found, step):
+            return self._create_elsewhere(partial, path, found)
         if not self.is_own:
-            found = self.writer_watch.wait(self.files, path, found, complete_bytes=self.source_file.source.size)
-        if not self._is_ours(found, step):
-            return self._beside(partial, path, found)
-        return self._taken_over(partial, token, found, step) or self._started_over(partial, token, found, step)
+            complete_bytes = self.source_file.source.size
+            found = self.writer_watch.wait_until_idle(self.files, path, found, complete_bytes=complete_bytes)
+        if not self._is_partial(found, step):
+            return self._create_elsewhere(partial, path, found)
+        return self._resume(partial, token, found, step) or self._start_over(partial, token, found, step)
 
-    def _is_ours(self, found: Attributes, step: Step) -> bool:
-        """Say whether this is a draft of this account: a regular file with the mode of one, at its beginning or end.
+    def _is_partial(self, found: Attributes, step: Step) -> bool:
+        """Return whether this is a partial file of this account: a regular file with the first or the final mode.
 
-        More than one link makes it another file of this account, perhaps: writing to it would change that one.
+        A file with more than one link may be another file of this account: writing to it would change that one.
         """
         if found.size is None or found.links not in (None, 1):
             return False
@@ -95,39 +96,39 @@ class ResumePlan:
         uid = self.account.uid(self.files, step.path, self.left_behind)
         return found.permissions in (TEMPORARY_MODE, owned_attributes(step, uid).mode)
 
-    def _beside(self, partial: PartialFile, path: bytes, found: Attributes) -> OpenPartial:
+    def _create_elsewhere(self, partial: PartialFile, path: bytes, found: Attributes) -> OpenPartial:
         self.account.leave_alone(path, found)
         return OpenPartial(partial.create())
 
-    def _taken_over(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> OpenPartial | None:
-        """Return the partial file, open where it is right; None when it is of no use."""
+    def _resume(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> OpenPartial | None:
+        """Return the partial file, open behind its proven prefix; None when it cannot be used."""
         path = partial.path_for(token)
         try:
-            proven = self._proven(path, found.size or 0)
+            prefix = self._verified_prefix(path, found.size or 0)
         except RemoteError as exc:
             if exc.code == "not_found" and exc.role != self.source_file.endpoint.role:
-                self.writer_watch.gone(path)  # its run has published it meanwhile
+                self.writer_watch.raise_finished(path)  # its run has published it meanwhile
             if exc.code == "remote_failure" and exc.role != self.source_file.endpoint.role:
-                return None  # it cannot be read, and is started over
+                return None  # the file cannot be read: start over
             raise
-        if proven is None:
+        if prefix is None:
             return None
         try:
-            return OpenPartial(self._opened(partial, token, found, step), *proven)
+            return OpenPartial(self._reopen(partial, token, found, step), *prefix)
         except RemoteError:
-            return None  # whatever the reason is that it cannot be gone on with, it can be started over
+            return None  # the server refuses to reopen it: start over
 
-    def _started_over(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> OpenPartial:
-        """Put a new file in its place: what it holds is not the source's, and may be another file's by a hard link.
+    def _start_over(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> OpenPartial:
+        """Replace the file by a new one: its content is not the source's, and may be another file's by a hard link.
 
-        Should its run only have slept, it finds out before it publishes that the name is not its file's any more.
+        If its run still exists, that run notices before it publishes that the name is another file's.
         """
         path = partial.path_for(token)
         now = lstat_or_none(self.files, path)
         if now is None or (self.writer_watch.may_wait and (now.size, now.mtime) != (found.size, found.mtime)):
-            self.writer_watch.gone(path)
-        if not self._is_ours(now, step):
-            return self._beside(partial, path, now)
+            self.writer_watch.raise_finished(path)
+        if not self._is_partial(now, step):
+            return self._create_elsewhere(partial, path, now)
         try:
             self.files.remove(path)
             return OpenPartial(partial.create_to_be_found(token))
@@ -136,7 +137,7 @@ class ResumePlan:
                 raise OtherRunFinished(exc) from exc
             if exc.breaks_link:
                 raise
-            return OpenPartial(partial.create())  # some servers remove no file that a dead connection of ours has open
+            return OpenPartial(partial.create())  # some servers remove no file that a lost connection still has open
 
     def _token(self) -> str:
         source, end = self.source_file.source, self.source_file.endpoint
@@ -144,42 +145,46 @@ class ResumePlan:
         facts = (source.path, b"%d %d" % (source.size, source.mtime))
         return self.account.job_token(where.encode("utf-8", "surrogateescape"), *facts)
 
-    def _proven(self, path: bytes, size: int) -> tuple[int, Digest | None] | None:
-        """Return how much of the partial file is right, and what is still to be compared; None for nothing."""
+    def _verified_prefix(self, path: bytes, size: int) -> tuple[int, Digest | None] | None:
+        """Return the length of the prefix that is right, and its digest if the source's is still to be compared.
+
+        None when no prefix is right.
+        """
         for length in self._lengths(size):
-            ours = self.source_file.prefix_digest(length)
+            expected = self.source_file.prefix_digest(length)
             whole = length == size
-            theirs = cheapest_digest(self.files, path, length=None if whole else length, progress=self.checked)
-            if ours is None:
-                return length, theirs
-            if ours.hexdigest == theirs.hexdigest:
+            found = cheapest_digest(self.files, path, length=None if whole else length, progress=self.checked)
+            if expected is None:
+                return length, found
+            if expected.hexdigest == found.hexdigest:
                 return length, None
         return None
 
     def _lengths(self, size: int) -> t.Iterator[int]:
+        """Yield the lengths of the prefixes to verify, the longest first."""
         if size > self.source_file.source.size:
             return
-        below = self.mismatch_at or size + 1
+        limit = self.mismatch_at or size + 1
         tried = 0
         for candidate in (size, size - _IN_FLIGHT_BYTES):
             is_small = candidate == size < WORTH_KEEPING_BYTES
             whole = is_small or candidate == self.source_file.source.size
             length = candidate if whole else candidate - candidate % _UNIT_BYTES
-            if (is_small or length >= WORTH_KEEPING_BYTES) and 0 < length < below and length != tried:
+            if (is_small or length >= WORTH_KEEPING_BYTES) and 0 < length < limit and length != tried:
                 tried = length
                 yield length
 
-    def _opened(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> Writer:
-        """Open the partial file, and make sure that it is still the one that was looked at, and no link to another."""
+    def _reopen(self, partial: PartialFile, token: str, found: Attributes, step: Step) -> Writer:
+        """Open the partial file for writing; ``already_exists`` when it is not the inspected file, or a link."""
         writer = partial.reopen(token)
-        partial.filled_bytes = found.size or 0  # worth keeping, should the link be lost before the first write
+        partial.filled_bytes = found.size or 0  # large enough to keep if the connection is lost before the first write
         try:
             opened, named = writer.attributes(), lstat_or_none(self.files, partial.path)
             same = named is not None and (opened.size, opened.mtime) == (found.size, found.mtime)
             if named is None or (named.kind == "file" and not same and self.writer_watch.may_wait):
-                partial.disown()  # another run writes it, or has published it
-                self.writer_watch.gone(partial.path_for(token))
-            if named.kind != "file" or not same or not self._is_ours(opened, step) or not opened.is_same_file(named):
+                partial.disown()  # another run writes or has published it
+                self.writer_watch.raise_finished(partial.path_for(token))
+            if named.kind != "file" or not same or not self._is_partial(opened, step) or not opened.is_same_file(named):
                 raise RemoteError("already_exists", "the partial file was replaced while it was looked at")
         except BaseException:
             writer.__exit__(RemoteError, None, None)
@@ -188,7 +193,7 @@ class ResumePlan:
 
 
 def skip_verified_prefix(blocks: t.Iterator[Buffer], length: int, expected: Digest) -> t.Generator[Buffer, None, None]:
-    """Yield what follows the first ``length`` bytes, once these are seen to have the digest that is expected."""
+    """Yield what follows the first ``length`` bytes; PrefixMismatch when these do not have the expected digest."""
     left = length
     with BackgroundHasher() as hasher:
         for block in blocks:

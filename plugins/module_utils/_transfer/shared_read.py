@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Where the writers of copies get the source's content from: each by its own read, or all from one."""
+"""The source's content for the writers of copies: one read for each writer, or one read for all."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from .._errors import BackhaulError
 from .._filesystem import Buffer
 from .source import SourceFile
 
-# How long those who are ready wait for those who are still looking before the common read starts without them.
+# How long writers that are ready wait for those that still inspect, before the shared read starts without these.
 PATIENCE_SECONDS = 5.0
-# How much longer the others may be held up by one that is slow: a share of the time so far, and never less than this.
+# How long one slow writer may block the others: this share of the time so far, and at least this many seconds.
 _BLOCKED_SHARE = 0.15
 _BLOCKED_SECONDS = 1.0
-_LONGEST_WAIT_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class BlockSource(t.Protocol):
-    """What a writer knows of its source."""
+    """The source as one writer of a copy sees it."""
 
     def preparing(self) -> None:
-        """Say that an attempt begins which may need content."""
+        """Announce an attempt that may read."""
 
     def idle(self) -> None:
-        """Say that nothing is needed, for now or for good."""
+        """Announce that this writer does not read for now."""
 
     def blocks(self, start: int) -> t.Generator[Buffer, None, None]:
-        """Yield the content from ``start`` on; see :meth:`Origin.blocks`."""
+        """Yield the content from ``start`` to the end; see :meth:`SourceFile.blocks`."""
 
     def forget(self) -> None:
-        """Close the connection that the content came over: it is broken."""
+        """Close the broken connection that the content came over."""
 
 
 class PrivateRead:
-    """A read for one writer alone."""
+    """A separate read for one writer."""
 
     def __init__(self, source_file: SourceFile, *, lane: int = 0) -> None:
         self._source_file = source_file
@@ -62,10 +62,10 @@ class PrivateRead:
 
 
 class Subscriber:
-    """What one writer takes part in; everything here is guarded by the common read's condition."""
+    """The state of one writer in the shared read; guarded by the condition of SharedRead."""
 
     def __init__(self) -> None:
-        self.state = "preparing"  # or "joined", "reading", "idle"
+        self.state = "preparing"  # or "joined", "reading", "idle", "gone"
         self.start = 0
         self.position = 0
         self.queue: collections.deque[Buffer] = collections.deque()
@@ -73,14 +73,14 @@ class Subscriber:
         self.ended = False
         self.detached = False
         self.error: BackhaulError | None = None
-        self.held_up_seconds = 0.0
+        self.blocked_seconds = 0.0
 
 
 class SharedRead:
-    """One read of the source for all that need it at about the same time; ``serve`` is run by a thread of its own.
+    """One read of the source for all writers that need it at about the same time; ``serve`` has a thread of its own.
 
-    At most ``lag_bytes`` are kept for those that are behind. Whoever holds up the others for too large a part of
-    the time is detached, and goes on by a read of its own. So does whoever comes while a read is under way already.
+    At most ``buffer_bytes`` are kept for a writer that is behind. A writer that blocks the others for too large a part
+    of the time is detached, and continues with a separate read. A writer that comes during a read reads separately.
     """
 
     def __init__(self, source_file: SourceFile, *, buffer_bytes: int) -> None:
@@ -91,22 +91,21 @@ class SharedRead:
         self._running = False
 
     def member(self, own: PrivateRead) -> SharedBlocks:
-        """Return the supply of one more writer, which is counted on from now; before ``serve`` only."""
-        subscription = Subscriber()
-        self._members.append(subscription)
-        return SharedBlocks(self, subscription, own)
+        """Add a writer and return its block source; only before ``serve``. The first read waits for this writer."""
+        member = Subscriber()
+        self._members.append(member)
+        return SharedBlocks(self, member, own)
 
     def serve(self) -> None:
-        """Read the source as often as several writers are waiting for it, until none will need it any more."""
+        """Read the source for the writers that wait for it, again and again, until all writers have left."""
         while (joined := self._next_round()) is not None:
+            start = min(member.start for member in joined)
             try:
                 with (
                     self._source_file.reserved(),
-                    contextlib.closing(
-                        self._source_file.blocks(min(member.start for member in joined), lane=0)
-                    ) as blocks,
+                    contextlib.closing(self._source_file.blocks(start, lane=0)) as blocks,
                 ):
-                    self._hand_out(blocks, joined)
+                    self._distribute(blocks, joined)
             except BackhaulError as exc:
                 if exc.breaks_link:
                     self._source_file.forget(0)
@@ -114,12 +113,15 @@ class SharedRead:
             else:
                 self._end_round(joined, None)
 
-    def _wait(self, seconds: float = _LONGEST_WAIT_SECONDS) -> None:
-        self._changed.wait(min(seconds, _LONGEST_WAIT_SECONDS))
+    def _wait(self, seconds: float = _POLL_SECONDS) -> None:
+        self._changed.wait(min(seconds, _POLL_SECONDS))
         checkpoint()
 
     def _next_round(self) -> list[Subscriber] | None:
-        """Wait until nobody is preparing any more, or those who are ready have waited enough; None at the end."""
+        """Return the writers of the next read, once no writer is preparing or the ready ones have waited long enough.
+
+        None when all writers have left.
+        """
         waited_since = 0.0
         with self._changed:
             while True:
@@ -132,26 +134,26 @@ class SharedRead:
                     return None
                 self._wait()
             joined = [member for member in self._members if member.state == "joined"]
-            begin = min(member.start for member in joined)
+            start = min(member.start for member in joined)
             for member in joined:
-                member.state, member.position, member.ended, member.error = "reading", begin, False, None
+                member.state, member.position, member.ended, member.error = "reading", start, False, None
                 member.queue.clear()
-                member.queued_bytes, member.detached, member.held_up_seconds = 0, False, 0.0
+                member.queued_bytes, member.detached, member.blocked_seconds = 0, False, 0.0
             self._running = True
             self._changed.notify_all()
             return joined
 
-    def _hand_out(self, blocks: t.Iterator[Buffer], joined: t.Sequence[Subscriber]) -> None:
+    def _distribute(self, blocks: t.Iterator[Buffer], joined: t.Sequence[Subscriber]) -> None:
         began = time.monotonic()
-        for piece in blocks:
+        for block in blocks:
             with self._changed:
                 self._make_room(joined, began)
                 reading = self._reading(joined)
                 if not reading:
                     return
                 for member in reading:
-                    member.queue.append(piece)
-                    member.queued_bytes += len(piece)
+                    member.queue.append(block)
+                    member.queued_bytes += len(block)
                 self._changed.notify_all()
 
     @staticmethod
@@ -159,21 +161,21 @@ class SharedRead:
         return [member for member in joined if member.state == "reading" and not member.detached]
 
     def _make_room(self, joined: t.Sequence[Subscriber], began: float) -> None:
-        """Wait until everybody has room; detach whoever keeps others idle for too long."""
+        """Wait until every buffer has room; detach a writer that blocks others for too long."""
         while True:
             reading = self._reading(joined)
             full = [member for member in reading if member.queued_bytes >= self._buffer_bytes]
             if not full:
                 return
-            starving = any(not member.queue for member in reading)
+            others_wait = any(not member.queue for member in reading)
             before = time.monotonic()
             self._wait()
-            if not starving:
+            if not others_wait:
                 continue
             now = time.monotonic()
             for member in full:
-                member.held_up_seconds += now - before
-                if member.held_up_seconds > max(_BLOCKED_SECONDS, _BLOCKED_SHARE * (now - began)):
+                member.blocked_seconds += now - before
+                if member.blocked_seconds > max(_BLOCKED_SECONDS, _BLOCKED_SHARE * (now - began)):
                     member.detached = True
                     self._changed.notify_all()
 
@@ -184,17 +186,17 @@ class SharedRead:
                 member.ended, member.error = True, error
             self._changed.notify_all()
 
-    # What the writers' threads call.
+    # Called by the writers' threads.
 
     def set_state(self, member: Subscriber, state: str) -> None:
-        """Take note of what a writer is about."""
+        """Set the state of a writer and empty its buffer."""
         with self._changed:
             member.state = state
             member.queue.clear()
             self._changed.notify_all()
 
     def join(self, member: Subscriber, start: int) -> bool:
-        """Wait for the next common read; False when one is under way that started without this writer."""
+        """Wait for the next shared read; return False when one has started without this writer."""
         with self._changed:
             if self._running:
                 member.state = "idle"
@@ -206,8 +208,8 @@ class SharedRead:
                 self._wait()
             return True
 
-    def take(self, member: Subscriber) -> Buffer | None:
-        """Return the next piece; None at the end, and when nothing more comes because the writer was detached."""
+    def next_block(self, member: Subscriber) -> Buffer | None:
+        """Return the next block; None at the end of the file, and after the writer was detached."""
         with self._changed:
             while not member.queue:
                 if member.error is not None:
@@ -215,42 +217,42 @@ class SharedRead:
                 if member.ended or member.detached:
                     return None
                 self._wait()
-            piece = member.queue.popleft()
-            member.queued_bytes -= len(piece)
-            member.position += len(piece)
+            block = member.queue.popleft()
+            member.queued_bytes -= len(block)
+            member.position += len(block)
             self._changed.notify_all()
-            return piece
+            return block
 
 
 class SharedBlocks:
-    """The part of one writer in a common read, with a read of its own to fall back on (a ``Supply``)."""
+    """The block source of one writer in a shared read; falls back to a separate read."""
 
-    def __init__(self, common: SharedRead, member: Subscriber, own: PrivateRead) -> None:
-        self._common = common
+    def __init__(self, shared: SharedRead, member: Subscriber, own: PrivateRead) -> None:
+        self._shared = shared
         self._member = member
         self._own = own
         self._reads_alone = False
 
     def preparing(self) -> None:
-        """Let the others wait a little for what this attempt will need."""
-        self._common.set_state(self._member, "preparing")
+        """Make the next shared read wait for this writer, up to ``PATIENCE_SECONDS``."""
+        self._shared.set_state(self._member, "preparing")
 
     def idle(self) -> None:
-        """Let nobody wait for this writer."""
-        self._common.set_state(self._member, "idle")
+        """Make no shared read wait for this writer."""
+        self._shared.set_state(self._member, "idle")
 
     def leave(self) -> None:
-        """Need nothing any more."""
-        self._common.set_state(self._member, "gone")
+        """Take no more part in the shared read."""
+        self._shared.set_state(self._member, "gone")
 
     def blocks(self, start: int) -> t.Generator[Buffer, None, None]:
-        """Yield what the common read brings, from ``start`` on, and the rest by a read of its own if need be."""
-        self._reads_alone = not self._common.join(self._member, start)
+        """Yield the blocks of the shared read from ``start`` on; after a detachment, the rest by a separate read."""
+        self._reads_alone = not self._shared.join(self._member, start)
         if not self._reads_alone:
-            while (piece := self._common.take(self._member)) is not None:
-                before_start = start - (self._member.position - len(piece))
-                if before_start < len(piece):
-                    yield memoryview(piece)[max(before_start, 0) :]
+            while (block := self._shared.next_block(self._member)) is not None:
+                before_start = start - (self._member.position - len(block))
+                if before_start < len(block):
+                    yield memoryview(block)[max(before_start, 0) :]
             if not self._member.detached:
                 return
             start = max(start, self._member.position)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""The source of a relay: looked at once, hashed at most once, and read as often as anybody needs it."""
+"""The source file of a relay: inspected once, hashed at most once, and read as often as it is needed."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from .reading import hashed, opened, read_again, require_unwritten, server_diges
 
 
 class ConnectionPool(t.Protocol):
-    """Whoever opens endpoints and keeps them open; of use to several threads, if each has lanes of its own."""
+    """Connects to endpoints and keeps the connections; for several threads, if each uses its own lanes."""
 
     def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
-        """Return the file system of an endpoint, connecting first where that is needed.
+        """Return the file system of an endpoint, connecting first if there is no connection.
 
-        Each ``lane`` is a session of its own, so that another thread may use it at the same time.
+        Each ``lane`` is a separate session, so that another thread may use it at the same time.
         """
 
     def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
         """Close the connection that serves this lane, so that its next use connects anew; never raises."""
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
-        """Return a key that is derived from a credential of one of these endpoints; empty when none has any."""
+        """Return a key that is derived from a credential of one of these endpoints; empty when none has one."""
 
 
 class SourceFile:
-    """The file to relay, at its end.
+    """The file to relay, at its endpoint.
 
-    ``source`` is taken on the first look, which is to be before several threads ask. Lane 0 of the endpoint is whose
-    thread holds ``reserved``; whoever reads on another lane needs no leave. With ``always_proven`` the source is hashed
-    once more after every reading; otherwise only where its modification time proves nothing.
+    The first use of ``source`` inspects the file, and must come before several threads use this object. Lane 0 of the
+    endpoint is for the thread that holds ``reserved``; other lanes need no reservation. With ``always_proven`` the
+    source is hashed once more after every read; otherwise only where its modification time proves nothing.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class SourceFile:
         self._clock = clock
         self._source: Source | None = None
         self._lane_0 = threading.Lock()
-        self._counting = threading.Lock()
+        self._count_lock = threading.Lock()
 
     @property
     def source(self) -> Source:
-        """The source as it was on the first look, which is taken now if it was not before."""
+        """The source as it was inspected, which happens on the first use."""
         if self._source is None:
             with blame(self.endpoint):
                 files, now = self._pool.file_system(self.endpoint), self._clock()
@@ -85,7 +85,7 @@ class SourceFile:
 
     @contextlib.contextmanager
     def reserved(self) -> t.Iterator[FileSystem]:
-        """Yield lane 0, for this thread alone."""
+        """Yield the file system of lane 0, for this thread alone."""
         acquire(self._lane_0)
         try:
             with blame(self.endpoint):
@@ -96,19 +96,19 @@ class SourceFile:
 
     def _hash(self) -> Digest:
         with self.reserved() as files, blame(self.endpoint):
-            if self.digest.known is not None:  # whoever had the lane before has read it all
+            if self.digest.known is not None:  # the thread that had the lane before has read all of it
                 return self.digest.known
             return hashed(
-                files, self.path, self.source.seen, progress=self._watched(), without_command=self._without_command()
+                files, self.path, self.source.seen, progress=self._progress(), without_command=self._without_command()
             )
 
     def prefix_digest(self, length: int) -> Digest | None:
-        """Return the digest of the first ``length`` bytes, if the source's server can compute it."""
+        """Return the digest of the first ``length`` bytes; None where the source's server cannot compute it."""
         whole = length == self.source.size
         if whole and self.digest.known is not None:
             return self.digest.known
         with self.reserved() as files, blame(self.endpoint):
-            part, watch = None if whole else length, self._watched()
+            part, watch = None if whole else length, self._progress()
             found = server_digest(
                 files,
                 self.path,
@@ -122,11 +122,11 @@ class SourceFile:
         return found
 
     def blocks(self, start: int, *, lane: int) -> t.Generator[Buffer, None, None]:
-        """Yield the content from ``start`` to the end, read on a lane of its own or on a reserved one.
+        """Yield the content from ``start`` to the end, read on a lane of this thread or on the reserved one.
 
-        At both ends of the reading the file must be what it was on the first look. One that ends before its size is
-        ``short_transfer``, one that goes on beyond it ``source_changed``. Read from its beginning, it is hashed on the
-        way. What size and time do not prove is proven by one more digest before the last block counts.
+        Before and after the read, the file must be as it was inspected. A file that ends before its size is
+        ``short_transfer``, one that continues beyond it ``source_changed``. From ``start`` 0 the content is hashed
+        meanwhile. Where size and time prove nothing, the file is hashed once more before the generator ends.
         """
         source, offset = self.source, start
         with BackgroundHasher() as hasher, blame(self.endpoint):
@@ -138,44 +138,44 @@ class SourceFile:
                         raise source_changed(f"it is longer than the {source.size} bytes it had before", self.path)
                     if not start:
                         hasher.update(block)
-                    with self._counting:
+                    with self._count_lock:
                         self.bytes_read += len(block)
-                    self._rate_limiter.take(len(block))
+                    self._rate_limiter.acquire(len(block))
                     yield block
                 if offset != source.size:
                     raise _ended_early(offset, source)
-                at_the_end = reader.attributes()
-                require_unwritten(self.path, source.seen, at_the_end)
+                after = reader.attributes()
+                require_unwritten(self.path, source.seen, after)
                 if not start:
                     self.digest.record_streamed(hasher.hexdigest())
-                if self._is_unproven(at_the_end):
+                if self._is_unproven(after):
                     self._verify(files, reader)
 
-    def _is_unproven(self, at_the_end: Attributes) -> bool:
+    def _is_unproven(self, after: Attributes) -> bool:
         source = self.source
-        return self._always_proven or source.racy or was_racy_when_read(source.seen, at_the_end)
+        return self._always_proven or source.racy or was_racy_when_read(source.seen, after)
 
     def _verify(self, files: FileSystem, reader: Reader) -> None:
-        """Have the source hashed by its server, or read it again: it must still be what was read."""
+        """Have the server hash the source, or read it again; ``source_changed`` when it is not what was read."""
         found = server_digest(
-            files, self.path, self.source.seen, progress=self._watched(), without_command=self._without_command()
+            files, self.path, self.source.seen, progress=self._progress(), without_command=self._without_command()
         )
         if found is None:
-            found = read_again(reader, self.path, self.source.seen, progress=self._paced(self._watched()))
+            found = read_again(reader, self.path, self.source.seen, progress=self._rate_limited(self._progress()))
         self.digest.taken_again(found)
 
     def _without_command(self) -> bool:
         return self._facts.without_command(self.source.size)
 
-    def _watched(self) -> Progress:
+    def _progress(self) -> Progress:
         return self._watch(self.endpoint, self.path)
 
-    def _paced(self, progress: Progress) -> Progress:
-        def take(byte_count: int) -> None:
-            self._rate_limiter.take(byte_count)
+    def _rate_limited(self, progress: Progress) -> Progress:
+        def acquire_and_count(byte_count: int) -> None:
+            self._rate_limiter.acquire(byte_count)
             progress(byte_count)
 
-        return take
+        return acquire_and_count
 
     def forget(self, lane: int) -> None:
         """Close the connection behind a lane."""

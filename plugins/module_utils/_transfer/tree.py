@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""A directory as a list of what to copy, and the directories that this needs at the other end."""
+"""The files of a directory as a list, and the directories that a copy of them needs."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .._selection.model import Skipped
 from .layout import below
 from .walk import walk
 
-# A million results are more than anybody reads, or than Ansible carries.
+# Ansible cannot return a million results.
 MAX_FILES = 1_000_000
-# Of the paths of those files and of the directories that they are in.
+# The limit of all paths together: those of the files and of their directories.
 MAX_PATHS_BYTES = 128 * 1024 * 1024
-# What is passed over is listed up to this number for each reason, and then counted.
+# Entries of ``passed_over`` for each reason; the others are only counted.
 PASSED_OVER_LISTED = 1000
 SUSPICIOUS, UNREADABLE = "suspicious_name", "unreadable"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What is in a directory: paths relative to it, in the order of their names, directories before what they hold.
+    """The content of a directory: paths relative to it, ordered by name, each directory before its content.
 
-    ``passed_over`` is everything else, by its whole path: links, devices, our own temporary files, names that must not
-    be used, and directories that could not be listed, whose ``errors`` are there as well. Of many for the same reason
-    the first thousand are there, and one entry with the path of the whole that counts the others.
+    ``passed_over`` has everything else by its whole path: links, devices, temporary files of this collection, names
+    that must not be used, and directories that could not be listed (their errors are in ``errors``). For each reason
+    the first thousand are listed; one more entry, with the path of the top, counts the others.
     """
 
     directories: tuple[bytes, ...]
@@ -44,19 +44,19 @@ class Tree:
 
 
 def read_tree(files: FileSystem, top: bytes) -> Tree:
-    """Return everything below ``top``; nothing is followed, and no name is believed.
+    """Return everything below ``top``; no link is followed, and every name is checked.
 
-    A tree that is too big to be true is an error, and so is a ``top`` that cannot be listed.
+    A tree of implausible size is an error, and so is a ``top`` that cannot be listed.
     """
-    collected = _Collected(normalise(top))
-    walk(_Forgiving(files, collected), collected.top, collected, depth=None)
+    collected = _TreeCollector(normalise(top))
+    walk(_TolerantListing(files, collected), collected.top, collected, depth=None)
     return collected.tree()
 
 
-class _Forgiving:
-    """Lists directories, and lets one of them fail without harm to the others."""
+class _TolerantListing:
+    """Lists directories; a failure of one below the top is recorded and does not end the walk."""
 
-    def __init__(self, files: FileSystem, collected: _Collected) -> None:
+    def __init__(self, files: FileSystem, collected: _TreeCollector) -> None:
         self._files = files
         self._collected = collected
 
@@ -72,8 +72,8 @@ class _Forgiving:
         return self._files.attributes(path, follow=follow)
 
 
-class _Collected:
-    """What a walk has found so far."""
+class _TreeCollector:
+    """Collects what a walk finds."""
 
     def __init__(self, top: bytes) -> None:
         self.top = top
@@ -88,12 +88,12 @@ class _Collected:
         return Tree(
             directories=tuple(path for path, file in ordered if file.attributes.kind == "directory"),
             files=tuple(RemoteFile(path, file.attributes) for path, file in ordered if file.attributes.kind == "file"),
-            passed_over=(*sorted(self._passed_over, key=lambda skipped: skipped.path), *self._uncounted()),
+            passed_over=(*sorted(self._passed_over, key=lambda skipped: skipped.path), *self._not_listed()),
             errors=tuple(self._errors),
         )
 
     def refuse(self, directory: bytes, error: BackhaulError) -> None:
-        """Take note of a directory that cannot be listed, or not to its end."""
+        """Record a directory that cannot be listed, or not to its end."""
         if len(self._errors) < PASSED_OVER_LISTED:
             self._errors.append(error.with_location(path=directory))
         self.skip(directory, UNREADABLE, "it cannot be listed")
@@ -105,15 +105,15 @@ class _Collected:
         self._counts[reason, text] += 1
         if self._counts[reason, text] <= PASSED_OVER_LISTED:
             self._passed_over.append(Skipped(path, reason, text))
-        self._require_an_end()
+        self._require_plausible_size()
 
-    def _uncounted(self) -> t.Iterator[Skipped]:
-        """Yield one entry for each reason with more than are listed."""
+    def _not_listed(self) -> t.Iterator[Skipped]:
+        """Yield one entry for each reason that has more than the listed ones."""
         for (reason, text), count in sorted(self._counts.items()):
             if count > PASSED_OVER_LISTED:
                 yield Skipped(self.top, reason, text, count - PASSED_OVER_LISTED)
 
-    def _require_an_end(self) -> None:
+    def _require_plausible_size(self) -> None:
         too_much = None
         if len(self._found) + sum(self._counts.values()) > MAX_FILES:
             too_much = f"{MAX_FILES} files"
@@ -136,7 +136,7 @@ class _Collected:
         elif kind in ("file", "directory"):
             self._found[path] = file
             self._paths_bytes += len(path)
-            self._require_an_end()
+            self._require_plausible_size()
         else:
             self.skip(file.path, "not_a_file", _WHY[kind])
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Walking a tree for the selection: every name checked before it becomes part of a path."""
+"""Walk a tree; every name is checked before it becomes part of a path."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from .._model import Attributes, DirectoryEntry, RemoteFile
 from .._names import suspicion
 from .._paths import beneath
 
-# Deeper trees than this are loops or attacks.
+# A deeper tree is a loop or an attack.
 MAX_DEPTH = 64
 MAX_DIRECTORIES = 100_000
-# Of the paths of directories that are still to be listed: 100,000 of a usual length take a tenth.
+# The paths of the directories that are still to be listed; 100,000 of a usual length take a tenth of it.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-# PATH_MAX of Linux: what is longer cannot be opened there.
+# PATH_MAX of Linux: a longer path cannot be opened there.
 MAX_PATH_BYTES = 4096
 
 
 class Listing(t.Protocol):
-    """What walking needs of a file system."""
+    """The part of a file system that a walk uses."""
 
     def entries(self, path: bytes) -> t.Iterator[DirectoryEntry]:
         """Yield a directory's entries."""
 
     def attributes(self, path: bytes, *, follow: bool) -> Attributes:
-        """Return what is at ``path``."""
+        """Return the attributes of ``path``."""
 
 
 class Collector(t.Protocol):
-    """Whoever wants to hear of everything in a tree: the selector of a search, or a list of what to copy."""
+    """Receives everything in a tree: the selector of a search, or a list of files to copy."""
 
     def missing_attributes(self, file: RemoteFile) -> t.Sequence[str]:
-        """Name the attributes that are missing and needed, to be asked for before the file is offered."""
+        """Return the needed attributes that the listing lacks; the walk asks for them by LSTAT."""
 
     def offer(self, file: RemoteFile) -> None:
-        """Take a file, a directory or anything else."""
+        """Receive a file, a directory or anything else."""
 
     def skip(self, path: bytes, reason: str, text: str) -> None:
-        """Take note of what must not become part of a path."""
+        """Receive a path whose name must not be used."""
 
 
 def walk(files: Listing, top: bytes, selector: Collector, *, depth: int | None) -> None:
-    """Offer every file below ``top`` to the selector; ``depth`` 1 is the directory itself, None all there is.
+    """Offer everything below ``top`` to the selector; ``depth`` 1 is the directory itself, None the whole tree.
 
-    Links to directories are not followed. A directory below that cannot be listed is an error like ``top`` itself, and
-    so is a tree too deep or too wide to be true: the newest backup could be in what was not looked at.
+    Links to directories are not followed. A directory that cannot be listed is an error, and so is a tree of
+    implausible depth or width: the newest backup could be in the part that was not listed.
     """
-    waiting, looked_into, waiting_bytes = [(top, 1)], 0, len(top)
+    waiting, listed, waiting_bytes = [(top, 1)], 0, len(top)
     while waiting:
         directory, level = waiting.pop()
-        looked_into += 1
+        listed += 1
         waiting_bytes -= len(directory)
         front = beneath(directory)
         for entry in files.entries(directory):
@@ -64,7 +64,7 @@ def walk(files: Listing, top: bytes, selector: Collector, *, depth: int | None) 
             if below is not None and (depth is None or level < depth):
                 waiting.append((below, level + 1))
                 waiting_bytes += len(below)
-                if looked_into + len(waiting) > MAX_DIRECTORIES:
+                if listed + len(waiting) > MAX_DIRECTORIES:
                     raise _endless(top, f"more than {MAX_DIRECTORIES} directories")
                 if waiting_bytes > MAX_WAITING_BYTES:
                     raise _endless(top, f"directories whose paths have more than {MAX_WAITING_BYTES} bytes")
@@ -82,7 +82,7 @@ def _endless(path: bytes, what: str) -> RemoteError:
 
 
 def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collector) -> bytes | None:
-    """Offer one entry of the directory with these names' ``front``; return its path when it is a directory."""
+    """Offer one entry of the directory whose paths begin with ``front``; return its path when it is a directory."""
     if len(front) + len(entry.name) > MAX_PATH_BYTES:
         raise _endless(front, f"a path of more than {MAX_PATH_BYTES} bytes")
     reason = suspicion(entry.name)
@@ -91,7 +91,7 @@ def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collec
         return None
     file = RemoteFile(front + entry.name, entry.attributes)
     if selector.missing_attributes(file):
-        found = _asked_again(files, file)
+        found = _lstat(files, file)
         if found is None:
             return None
         file = replace(file, attributes=found)
@@ -99,8 +99,8 @@ def _offer(files: Listing, front: bytes, entry: DirectoryEntry, selector: Collec
     return file.path if file.attributes.kind == "directory" else None
 
 
-def _asked_again(files: Listing, file: RemoteFile) -> Attributes | None:
-    """LSTAT what the listing left out; None for a file that is gone by now, the same for one that is closed to us."""
+def _lstat(files: Listing, file: RemoteFile) -> Attributes | None:
+    """Return the attributes (LSTAT); None for a file that is gone, those of the listing after ``permission_denied``."""
     try:
         return files.attributes(file.path, follow=False)
     except BackhaulError as exc:
@@ -112,7 +112,7 @@ def _asked_again(files: Listing, file: RemoteFile) -> Attributes | None:
 
 
 def look_again(files: FileSystem, chosen: t.Sequence[RemoteFile]) -> list[Attributes | None]:
-    """Return the attributes of files now; None for one that is gone."""
+    """Return the present attributes of files; None for one that is gone."""
     found: list[Attributes | None] = []
     for file in chosen:
         try:

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: it may change without notice.
-"""Two runs of one job at once: one does the work, and the other waits for what comes of it.
+"""Two runs of one job at the same time: one copies, and the other waits for it.
 
-A partial file whose name stands for the job is created exclusively, so that it is the lock as well: nothing more has to
-be written, and nothing is left behind that the next run does not know what to do with. It is alive as long as it
-changes; one that was left by a run that is dead stays the same. Should a run be taken for dead that only slept, both
-write the same bytes to the same places of the same file, even when the second one starts over; one of them publishes
-it, verified, and the other one sees that it is done.
+The partial file has a name that is derived from the job and is created exclusively, so it is the lock as well: no other
+file has to be written or removed. Its size or modification time changes while a run writes it, and stays the same after
+that run was killed. A run that only pauses may be taken for a killed one. Then both write the same bytes to the same
+offsets, or to two files if the second run starts over; one publishes, after verifying, and the other sees that.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from .._filesystem import FileSystem
 from .._model import Attributes
 from .inspect import lstat_or_none
 
-# A partial file that stays the same for so long has nobody who writes it.
-_WATCH_SECONDS = 2.0
-# One that is complete stays the same while it is verified, which goes at least at this rate.
+# A partial file that stays the same for this long has no writer.
+_IDLE_SECONDS = 2.0
+# A complete one also stays the same while it is verified, at this rate at least.
 _VERIFIED_BYTES_PER_SECOND = 100 * 1024 * 1024
-_LOOK_SECONDS = 1.0
-# So many runs may have ended one after the other, before this one begins to lose patience.
-_ENDED_RUNS = 3
+_POLL_SECONDS = 1.0
+# The lock timeout also runs after this many other runs have finished.
+_FINISHED_RUNS = 3
 
 
 class OtherRunFinished(Exception):
-    """Another run of the same job has brought its copy to an end; ``error`` is what this one would say by itself."""
+    """Another run of the same job has finished; ``error`` is what happened to this one because of it, if anything."""
 
     def __init__(self, error: BackhaulError | None = None) -> None:
         super().__init__("another run of this job has ended")
@@ -38,59 +37,59 @@ class OtherRunFinished(Exception):
 
 
 class WriterWatch:
-    """The waiting of one destination for other runs: ``timeout_seconds`` in all."""
+    """Waits for other runs that write one destination, for ``timeout_seconds`` in all."""
 
     def __init__(self, *, timeout_seconds: float, sleep: t.Callable[[float], None]) -> None:
         self._left_seconds = timeout_seconds
         self._sleep = sleep
-        self._ended_runs = 0
+        self._finished_runs = 0
 
-    def wait(self, files: FileSystem, path: bytes, found: Attributes, *, complete_bytes: int) -> Attributes:
-        """Return the partial file at ``path`` once nobody writes it any more.
+    def wait_until_idle(self, files: FileSystem, path: bytes, found: Attributes, *, complete_bytes: int) -> Attributes:
+        """Return the attributes of the partial file at ``path`` once no run writes it any more.
 
-        ``found`` is how it looked, and ``complete_bytes`` its size in the end. Raises OtherRunFinished when it is gone,
-        and IntegrityError ``locked`` when it goes on changing for longer than there is time.
+        ``found`` are its attributes so far, ``complete_bytes`` is its final size. Raises OtherRunFinished when the file
+        is gone, and IntegrityError ``locked`` when it is still changing at the end of the timeout.
         """
-        still_seconds = 0.0
-        while still_seconds < _WATCH_SECONDS or (
-            self._left_seconds > 0 and still_seconds < self._patience_seconds(found, complete_bytes)
+        idle_seconds = 0.0
+        while idle_seconds < _IDLE_SECONDS or (
+            self._left_seconds > 0 and idle_seconds < self._needed_seconds(found, complete_bytes)
         ):
-            self._sleep(_LOOK_SECONDS)
-            self._left_seconds -= _LOOK_SECONDS
+            self._sleep(_POLL_SECONDS)
+            self._left_seconds -= _POLL_SECONDS
             again = lstat_or_none(files, path)
             if again is None:
-                self.gone(path)
+                self.raise_finished(path)
             if (again.size, again.mtime) == (found.size, found.mtime):
-                still_seconds += _LOOK_SECONDS
+                idle_seconds += _POLL_SECONDS
                 continue
             if self._left_seconds <= 0:
                 raise _locked(path)
-            found, still_seconds = again, 0.0
+            found, idle_seconds = again, 0.0
         return found
 
     @property
     def may_wait(self) -> bool:
-        """Whether there is time to take what changes for another run's doing, and not for the server's."""
-        return self._ended_runs < _ENDED_RUNS
+        """Whether a file that changes or vanishes may still be taken for another run's work, not for the server's."""
+        return self._finished_runs < _FINISHED_RUNS
 
-    def gone(self, path: bytes) -> t.NoReturn:
-        """Raise OtherRunFinished for a partial file that is gone; ``locked`` if that happens again and again.
+    def raise_finished(self, path: bytes) -> t.NoReturn:
+        """Raise OtherRunFinished for a partial file that is gone; ``locked`` if that happens too often.
 
-        A server could say for ever that a file is there which nobody can see.
+        Without a limit, a server that reports a file and then denies it would hold the task for ever.
         """
-        self._ended_runs += 1
-        if self._ended_runs > _ENDED_RUNS:
-            self._sleep(_LOOK_SECONDS)
-            self._left_seconds -= _LOOK_SECONDS
+        self._finished_runs += 1
+        if self._finished_runs > _FINISHED_RUNS:
+            self._sleep(_POLL_SECONDS)
+            self._left_seconds -= _POLL_SECONDS
             if self._left_seconds <= 0:
                 raise _locked(path)
         raise OtherRunFinished
 
     @staticmethod
-    def _patience_seconds(found: Attributes, complete_bytes: int) -> float:
+    def _needed_seconds(found: Attributes, complete_bytes: int) -> float:
         if found.size != complete_bytes:
-            return _WATCH_SECONDS
-        return _WATCH_SECONDS + complete_bytes / _VERIFIED_BYTES_PER_SECOND
+            return _IDLE_SECONDS
+        return _IDLE_SECONDS + complete_bytes / _VERIFIED_BYTES_PER_SECOND
 
 
 def _locked(path: bytes) -> IntegrityError:

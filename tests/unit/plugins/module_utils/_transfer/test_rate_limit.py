@@ -27,7 +27,7 @@ def test_the_average_is_the_rate(piece: int) -> None:
     rate_limiter = RateLimiter(1_000_000, clock=clock, sleep=clock.sleep)
     count = 20_000_000 // piece
     for _piece in range(count):
-        rate_limiter.take(piece)
+        rate_limiter.acquire(piece)
     assert clock.now - 100 == pytest.approx(count * piece / 1_000_000, rel=0.01)
 
 
@@ -35,7 +35,7 @@ def test_work_between_the_pieces_counts_too() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(1_000_000, clock=clock, sleep=clock.sleep)
     for _piece in range(100):
-        rate_limiter.take(100_000)
+        rate_limiter.acquire(100_000)
         clock.sleep(0.05)
     assert clock.now - 100 == pytest.approx(10, rel=0.01)
 
@@ -43,13 +43,13 @@ def test_work_between_the_pieces_counts_too() -> None:
 def test_a_long_pause_is_made_up_for_by_no_more_than_half_a_second() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(1_000_000, clock=clock, sleep=clock.sleep)
-    rate_limiter.take(1)
+    rate_limiter.acquire(1)
     clock.sleep(60)
     began = clock.now
     for _piece in range(50):
-        rate_limiter.take(100_000)
+        rate_limiter.acquire(100_000)
     assert clock.now - began == pytest.approx(4.5, rel=0.01)
 
 
 def test_no_rate_is_no_limit() -> None:
-    RateLimiter(0, clock=lambda: 0, sleep=lambda seconds: pytest.fail("it slept")).take(10**12)
+    RateLimiter(0, clock=lambda: 0, sleep=lambda seconds: pytest.fail("it slept")).acquire(10**12)

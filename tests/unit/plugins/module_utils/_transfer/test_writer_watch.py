@@ -40,7 +40,7 @@ class Scene:
         files: FileSystem = MemoryEnds(source=self.server, destination=self.server).file_system(DESTINATION)
         found = files.attributes(PATH, follow=False)
         writer_watch = WriterWatch(timeout_seconds=timeout_seconds, sleep=self.sleep)
-        return writer_watch.wait(files, PATH, found, complete_bytes=complete_bytes)
+        return writer_watch.wait_until_idle(files, PATH, found, complete_bytes=complete_bytes)
 
 
 def test_what_stays_the_same_for_two_seconds_belongs_to_nobody() -> None:
