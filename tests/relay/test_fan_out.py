@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One source, several destinations: read once, each with a fate of its own."""
+"""One source and several destinations: one read, and a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def targets(lab: SharedLab, placed: Placed) -> list[Place]:
 
 @pytest.fixture
 def content(source: Place) -> bytes:
-    """What the source has."""
+    """The content of the source's file."""
     content = random_content(SIZE)
     (source.folder / "backup").write_bytes(content)
     return content
 
 
 @pytest.fixture
-def nobody_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for each other however busy this machine is."""
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set time limits that a busy machine does not exceed."""
     monkeypatch.setattr(shared_read, "_BLOCKED_SECONDS", 600)
     monkeypatch.setattr(shared_read, "PATIENCE_SECONDS", 600)
 
 
-@pytest.mark.usefixtures("nobody_is_slow")
+@pytest.mark.usefixtures("patient")
 def test_the_source_is_read_once_for_three(source: Place, targets: list[Place], content: bytes) -> None:
     report = run(source, *targets)
     assert [outcome.verified_by for outcome in report.outcomes] == ["readback", "check-file", "command"]
@@ -53,7 +53,7 @@ def test_the_source_is_read_once_for_three(source: Place, targets: list[Place], 
     assert again.bytes_read == 0
 
 
-def test_a_slow_one_holds_nobody_up(source: Place, targets: list[Place], content: bytes) -> None:
+def test_a_slow_destination_does_not_block_the_others(source: Place, targets: list[Place], content: bytes) -> None:
     slow = targets[1]
     slow.proxy.upstream.throttle(2 * MIB)
     report = run(source, *targets)
@@ -63,7 +63,7 @@ def test_a_slow_one_holds_nobody_up(source: Place, targets: list[Place], content
     assert SIZE < report.bytes_read < 2 * SIZE
 
 
-@pytest.mark.usefixtures("nobody_is_slow")
+@pytest.mark.usefixtures("patient")
 def test_one_that_is_cut_leaves_a_part_and_the_others_have_all(
     source: Place, targets: list[Place], content: bytes
 ) -> None:
@@ -80,14 +80,14 @@ def test_one_that_is_cut_leaves_a_part_and_the_others_have_all(
     assert targets[0].content() == content
 
 
-def test_a_source_that_is_cut_is_gone_on_with_for_all(source: Place, targets: list[Place], content: bytes) -> None:
+def test_a_source_that_is_cut_is_resumed_for_all(source: Place, targets: list[Place], content: bytes) -> None:
     source.proxy.downstream.cut_at(SIZE // 2)
     report = run(source, *targets, retries=2)
     assert [(outcome.state, outcome.attempts) for outcome in report.outcomes] == [("created", 2)] * 3
     assert [place.content() == content for place in targets] == [True] * 3
 
 
-@pytest.mark.usefixtures("nobody_is_slow")
+@pytest.mark.usefixtures("patient")
 def test_servers_that_allow_one_session_get_more_connections(placed: Placed) -> None:
     content = random_content(3 * MIB)
     with start_openssh(extra=["MaxSessions 1"]) as server:
@@ -101,7 +101,7 @@ def test_servers_that_allow_one_session_get_more_connections(placed: Placed) -> 
     assert report.bytes_read == len(content)
 
 
-def test_no_connection_stays_behind(source: Place, targets: list[Place], content: bytes) -> None:
+def test_no_connection_stays_open(source: Place, targets: list[Place], content: bytes) -> None:
     run(source, *targets)
     deadline = time.monotonic() + 20
     while any(place.proxy.open_connections for place in (source, *targets)):

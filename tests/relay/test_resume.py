@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cut at any point, a relay goes on where it ended: what arrives is right, and nothing is sent twice."""
+"""A relay that is cut at any point is resumed: the copy is right, and no byte is sent twice."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SERVERS: dict[str, tuple[t.Callable[[SharedLab], Server], str]] = {
 
 @pytest.fixture(params=SERVERS)
 def target(request: pytest.FixtureRequest, lab: SharedLab, placed: Placed) -> tuple[Place, str]:
-    """A destination on each kind of server, and how it proves a copy."""
+    """A destination on each kind of server, and its method of verification."""
     start, proof = SERVERS[request.param]
     return placed(start(lab)), proof
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
-def test_a_later_run_goes_on_after_a_cut_on_the_way_to_the_destination(
+def test_a_later_run_resumes_after_a_cut_on_the_way_to_the_destination(
     source: Place, target: tuple[Place, str], share: float
 ) -> None:
     place, proof = target
@@ -59,7 +59,7 @@ def test_a_later_run_goes_on_after_a_cut_on_the_way_to_the_destination(
     assert report.bytes_read == outcome.bytes_sent
 
 
-def test_a_retry_goes_on_after_a_cut_of_either_end(source: Place, target: tuple[Place, str]) -> None:
+def test_a_retry_resumes_after_a_cut_of_either_end(source: Place, target: tuple[Place, str]) -> None:
     place, _proof = target
     content = random_content(SIZE)
     put(source, content)
@@ -102,7 +102,7 @@ def test_a_source_that_changed_meanwhile_starts_over(source: Place, target: tupl
     assert (outcome.bytes_resumed, outcome.bytes_sent, place.content()) == (0, SIZE, content)
 
 
-def test_a_draft_that_was_damaged_starts_over(source: Place, target: tuple[Place, str]) -> None:
+def test_a_damaged_partial_file_starts_over(source: Place, target: tuple[Place, str]) -> None:
     place, _proof = target
     content = random_content(SIZE)
     put(source, content)
@@ -119,8 +119,8 @@ def test_a_draft_that_was_damaged_starts_over(source: Place, target: tuple[Place
     assert place.drafts() == []
 
 
-def _is_reached(place: Place, point: int, victim: subprocess.Popen[bytes]) -> bool:
-    return place.draft_bytes() >= point or victim.poll() is not None
+def _is_reached(place: Place, point: int, planted: subprocess.Popen[bytes]) -> bool:
+    return place.draft_bytes() >= point or planted.poll() is not None
 
 
 def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
@@ -135,9 +135,9 @@ def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
         print(f" seed {seed}", end="")
     points = sorted(random.Random(seed).sample(range(2 * MIB, SIZE - 4 * MIB), 2))
     for point in points:
-        with start_victim(source, place) as victim:
-            eventually(functools.partial(_is_reached, place, point, victim))
-            victim.kill()
+        with start_victim(source, place) as planted:
+            eventually(functools.partial(_is_reached, place, point, planted))
+            planted.kill()
         assert place.content() in (None, content)
     place.proxy.upstream.throttle(0)
     (outcome,) = run(source, place).outcomes

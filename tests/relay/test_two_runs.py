@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same job twice at once, from processes that know nothing of each other: one does it, the other finds it done."""
+"""The same job in two independent processes at once: one copies, and the other finds the copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = 6 * MIB + 77
 
 
 def in_background(source: Place, place: Place, **options: t.Any) -> t.Callable[[], Report]:
-    """Start a run with connections of its own, and return what waits for its report."""
+    """Start a run with its own connections, and return a function that waits for its report."""
     reports: list[Report] = []
     thread = threading.Thread(target=lambda: reports.append(run(source, place, **options)))
     thread.start()
@@ -45,7 +45,7 @@ def test_the_second_waits_and_finds_it_done(source: Place, destination: Place) -
     assert destination.drafts() == []
 
 
-def test_the_second_says_locked_when_it_may_not_wait(source: Place, destination: Place) -> None:
+def test_the_second_is_locked_when_it_may_not_wait(source: Place, destination: Place) -> None:
     content = random_content(SIZE)
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
@@ -72,7 +72,7 @@ def test_five_at_once_send_it_once(source: Place, destination: Place) -> None:
     assert destination.drafts() == []
 
 
-def test_what_a_killed_run_left_locks_nobody_out(source: Place, destination: Place) -> None:
+def test_the_partial_file_of_a_killed_run_locks_no_other_run_out(source: Place, destination: Place) -> None:
     content = random_content(SIZE)
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
@@ -93,7 +93,7 @@ def test_without_resume_each_makes_a_copy_of_its_own(source: Place, destination:
     put(source, content)
     destination.proxy.upstream.throttle(6 * MIB)
     reports = [wait() for wait in [in_background(source, destination, resume=False) for _run in range(2)]]
-    # Whoever is later either replaces nothing, since the name is taken by then, or the same content.
+    # The later run either finds the copy, and replaces nothing, or replaces it with the same content.
     results = [result for report in reports for result in report.results]
     assert any(isinstance(result, Outcome) for result in results)
     assert destination.content() == content

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose the files at a destination are is known by the owner of what was just created there."""
+"""A file at a destination is the account's own if it has the owner of a file that was just created there."""
 
 from __future__ import annotations
 
@@ -33,39 +33,39 @@ def owns(server: MemoryServer, uid: int | None, *, key: bytes = b"", mode: int =
 
 
 @pytest.mark.parametrize(("uid", "expected"), [(1, True), (2, False), (0, False), (None, False)])
-def test_what_has_the_owner_of_a_new_file_is_ours(uid: int | None, expected: bool) -> None:
+def test_a_file_with_the_owner_of_a_new_file_is_the_accounts_own(uid: int | None, expected: bool) -> None:
     server = MemoryServer()
     assert owns(server, uid) is expected
     assert server.files == {}
 
 
 @pytest.mark.parametrize("mode", [0o120600, 0o040600, 0o010600, 0o600])
-def test_what_is_no_regular_file_is_never_ours(mode: int) -> None:
+def test_a_file_that_is_not_regular_is_never_the_accounts_own(mode: int) -> None:
     assert owns(MemoryServer(), 1, mode=mode) is False
 
 
 @pytest.mark.parametrize(("key", "expected"), [(b"secret", True), (b"", False)])
-@pytest.mark.parametrize(("ours", "theirs"), [(None, 1), (1, None), (None, None)])
-def test_where_no_owner_is_told_only_a_name_that_nobody_can_compute_is_proof(
-    ours: int | None, theirs: int | None, key: bytes, expected: bool
+@pytest.mark.parametrize(("own_uid", "found_uid"), [(None, 1), (1, None), (None, None)])
+def test_without_an_owner_only_a_name_that_needs_the_credential_is_proof(
+    own_uid: int | None, found_uid: int | None, key: bytes, expected: bool
 ) -> None:
-    assert owns(MemoryServer(uid=ours), theirs, key=key) is expected
+    assert owns(MemoryServer(uid=own_uid), found_uid, key=key) is expected
 
 
 @pytest.mark.parametrize("code", ["not_found", "unsupported"])
-def test_a_server_that_tells_nothing_of_an_open_file_tells_no_owner(code: str) -> None:
+def test_a_server_without_fstat_of_an_open_file_sends_no_owner(code: str) -> None:
     server = MemoryServer(wrong={"handle.attributes": code})
     assert account().uid(MemoryFiles(server), FINAL, []) is None
     assert server.files == {}
 
 
-def test_it_is_asked_for_once() -> None:
+def test_the_owner_is_asked_for_once() -> None:
     server, one = MemoryServer(), account()
     assert [one.uid(MemoryFiles(server), FINAL, []) for _time in range(3)] == [1, 1, 1]
     assert [name for name, _path in server.calls].count("create") == 1
 
 
-def test_what_a_killed_run_left_of_asking_is_removed_by_the_next() -> None:
+def test_the_empty_file_of_a_killed_run_is_removed_by_the_next() -> None:
     server = MemoryServer()
     stages: list[bytes] = []
     server.on_call = lambda name, path: stages.append(path) if name == "create" else None
@@ -81,24 +81,24 @@ def test_what_a_killed_run_left_of_asking_is_removed_by_the_next() -> None:
 
 @pytest.mark.parametrize("failure", [REFUSED, UNHEARD, UNANSWERED])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_whatever_fails_nothing_is_left_that_is_not_known(number: int, failure: str) -> None:
+def test_after_any_failure_every_file_that_remains_is_listed(number: int, failure: str) -> None:
     server = MemoryServer()
     left: list[Orphan] = []
     server.fault(number, failure)
     with pytest.raises(BackhaulError):
         account().uid(MemoryFiles(server), FINAL, left)
         raise RemoteError("remote_failure", "what could not be removed is left behind, and no failure")
-    assert set(server.files) <= {leftover.path for leftover in left}
+    assert set(server.files) <= {orphan.path for orphan in left}
 
 
 def test_a_key_changes_every_name() -> None:
     names = {account(key).job_token(b"identity") for key in (b"", b"one", b"two")}
-    asides = {account(key).backup_path(FINAL) for key in (b"", b"one", b"two")}
-    assert (len(names), len(asides)) == (3, 3)
+    backups = {account(key).backup_path(FINAL) for key in (b"", b"one", b"two")}
+    assert (len(names), len(backups)) == (3, 3)
     assert account(b"one").job_token(b"identity") in names
 
 
-def test_what_was_left_alone_is_named_once() -> None:
+def test_a_file_that_was_left_alone_is_named_once() -> None:
     one = account()
     for _time in range(2):
         one.leave_alone(b"/out/.backhaul-x\x1b[2J", Attributes(mode=0o104777, uid=7))

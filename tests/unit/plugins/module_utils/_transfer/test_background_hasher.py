@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is hashed beside a transfer is what hashlib says, whatever the sizes, and no thread of it is left behind."""
+"""The digest is that of hashlib for blocks of any size, and no thread remains afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def hashing_threads() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("size", [0, 1, 255 * 1024, 2 * MIB, 2 * MIB + 1, 9 * MIB + 17])
 @pytest.mark.parametrize("block", [1000 * 1000, 255 * 1024, 32 * 1024])
-def test_it_is_the_digest_of_all_blocks_in_order(size: int, block: int) -> None:
+def test_the_digest_is_that_of_all_blocks_in_order(size: int, block: int) -> None:
     content = os.urandom(size)
     with BackgroundHasher("sha512") as hasher:
         for start in range(0, size, block):
@@ -55,7 +55,7 @@ def test_a_block_that_cannot_be_hashed_is_no_digest_of_the_others() -> None:
             hasher.hexdigest()
 
 
-def test_a_thread_that_cannot_be_started_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_be_started_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transfer, prove, publish: what is noticed between the first byte and the final name."""
+"""Copy, verify and publish: the failures between the first byte and the final name."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_server_that_cannot_hash_fails_where_its_digest_was_demanded() -> None
 
 
 @pytest.mark.parametrize("verify", ["auto", "server", "readback"])
-def test_damage_on_the_way_is_found_by_every_proof(verify: str) -> None:
+def test_damage_on_the_way_is_found_by_every_method(verify: str) -> None:
     error = Job(old=b"old", target={"damages_writes": True}).fails(verify=verify)
     assert (error.code, error.details["expected"]) == ("digest_mismatch", hashlib.sha256(CONTENT).hexdigest())
 
@@ -135,7 +135,7 @@ def test_a_server_that_lies_about_its_digest_is_found_by_reading_back() -> None:
 
 @pytest.mark.parametrize("call", ["create", "write", "flush", "sync", "close", "handle.attributes", "digest", "rename"])
 @pytest.mark.parametrize("code", ["remote_failure", "no_space", "permission_denied"])
-def test_whatever_the_destination_refuses_nothing_is_published(call: str, code: str) -> None:
+def test_after_any_refusal_of_the_destination_nothing_is_published(call: str, code: str) -> None:
     job = Job(target={"wrong": {call: code}})
     error = job.fails()
     assert error.role == "destination"
@@ -143,7 +143,7 @@ def test_whatever_the_destination_refuses_nothing_is_published(call: str, code: 
 
 
 @pytest.mark.parametrize("code", ["not_found", "unsupported"])
-def test_a_server_that_tells_nothing_of_an_open_file_is_asked_when_it_is_closed(code: str) -> None:
+def test_a_server_without_fstat_of_an_open_file_is_asked_after_the_close(code: str) -> None:
     job = Job(target={"wrong": {"handle.attributes": code}})
     result = job.run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
     assert (job.target.content(TO), result.not_applied) == (CONTENT, [])
@@ -165,7 +165,7 @@ def test_a_closed_file_that_is_smaller_than_what_was_acknowledged_is_not_publish
 
 
 @pytest.mark.parametrize("call", ["open_reader", "read", "handle.attributes", "close"])
-def test_whatever_the_source_refuses_is_the_sources_error(call: str) -> None:
+def test_any_refusal_of_the_source_is_an_error_of_the_source(call: str) -> None:
     job = Job(old=b"old")
     job.source.wrong[call] = "remote_failure"
     assert (job.fails().role, job.source.content(FROM)) == ("source", CONTENT)
@@ -189,7 +189,7 @@ def swap_for_a_device(job: Job) -> None:
 
 @pytest.mark.parametrize("change", [grow, shrink, touch, swap_for_a_device])
 @pytest.mark.parametrize("moment", ["open_reader", "read"])
-def test_a_source_that_changes_under_our_hands_is_never_published(change: t.Callable[[Job], None], moment: str) -> None:
+def test_a_source_that_changes_during_the_read_is_never_published(change: t.Callable[[Job], None], moment: str) -> None:
     job = Job(old=b"old")
     changed: list[str] = []
 
@@ -215,7 +215,7 @@ def test_a_destination_that_holds_less_than_was_acknowledged_is_found_even_witho
     assert job.fails(verify="acknowledged").code == "short_transfer"
 
 
-def test_a_failure_on_a_full_file_system_is_called_what_it_is() -> None:
+def test_a_failure_on_a_full_file_system_is_no_space() -> None:
     job = Job(target={"wrong": {"write": "remote_failure"}, "free_bytes": 10})
     error = job.fails()
     assert (error.code, error.path) == ("no_space", TO)
@@ -225,7 +225,7 @@ def test_a_failure_with_room_left_stays_a_failure() -> None:
     assert Job(target={"wrong": {"write": "remote_failure"}, "free_bytes": 10**9}).fails().code == "remote_failure"
 
 
-def test_no_fsync_is_said() -> None:
+def test_a_missing_fsync_is_reported() -> None:
     assert Job(target={"can_sync": False}).run().not_applied == ["fsync"]
 
 
@@ -236,7 +236,7 @@ def test_mode_and_time_are_on_the_file_before_it_has_its_name() -> None:
     assert [name for name, _path in job.target.calls[-2:]] == ["rename", "attributes"]
 
 
-def test_attributes_that_the_server_refuses_are_said_and_no_failure() -> None:
+def test_attributes_that_the_server_refuses_are_reported_and_no_failure() -> None:
     refused = dict.fromkeys(("handle.set_attributes", "set_attributes"), "permission_denied")
     result = (job := Job(target={"wrong": refused})).run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
     assert (result.not_applied, result.attributes_changed) == (["mode", "mtime"], [])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The promises of one shipment, with a failure at every single call of the port on either end."""
+"""The promises of the copy to one destination, with a failure at every call of the port at either end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MTIME = 1_700_000_000
 
 
 @dataclass
-class World:
+class Scene:
     """A source with a new file, and a destination with or without an old one."""
 
     source: MemoryServer
@@ -56,9 +56,9 @@ class World:
             return exc
 
 
-def world(
+def scene(
     *, old: bytes | None = None, retries: int = 3, target: dict[str, t.Any] | None = None, **options: t.Any
-) -> World:
+) -> Scene:
     source, destination = MemoryServer(), MemoryServer(**(target or {}))
     source.put(PATH, NEW, mtime=MTIME)
     if old is not None:
@@ -66,7 +66,7 @@ def world(
     pool = MemoryEnds(source=source, destination=destination)
     policy = RetryPolicy(retries=retries)
     relay = Relay(pool, SOURCE, PATH, options=RelayOptions(**options), retries=policy, runtime=runtime())
-    return World(source, destination, pool, relay)
+    return Scene(source, destination, pool, relay)
 
 
 @pytest.mark.parametrize("can_replace", [True, False])
@@ -74,7 +74,7 @@ def world(
 def test_the_new_file_arrives_verified_and_a_second_run_changes_nothing(
     old: bytes | None, state: str, can_replace: bool
 ) -> None:
-    here = world(old=old, target={"can_replace": can_replace})
+    here = scene(old=old, target={"can_replace": can_replace})
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.changed, outcome.verified_by, outcome.sha256) == (state, True, "check-file", SHA256)
     assert (outcome.bytes_sent, outcome.attempts, outcome.not_applied) == (len(NEW), 1, ())
@@ -88,11 +88,11 @@ def test_the_new_file_arrives_verified_and_a_second_run_changes_nothing(
 
 def failures_at_every_call(
     side: str, failure: str, **how: t.Any
-) -> t.Iterator[tuple[World, Outcome | BackhaulError, str]]:
-    """Yield what became of a relay for a failure at the first call, the second, and so on until there are no more."""
+) -> t.Iterator[tuple[Scene, Outcome | BackhaulError, str]]:
+    """Yield the result of a relay for a failure at the first call, at the second, and so on up to the last."""
     number = 1
     while True:
-        here = world(**how)
+        here = scene(**how)
         server = getattr(here, side)
         server.fault(number, failure)
         result = here.attempt()
@@ -154,18 +154,18 @@ def test_without_retries_a_failure_at_any_call_leaves_the_old_file_or_the_new_on
 
 @pytest.mark.parametrize("side", ["source", "destination"])
 def test_a_link_that_is_lost_at_the_same_call_every_time_ends_after_the_retries(side: str) -> None:
-    here = world()
+    here = scene()
     server = getattr(here, side)
     server.on_call = lambda name, path: server.fault(0, UNHEARD) if name in ("read", "write") else None
     error = here.attempt()
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.details["attempts"]) == ("link_lost", side, 4)
-    assert server.connections == 4 + (side == "destination")  # the last one is to clear away what was left
+    assert server.connections == 4 + (side == "destination")  # the last one is for the clean-up
     assert here.destination.content(TARGET) is None
 
 
 def test_attempts_and_bytes_add_up_over_the_retries() -> None:
-    here = world()
+    here = scene()
     _number = next(n for n, (name, _path) in enumerate(_calls_of_a_good_run(), 1) if name == "flush")
     here.destination.fault(_number, UNHEARD)
     _step, outcome = here.copy_to()
@@ -174,7 +174,7 @@ def test_attempts_and_bytes_add_up_over_the_retries() -> None:
 
 
 def _calls_of_a_good_run(**how: t.Any) -> list[tuple[str, bytes]]:
-    here = world(**how)
+    here = scene(**how)
     here.copy_to()
     return here.destination.calls
 
@@ -182,7 +182,7 @@ def _calls_of_a_good_run(**how: t.Any) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize(("old", "call"), [(None, "rename"), (OLD, "replace")])
 def test_a_rename_whose_answer_was_lost_is_credited_to_the_run_with_its_proof(old: bytes | None, call: str) -> None:
     number = next(n for n, (name, _path) in enumerate(_calls_of_a_good_run(old=old), 1) if name == call)
-    here = world(old=old)
+    here = scene(old=old)
     here.destination.fault(number, UNANSWERED)
     step, outcome = here.copy_to()
     assert (outcome.state, outcome.changed) == ("created" if old is None else "replaced", True)
@@ -192,7 +192,7 @@ def test_a_rename_whose_answer_was_lost_is_credited_to_the_run_with_its_proof(ol
 
 
 def test_a_source_that_is_lost_while_it_is_hashed_for_a_comparison_is_the_end_that_reconnects() -> None:
-    here = world(old=bytes(len(NEW)))
+    here = scene(old=bytes(len(NEW)))
     number = next(n for n, (name, _path) in enumerate(_source_calls(), 1) if name == "digest")
     here.source.fault(number, UNHEARD)
     _step, outcome = here.copy_to()
@@ -200,13 +200,13 @@ def test_a_source_that_is_lost_while_it_is_hashed_for_a_comparison_is_the_end_th
 
 
 def _source_calls() -> list[tuple[str, bytes]]:
-    here = world(old=bytes(len(NEW)))
+    here = scene(old=bytes(len(NEW)))
     here.copy_to()
     return here.source.calls
 
 
 def test_one_destination_that_fails_leaves_the_connections_whole_for_the_next() -> None:
-    here = world(retries=0)
+    here = scene(retries=0)
     here.pool.servers["other"] = other = MemoryServer()
     here.relay.source  # noqa: B018 - looked at before anything can fail
     here.source.fault(3, UNHEARD)
@@ -215,8 +215,8 @@ def test_one_destination_that_fails_leaves_the_connections_whole_for_the_next() 
     assert (outcome.state, other.content(TARGET)) == ("created", NEW)
 
 
-def test_a_plan_says_what_will_be_done_and_does_nothing() -> None:
-    here = world(old=OLD)
+def test_a_plan_returns_the_step_and_changes_nothing() -> None:
+    here = scene(old=OLD)
     before = here.destination.calls
     step = here.relay.plan(Destination(DESTINATION, TARGET))
     assert (step.action, step.path, step.comparison.compared_by) == ("replace", TARGET, "size")
@@ -226,7 +226,7 @@ def test_a_plan_says_what_will_be_done_and_does_nothing() -> None:
 
 
 def test_the_source_is_hashed_once_for_all_destinations() -> None:
-    here = world(old=NEW)
+    here = scene(old=NEW)
     here.pool.servers["other"] = other = MemoryServer()
     other.put(TARGET, NEW, mtime=MTIME)
     here.copy_to()
@@ -245,7 +245,7 @@ def test_the_source_is_hashed_once_for_all_destinations() -> None:
     ],
 )
 def test_the_weaker_of_two_proofs_is_reported(digests: tuple[str | None, str | None], compared_by: str) -> None:
-    here = world(old=NEW, target={"digest": digests[1]})
+    here = scene(old=NEW, target={"digest": digests[1]})
     here.source.digest = digests[0]
     here.destination.files[TARGET].mtime = MTIME
     _step, outcome = here.copy_to()
@@ -254,14 +254,14 @@ def test_the_weaker_of_two_proofs_is_reported(digests: tuple[str | None, str | N
 
 def test_another_content_of_the_same_size_is_found_and_repaired() -> None:
     damaged = bytes([NEW[0] ^ 1]) + NEW[1:]
-    here = world(old=damaged)
+    here = scene(old=damaged)
     here.destination.files[TARGET].mtime = MTIME
     _step, outcome = here.copy_to()
     assert (outcome.state, here.destination.content(TARGET)) == ("replaced", NEW)
 
 
 def test_only_the_time_differs_and_only_the_time_is_set() -> None:
-    here = world(old=NEW)
+    here = scene(old=NEW)
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.changed, outcome.attributes_changed, outcome.bytes_sent) == (
         "unchanged",
@@ -274,7 +274,7 @@ def test_only_the_time_differs_and_only_the_time_is_set() -> None:
 
 
 def test_a_time_that_the_server_refuses_is_reported_and_changes_nothing() -> None:
-    here = world(old=NEW)
+    here = scene(old=NEW)
     here.destination.wrong["opened.set_attributes"] = "unsupported"
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.changed, outcome.not_applied) == ("unchanged", False, ("mtime",))
@@ -282,19 +282,19 @@ def test_a_time_that_the_server_refuses_is_reported_and_changes_nothing() -> Non
 
 @pytest.mark.parametrize(("policy", "code"), [("fail", "already_exists")])
 def test_another_file_there_can_be_a_failure(policy: str, code: str) -> None:
-    error = world(old=OLD, if_exists=policy).attempt()
+    error = scene(old=OLD, if_exists=policy).attempt()
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.path) == (code, "destination", TARGET)
 
 
 def test_another_file_there_can_be_left_alone() -> None:
-    here = world(old=OLD, if_exists="skip")
+    here = scene(old=OLD, if_exists="skip")
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.changed, here.destination.content(TARGET)) == ("skipped", False, OLD)
 
 
 def test_another_file_there_can_be_kept_beside_a_version_that_is_the_same_on_every_run() -> None:
-    here = world(old=OLD, if_exists="version")
+    here = scene(old=OLD, if_exists="version")
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.path) == ("created", b"/out/db-20231114T221320Z.tar")
     assert here.destination.content(TARGET) == OLD
@@ -306,7 +306,7 @@ def test_another_file_there_can_be_kept_beside_a_version_that_is_the_same_on_eve
 
 
 def test_a_digest_that_differs_is_tried_once_more_and_never_published() -> None:
-    here = world(old=OLD, target={"damages_writes": True})
+    here = scene(old=OLD, target={"damages_writes": True})
     error = here.attempt()
     assert isinstance(error, BackhaulError)
     assert (error.code, error.details["attempts"], error.role) == ("digest_mismatch", 2, "destination")
@@ -314,8 +314,8 @@ def test_a_digest_that_differs_is_tried_once_more_and_never_published() -> None:
     assert here.destination.ours() == []
 
 
-def test_a_server_that_is_gone_for_good_between_two_renames_is_told_how_to_get_the_old_file_back() -> None:
-    here = world(old=OLD, target={"can_replace": False})
+def test_a_server_that_is_lost_between_two_renames_leaves_advice_how_to_restore_the_old_file() -> None:
+    here = scene(old=OLD, target={"can_replace": False})
     renames: list[bytes] = []
 
     def gone_after_the_first_rename(name: str, path: bytes) -> None:
@@ -326,37 +326,37 @@ def test_a_server_that_is_gone_for_good_between_two_renames_is_told_how_to_get_t
     here.destination.on_call = gone_after_the_first_rename
     error = here.attempt()
     assert isinstance(error, BackhaulError)
-    (aside,) = (path for path in here.destination.ours() if here.destination.content(path) == OLD)
+    (backup,) = (path for path in here.destination.ours() if here.destination.content(path) == OLD)
     assert error.code == "link_lost"
     assert error.details["may_be_published"] is True
-    assert aside.decode() in error.remedy
-    assert aside.decode() in t.cast("list[str]", error.details["left_behind"])
+    assert backup.decode() in error.remedy
+    assert backup.decode() in t.cast("list[str]", error.details["left_behind"])
 
 
-def test_an_old_file_that_cannot_be_removed_after_the_swap_is_no_failure_and_is_said() -> None:
-    here = world(old=OLD, target={"can_replace": False})
+def test_a_backup_that_cannot_be_removed_is_no_failure_and_is_reported() -> None:
+    here = scene(old=OLD, target={"can_replace": False})
     here.destination.wrong["remove"] = "permission_denied"
     _step, outcome = here.copy_to()
     assert (outcome.state, outcome.not_applied, here.destination.content(TARGET)) == ("replaced", ("cleanup",), NEW)
 
 
 def test_errors_of_one_end_never_name_the_other() -> None:
-    here = world()
+    here = scene()
     here.source.on_call = lambda name, path: here.source.files[PATH].content.append(1) if name == "read" else None
     error = here.attempt()
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.host, error.path) == ("source_changed", "source", "source", PATH)
 
 
-def test_attributes_that_a_server_only_pretends_to_set_are_no_change() -> None:
-    here = world(old=NEW, target={"forgets_attributes": True})
+def test_attributes_that_a_server_accepts_and_does_not_keep_are_no_change() -> None:
+    here = scene(old=NEW, target={"forgets_attributes": True})
     step, outcome = here.copy_to()
     assert step.action == "adjust"
     assert (outcome.changed, outcome.attributes_changed, outcome.not_applied) == (False, (), ("mtime",))
 
 
 def test_directories_made_for_a_copy_that_failed_are_removed_again() -> None:
-    here = world(target={"wrong": {"write": "no_space"}}, create_directories=True)
+    here = scene(target={"wrong": {"write": "no_space"}}, create_directories=True)
     before = set(here.destination.directories)
     with pytest.raises(BackhaulError):
         here.relay.copy_to(Destination(DESTINATION, b"/out/a/b/"), progress=lambda _count: None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that some servers take for the same one."""
+"""Names that some servers do not distinguish."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.folding im
         (b"a//b/", b"A/./B"),
     ],
 )
-def test_what_a_server_may_take_for_one_folds_to_the_same(one: bytes, other: bytes) -> None:
+def test_names_that_a_server_may_not_distinguish_fold_to_the_same(one: bytes, other: bytes) -> None:
     assert folded(one) == folded(other)
 
 
@@ -54,5 +54,5 @@ def test_namesakes_are_found_in_groups_and_what_comes_twice_is_none() -> None:
         (b"/in/A/x/f", b"/in/a/x/f", (b"/in", b"A", b"a")),
     ],
 )
-def test_where_two_paths_part(one: bytes, other: bytes, expected: tuple[bytes, bytes, bytes]) -> None:
+def test_the_first_difference_of_two_paths(one: bytes, other: bytes, expected: tuple[bytes, bytes, bytes]) -> None:
     assert first_difference(one, other) == expected

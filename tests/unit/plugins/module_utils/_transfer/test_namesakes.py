@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies of one task whose names a destination may fold into one."""
+"""Copies of one task whose names a destination may not distinguish."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_file_that_the_server_lists_under_its_own_name_is_its_own() -> None:
     group = Namesakes([(DESTINATION, ONE), (DESTINATION, OTHER)]).group(DESTINATION, ONE)
     assert group is not None
     group.require_own(MemoryFiles(server), ONE)
-    assert server.calls == []  # nothing was published that it could be
+    assert server.calls == []  # nothing with a name like it was published
     group.settled.add(ONE)
     for path in (ONE, OTHER):
         server.put(path, b"")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a temporary name to the final one, or to nothing at all."""
+"""The partial file: created, kept or removed, and renamed to the final name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FINAL = b"/out/db.tar"
 
 
 class Drafting:
-    """A server, a draft on it, and what it leaves behind."""
+    """A server, a partial file on it, and its orphans."""
 
     def __init__(self, **server: object) -> None:
         self.server = MemoryServer(**server)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ class Drafting:
         return partial
 
 
-def test_a_draft_is_hidden_private_and_beside_its_final_name() -> None:
+def test_a_partial_file_is_hidden_private_and_beside_its_final_name() -> None:
     here = Drafting()
     with here.partial() as partial:
         partial.create()
@@ -73,7 +73,7 @@ def test_a_name_that_is_taken_is_left_alone_and_another_is_tried() -> None:
     assert taken in here.server.links
 
 
-def test_names_that_are_always_taken_are_given_up() -> None:
+def test_names_that_are_always_taken_are_an_error() -> None:
     here = Drafting(wrong={"create": "already_exists"})
     with pytest.raises(RemoteError) as caught, here.partial() as partial:
         partial.create()
@@ -118,7 +118,7 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten() -> None:
     assert here.server.ours() == []
 
 
-def test_without_replace_a_second_rename_that_is_refused_brings_the_old_file_back() -> None:
+def test_without_replace_a_refused_second_rename_restores_the_old_file() -> None:
     here = Drafting(can_replace=False)
     here.server.put(FINAL, b"old")
     seen = 0
@@ -137,7 +137,7 @@ def test_without_replace_a_second_rename_that_is_refused_brings_the_old_file_bac
 
 
 @pytest.mark.parametrize("failure", [UNHEARD, UNANSWERED])
-def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
+def test_after_a_lost_connection_the_files_that_may_remain_are_listed(failure: str) -> None:
     here = Drafting()
     here.server.fault(1, failure)
     with pytest.raises(LinkError), here.partial() as partial:
@@ -150,23 +150,23 @@ def test_after_a_lost_link_what_may_be_left_is_known(failure: str) -> None:
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({b"/aside": b"old"}, {b"/f": b"old"}),
+        ({b"/backup": b"old"}, {b"/f": b"old"}),
         ({b"/f": b"new"}, {b"/f": b"new"}),
         ({}, {}),
     ],
 )
-def test_an_old_file_is_brought_back_unless_its_place_is_taken(
+def test_a_backup_is_restored_unless_the_final_name_is_taken(
     files: dict[bytes, bytes], expected: dict[bytes, bytes]
 ) -> None:
     server = MemoryServer()
     for path, content in files.items():
         server.put(path, content)
-    remove_orphan(MemoryFiles(server), Orphan(b"/aside", restore_to=b"/f"))
+    remove_orphan(MemoryFiles(server), Orphan(b"/backup", restore_to=b"/f"))
     assert {path: server.content(path) for path in server.files} == expected
 
 
-def test_an_old_file_that_was_never_moved_is_no_obstacle() -> None:
-    """Its rename was not heard; asyncssh looks first whether there is something at the target, and calls that so."""
+def test_a_backup_that_was_never_made_is_no_error() -> None:
+    """The rename never arrived. asyncssh checks the target before the source, and so reports that it exists."""
     server = MemoryServer()
     server.put(b"/f", b"old")
 
@@ -175,28 +175,28 @@ def test_an_old_file_that_was_never_moved_is_no_obstacle() -> None:
             raise RemoteError("already_exists", "there is something of that name already", path=b"/f")
 
     server.on_call = look_at_the_target_first
-    remove_orphan(MemoryFiles(server), Orphan(b"/aside", restore_to=b"/f", sha256=hashlib.sha256(b"new").hexdigest()))
+    remove_orphan(MemoryFiles(server), Orphan(b"/backup", restore_to=b"/f", sha256=hashlib.sha256(b"new").hexdigest()))
     assert server.content(b"/f") == b"old"
 
 
-@pytest.mark.parametrize(("there", "removed"), [(b"new", True), (b"half an upload of somebody", False)])
-def test_an_old_file_is_removed_only_when_our_own_copy_has_its_place(there: bytes, removed: bool) -> None:
+@pytest.mark.parametrize(("there", "removed"), [(b"new", True), (b"half of another upload", False)])
+def test_a_backup_is_removed_only_when_this_runs_copy_has_the_final_name(there: bytes, removed: bool) -> None:
     server = MemoryServer()
-    server.put(b"/aside", b"old")
+    server.put(b"/backup", b"old")
     server.put(b"/f", there)
-    left = Orphan(b"/aside", restore_to=b"/f", sha256=hashlib.sha256(b"new").hexdigest())
+    left = Orphan(b"/backup", restore_to=b"/f", sha256=hashlib.sha256(b"new").hexdigest())
     if removed:
         remove_orphan(MemoryFiles(server), left)
     else:
         with pytest.raises(RemoteError) as caught:
             remove_orphan(MemoryFiles(server), left)
         assert caught.value.code == "already_exists"
-    assert (b"/aside" in server.files) is not removed
+    assert (b"/backup" in server.files) is not removed
     assert server.content(b"/f") == there
 
 
 class _Garbling(MemoryFiles):
-    """Does what it is asked for, and says something that nobody understands."""
+    """Does each request and sends a reply that breaks the protocol."""
 
     def create(self, path: bytes, *, mode: int) -> MemoryWriter:
         super().create(path, mode=mode)
@@ -207,7 +207,7 @@ class _Garbling(MemoryFiles):
         raise RemoteError("protocol_violation", "what was that?")
 
 
-def test_a_draft_that_may_have_been_created_though_the_answer_was_garbled_is_left_behind() -> None:
+def test_a_partial_file_that_may_exist_after_a_garbled_reply_is_listed() -> None:
     left: list[Orphan] = []
     with PartialFile(_Garbling(MemoryServer()), FINAL, token=runtime().token, left_behind=left) as partial:
         with pytest.raises(RemoteError, match="what was that"):
@@ -215,7 +215,7 @@ def test_a_draft_that_may_have_been_created_though_the_answer_was_garbled_is_lef
         assert left == [Orphan(partial.path_for("0123456789abcdef"), only_if_empty=True)]
 
 
-def test_a_rename_whose_answer_was_garbled_may_have_been_done() -> None:
+def test_a_rename_with_a_garbled_reply_may_have_been_done() -> None:
     server = MemoryServer()
     partial = PartialFile(_Garbling(server), FINAL, token=runtime().token, left_behind=[])
     MemoryFiles(server).create(partial.path_for("0123456789abcdef"), mode=0o600)
@@ -226,7 +226,7 @@ def test_a_rename_whose_answer_was_garbled_may_have_been_done() -> None:
     assert list(server.files) == [FINAL]
 
 
-def test_a_replace_that_turns_out_not_to_be_there_moves_the_old_file_aside() -> None:
+def test_a_replace_that_turns_out_to_be_unsupported_makes_a_backup() -> None:
     here = Drafting(wrong={"replace": "unsupported"})
     here.server.put(FINAL, b"old")
     here.publish(replacing=True)
@@ -249,7 +249,7 @@ def written(here: Drafting, partial: PartialFile) -> None:
         (None, 0, OtherRunFinished),
     ],
 )
-def test_what_has_the_drafts_name_must_be_the_file_that_was_written(
+def test_the_file_of_the_temporary_name_must_be_the_one_that_was_written(
     content: bytes | None, uid: int, error: type[Exception] | None
 ) -> None:
     here = Drafting()
@@ -268,7 +268,7 @@ def test_what_has_the_drafts_name_must_be_the_file_that_was_written(
     assert here.server.content(path) == content, "what is not ours was removed"
 
 
-def test_a_link_in_the_drafts_place_is_not_published() -> None:
+def test_a_link_of_the_temporary_name_is_not_published() -> None:
     here = Drafting()
     with pytest.raises(IntegrityError) as caught, here.partial() as partial:
         written(here, partial)
@@ -278,7 +278,7 @@ def test_a_link_in_the_drafts_place_is_not_published() -> None:
 
 
 @pytest.mark.parametrize("replacing", [True, False])
-def test_a_file_of_another_user_that_was_published_in_the_drafts_place_is_found_out(replacing: bool) -> None:
+def test_another_users_file_that_was_published_is_detected(replacing: bool) -> None:
     here = Drafting()
     if replacing:
         here.server.put(FINAL, b"old")
@@ -293,7 +293,7 @@ def test_a_file_of_another_user_that_was_published_in_the_drafts_place_is_found_
     assert (caught.value.code, caught.value.path) == ("publish_failed", FINAL)
 
 
-def test_a_look_that_is_refused_after_the_rename_fails_nothing() -> None:
+def test_a_refused_lstat_after_the_rename_is_no_failure() -> None:
     here = Drafting()
 
     def refuse(name: str, path: bytes) -> None:
@@ -304,7 +304,7 @@ def test_a_look_that_is_refused_after_the_rename_fails_nothing() -> None:
     assert here.publish(replacing=False).publishing is True
 
 
-def test_a_garbled_look_after_the_rename_leaves_in_doubt_what_was_published() -> None:
+def test_a_garbled_lstat_after_the_rename_leaves_in_doubt_what_was_published() -> None:
     here = Drafting()
 
     def garble(name: str, path: bytes) -> None:
@@ -317,7 +317,7 @@ def test_a_garbled_look_after_the_rename_leaves_in_doubt_what_was_published() ->
     assert list(here.server.files) == [FINAL]
 
 
-def test_an_old_file_that_was_replaced_while_it_was_aside_is_not_brought_back() -> None:
+def test_a_backup_that_was_exchanged_is_not_restored() -> None:
     here = Drafting(can_replace=False)
     here.server.put(FINAL, b"old")
     planted: list[bytes] = []

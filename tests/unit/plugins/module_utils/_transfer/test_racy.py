@@ -22,7 +22,7 @@ def test_a_time_of_two_seconds_ago_or_later_is_racy(mtime: int, racy: bool) -> N
         (50, 101, True),
         (50, 100, True),
         (50, 103, False),
-        (100, 100, False),  # it was not read by anybody meanwhile, as far as the server tells
+        (100, 100, False),  # no read has changed the access time meanwhile
         (None, 101, True),
         (50, None, False),
     ],

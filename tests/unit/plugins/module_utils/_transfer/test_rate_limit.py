@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rate is kept on average, whatever the sizes of the pieces, and a pause is no leave for a burst."""
+"""The average rate is the limit for blocks of any size, and a pause allows no long burst."""
 
 from __future__ import annotations
 

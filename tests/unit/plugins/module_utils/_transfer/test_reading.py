@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the file that was looked at, and no other."""
+"""Read the file that was inspected, and no other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server_with(**more: t.Any) -> MemoryServer:
 
 
 def swap(server: MemoryServer, before: str, *, back_at: str = "") -> None:
-    """Give the name to a private file of the same size and time right before a call, and back before another."""
+    """Give the name to a private file of the same size and time before one call, and back before another."""
     ours, secret = server.files[PATH], Node(bytearray(b"SECRET"), mode=stat.S_IFREG | 0o600, mtime=7)
 
     def on_call(name: str, path: bytes) -> None:
@@ -100,9 +100,9 @@ def test_any_attribute_that_differs_makes_it_another_file(change: dict[str, t.An
 
 
 @pytest.mark.parametrize("lacking", ["uid", "gid", "mode"])
-def test_what_a_server_does_not_tell_is_no_difference(lacking: str) -> None:
+def test_an_attribute_that_a_server_does_not_send_is_no_difference(lacking: str) -> None:
     require_same(PATH, SEEN, replace(SEEN, **{lacking: None}))
 
 
-def test_windows_tells_that_a_file_is_executable_by_its_name_only() -> None:
+def test_windows_sends_executable_bits_in_lstat_only() -> None:
     require_same(PATH, SEEN, replace(SEEN, mode=stat.S_IFREG | 0o751))

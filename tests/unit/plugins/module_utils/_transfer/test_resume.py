@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Going on after an interruption: nothing is sent twice, and nothing is added to what is not the source's beginning."""
+"""Resume after an interruption: no byte is sent twice, and nothing is appended to a wrong prefix."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Place:
-    """A source and a destination that outlive the runs."""
+    """A source and a destination that stay the same over several runs."""
 
     def __init__(self, *, source: dict[str, t.Any] | None = None, target: dict[str, t.Any] | None = None) -> None:
         self.source, self.target = MemoryServer(**(source or {})), MemoryServer(**(target or {}))
@@ -53,8 +53,8 @@ class Place:
         self.key = b""
 
     def run(self, *, retries: int = 0, **options: t.Any) -> Outcome:
-        """Relay, as a task of its own that knows nothing of earlier ones."""
-        world = runtime()
+        """Relay as a new task, without the state of earlier ones."""
+        made = runtime()
         pool = MemoryEnds(source=self.source, destination=self.target)
         pool.key = self.key
         relay = Relay(
@@ -63,12 +63,12 @@ class Place:
             PATH,
             options=RelayOptions(**options),
             retries=RetryPolicy(retries=retries),
-            runtime=type(world)(world.token, world.random, self.slept.append),
+            runtime=type(made)(made.token, made.random, self.slept.append),
         )
         return relay.copy_to(Destination(DESTINATION, TARGET), progress=no_progress)[1]
 
     def is_cut(self, *, after_writes: int = 6, at: str = "write", **options: t.Any) -> BackhaulError:
-        """Run, and lose the destination after so many writes (or calls of another kind)."""
+        """Run, and lose the destination after this many writes (or calls of another kind)."""
         self.target.on_call = lose_at(self.target, at, after_writes)
         with pytest.raises(BackhaulError) as caught:
             self.run(**options)
@@ -77,7 +77,7 @@ class Place:
         return caught.value
 
     def partial(self) -> bytes:
-        """Return the path of the only file of ours."""
+        """Return the path of the only partial file."""
         (path,) = self.target.ours()
         return path
 
@@ -106,10 +106,10 @@ def test_a_later_run_sends_only_what_is_missing() -> None:
     assert place.target.content(TARGET) == CONTENT
     assert place.target.ours() == []
     more = len([name for name, _path in place.source.calls if name == "read"]) - reads
-    assert more == (len(CONTENT) - 6 * BLOCK) // BLOCK + 2  # its last block, and the end
+    assert more == (len(CONTENT) - 6 * BLOCK) // BLOCK + 2  # the last block before the cut, and the end
 
 
-def test_a_retry_in_the_same_task_goes_on_at_once() -> None:
+def test_a_retry_in_the_same_task_resumes_without_waiting() -> None:
     place = Place()
     place.target.on_call = lose_once(place.target, "write", 6)
     outcome = place.run(retries=1)
@@ -117,7 +117,7 @@ def test_a_retry_in_the_same_task_goes_on_at_once() -> None:
     assert [(failed.code, failed.role) for failed in outcome.retried] == [("link_lost", "destination")]
     assert outcome.bytes_sent == len(CONTENT)
     assert place.target.content(TARGET) == CONTENT
-    assert len(place.slept) == 1  # the pause of the retry, and no look for another writer
+    assert len(place.slept) == 1  # the pause of the retry, and none for another writer
 
 
 def lose_once(server: MemoryServer, call: str, count: int) -> t.Callable[[str, bytes], None]:
@@ -133,7 +133,7 @@ def lose_once(server: MemoryServer, call: str, count: int) -> t.Callable[[str, b
     return on_call
 
 
-def test_a_copy_that_was_complete_is_only_proven_and_published() -> None:
+def test_a_complete_partial_file_is_only_verified_and_published() -> None:
     place = Place()
     place.is_cut(after_writes=0, at="rename")
     outcome = place.run()
@@ -143,7 +143,7 @@ def test_a_copy_that_was_complete_is_only_proven_and_published() -> None:
 
 
 @pytest.mark.parametrize("digests", [(None, None), (None, "check-file"), ("check-file", None)])
-def test_without_digests_of_the_servers_the_beginning_is_read_and_compared(
+def test_without_server_digests_the_prefix_is_read_and_compared(
     digests: tuple[str | None, str | None],
 ) -> None:
     place = Place(source={"digest": digests[0]}, target={"digest": digests[1]})
@@ -154,7 +154,7 @@ def test_without_digests_of_the_servers_the_beginning_is_read_and_compared(
 
 
 @pytest.mark.parametrize("digest", ["check-file", None])
-def test_a_beginning_that_is_not_the_sources_is_sent_again(digest: str | None) -> None:
+def test_a_prefix_that_is_not_the_sources_is_sent_again(digest: str | None) -> None:
     place = Place(source={"digest": digest})
     place.is_cut()
     place.target.files[place.partial()].content[10] ^= 1
@@ -165,7 +165,7 @@ def test_a_beginning_that_is_not_the_sources_is_sent_again(digest: str | None) -
 
 
 @pytest.mark.parametrize("digest", ["check-file", None])
-def test_a_gap_near_the_end_costs_only_what_was_under_way(digest: str | None) -> None:
+def test_a_gap_near_the_end_costs_only_the_unacknowledged_bytes(digest: str | None) -> None:
     place = Place(source={"digest": digest})
     place.is_cut()
     place.target.files[place.partial()].content[5 * BLOCK] ^= 1
@@ -185,7 +185,7 @@ def test_another_source_of_the_same_name_starts_over() -> None:
 
 
 def growing(place: Place, partial: bytes) -> t.Callable[[str, bytes], None]:
-    """Let another run add a byte to its partial file before each look at it, as long as it is there."""
+    """Add a byte to the partial file before each LSTAT, as another run would, as long as the file exists."""
 
     def grow(name: str, path: bytes) -> None:
         if name == "attributes" and path == partial and partial in place.target.files:
@@ -207,7 +207,7 @@ def test_a_partial_file_that_grows_belongs_to_another_run() -> None:
     assert place.target.ours() == [partial]
 
 
-def test_what_another_run_brings_meanwhile_is_found_and_not_sent() -> None:
+def test_a_file_that_another_run_publishes_meanwhile_is_found_and_not_sent() -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
@@ -225,7 +225,7 @@ def test_what_another_run_brings_meanwhile_is_found_and_not_sent() -> None:
     assert place.target.content(TARGET) == CONTENT
 
 
-def test_another_run_that_gives_up_meanwhile_leaves_the_work_to_this_one() -> None:
+def test_after_another_run_fails_this_one_copies() -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
@@ -245,8 +245,8 @@ def test_another_run_that_gives_up_meanwhile_leaves_the_work_to_this_one() -> No
 
 
 @pytest.mark.parametrize("call", ["rename", "open_reader", "digest"])
-def test_a_draft_that_another_run_published_is_not_missed(call: str) -> None:
-    """Two runs that took each other for dead write the same bytes to the same file; one renames it first."""
+def test_a_partial_file_that_another_run_published_is_no_error(call: str) -> None:
+    """Two runs, each of which takes the other for dead, write the same file, and one renames it first."""
     place = Place(target={"digest": "check-file" if call != "open_reader" else None})
     published: list[bytes] = []
 
@@ -263,7 +263,7 @@ def test_a_draft_that_another_run_published_is_not_missed(call: str) -> None:
     assert place.target.ours() == []
 
 
-def test_a_server_that_sees_a_file_which_nobody_else_does_is_not_asked_for_ever() -> None:
+def test_a_server_that_reports_a_file_and_denies_it_is_not_asked_for_ever() -> None:
     place = Place()
     place.target.wrong["create"] = "already_exists"
     with pytest.raises(BackhaulError) as caught:
@@ -271,7 +271,7 @@ def test_a_server_that_sees_a_file_which_nobody_else_does_is_not_asked_for_ever(
     assert (caught.value.code, sum(place.slept)) == ("locked", 5)
 
 
-def test_a_server_that_moves_every_upload_away_is_told_from_another_run() -> None:
+def test_a_server_that_moves_every_upload_away_is_distinguished_from_another_run() -> None:
     place = Place()
 
     def move_away(name: str, _path: bytes) -> None:
@@ -286,21 +286,21 @@ def test_a_server_that_moves_every_upload_away_is_told_from_another_run() -> Non
     assert place.target.content(TARGET) is None
 
 
-def test_a_link_or_a_foreign_file_at_its_name_is_neither_used_nor_harmed() -> None:
+def test_a_link_or_another_users_file_of_that_name_is_neither_used_nor_changed() -> None:
     for plant in ("link", "readable by all"):
         place = Place()
         place.is_cut()
         partial = place.partial()
         if plant == "link":
-            victim = place.target.files.pop(partial)
-            place.target.files[b"/out/victim"] = victim
-            place.target.links[partial] = b"/out/victim"
+            planted = place.target.files.pop(partial)
+            place.target.files[b"/out/planted"] = planted
+            place.target.links[partial] = b"/out/planted"
         else:
-            victim = place.target.files[partial]
-            victim.mode |= 0o044
-        before = bytes(victim.content)
+            planted = place.target.files[partial]
+            planted.mode |= 0o044
+        before = bytes(planted.content)
         outcome = place.run()
-        assert (outcome.bytes_resumed, bytes(victim.content)) == (0, before), plant
+        assert (outcome.bytes_resumed, bytes(planted.content)) == (0, before), plant
         assert place.target.content(TARGET) == CONTENT
 
 
@@ -314,7 +314,7 @@ def test_a_partial_file_that_cannot_be_opened_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("code", ["remote_failure", "unsupported", "permission_denied"])
-def test_a_server_that_lets_nobody_go_on_with_a_file_gets_it_from_the_beginning(code: str) -> None:
+def test_a_server_that_refuses_to_resume_gets_the_file_from_the_first_byte(code: str) -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
@@ -338,7 +338,7 @@ def test_a_server_that_lets_nobody_go_on_with_a_file_gets_it_from_the_beginning(
     assert place.target.ours() == []
 
 
-def test_a_server_that_takes_nothing_more_is_not_asked_for_ever() -> None:
+def test_a_server_that_refuses_every_write_is_not_asked_for_ever() -> None:
     place = Place()
     place.is_cut()
     place.target.wrong["write"] = "remote_failure"
@@ -349,7 +349,7 @@ def test_a_server_that_takes_nothing_more_is_not_asked_for_ever() -> None:
     assert place.target.ours() == []
 
 
-def test_a_partial_file_outlives_a_link_that_is_lost_while_it_is_opened() -> None:
+def test_a_partial_file_is_kept_when_the_connection_is_lost_while_it_is_opened() -> None:
     place = Place()
     place.is_cut()
     place.target.on_call = lose_once(place.target, "handle.attributes", 0)
@@ -357,7 +357,7 @@ def test_a_partial_file_outlives_a_link_that_is_lost_while_it_is_opened() -> Non
     assert (outcome.attempts, outcome.bytes_resumed) == (2, 6 * BLOCK)
 
 
-def test_what_differed_once_is_gone_on_with_once_it_was_written_anew() -> None:
+def test_a_partial_file_that_differed_is_resumed_after_it_was_written_again() -> None:
     place = Place(source={"digest": None})
     place.is_cut(after_writes=2)
     place.target.files[place.partial()].content[10] ^= 1
@@ -367,14 +367,14 @@ def test_what_differed_once_is_gone_on_with_once_it_was_written_anew() -> None:
     assert place.target.content(TARGET) == CONTENT
 
 
-def test_what_is_not_worth_it_is_not_kept() -> None:
+def test_a_partial_file_below_the_least_size_is_not_kept() -> None:
     place = Place()
     error = place.is_cut(after_writes=0)
     assert "resumable" not in error.details
     assert place.run().bytes_resumed == 0
 
 
-def test_a_source_that_is_lost_leaves_what_arrived_and_says_how_much() -> None:
+def test_after_a_lost_source_the_partial_file_is_kept_and_its_size_reported() -> None:
     place = Place()
     place.source.on_call = lose_at(place.source, "read", 6)
     with pytest.raises(BackhaulError) as caught:
@@ -409,7 +409,7 @@ def test_without_resume_every_attempt_starts_over_and_leaves_nothing() -> None:
 @pytest.mark.parametrize("failure", [UNHEARD, UNANSWERED])
 @pytest.mark.parametrize("digests", [("check-file", "check-file"), (None, None)])
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_cut_at_any_call_is_made_good_by_the_next_run(
+def test_after_a_cut_at_any_call_the_next_run_completes_the_copy(
     side: str, digests: tuple[str | None, str | None], failure: str
 ) -> None:
     number, resumed = 1, 0
@@ -432,7 +432,7 @@ def test_a_cut_at_any_call_is_made_good_by_the_next_run(
     assert resumed > 5
 
 
-def test_what_another_user_planted_is_left_alone_and_holds_nobody_up() -> None:
+def test_another_users_file_is_left_alone_and_does_not_delay_the_copy() -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
@@ -445,7 +445,7 @@ def test_what_another_user_planted_is_left_alone_and_holds_nobody_up() -> None:
     assert partial.rpartition(b"/")[2].decode() in outcome.warnings[0]
 
 
-def test_a_failure_names_what_was_left_alone_too() -> None:
+def test_a_failure_names_the_files_that_were_left_alone() -> None:
     place = Place()
     place.is_cut()
     place.target.files[place.partial()].uid = 7
@@ -454,7 +454,7 @@ def test_a_failure_names_what_was_left_alone_too() -> None:
 
 
 @pytest.mark.parametrize("key", [b"", b"secret"])
-def test_where_no_owner_is_told_it_is_gone_on_with_only_if_nobody_can_compute_its_name(key: bytes) -> None:
+def test_without_an_owner_a_partial_file_is_resumed_only_if_its_name_needs_the_credential(key: bytes) -> None:
     place = Place(target={"uid": None})
     place.key = key
     place.is_cut()
@@ -463,7 +463,7 @@ def test_where_no_owner_is_told_it_is_gone_on_with_only_if_nobody_can_compute_it
     assert place.target.content(TARGET) == CONTENT
 
 
-def test_what_became_another_users_while_it_was_opened_is_not_gone_on_with() -> None:
+def test_a_file_that_became_another_users_during_the_opening_is_not_resumed() -> None:
     place = Place()
     place.is_cut()
     partial = place.partial()
@@ -478,7 +478,7 @@ def test_what_became_another_users_while_it_was_opened_is_not_gone_on_with() -> 
     assert TARGET not in place.target.files or place.target.files[TARGET].uid == 1
 
 
-def test_a_small_beginning_is_gone_on_with_too() -> None:
+def test_a_small_prefix_is_resumed_too() -> None:
     place = Place()
     place.is_cut()
     del place.target.files[place.partial()].content[BLOCK // 2 :]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the source: whole, once, and noticing whatever happens to it meanwhile."""
+"""Read the source: the whole file, once, with every change during the read noticed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server() -> MemoryServer:
     return server
 
 
-def origin_on(
+def source_on(
     server: MemoryServer,
     *,
     paused: list[float] | None = None,
@@ -55,7 +55,7 @@ def read(source_file: SourceFile, start: int = 0) -> bytes:
 
 
 def test_all_of_it_is_read_and_hashed_on_the_way(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     assert read(source_file) == CONTENT
     assert source_file.digest.known is not None
     assert (source_file.digest.known.hexdigest, source_file.digest.known.method) == (
@@ -66,15 +66,15 @@ def test_all_of_it_is_read_and_hashed_on_the_way(server: MemoryServer) -> None:
     assert [name for name, _path in server.calls].count("digest") == 0
 
 
-def test_a_part_of_it_says_nothing_about_the_digest(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+def test_a_partial_read_leaves_the_digest_unknown(server: MemoryServer) -> None:
+    source_file = source_on(server)
     assert read(source_file, 1234) == CONTENT[1234:]
     assert source_file.digest.known is None
     assert source_file.digest.get().hexdigest == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_a_digest_of_the_whole_is_asked_for_once(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     assert (
         source_file.prefix_digest(len(CONTENT)) == source_file.digest.get() == source_file.prefix_digest(len(CONTENT))
     )
@@ -85,7 +85,7 @@ def test_a_digest_of_the_whole_is_asked_for_once(server: MemoryServer) -> None:
 
 
 def test_several_threads_that_want_the_digest_get_it_from_one_computation(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     assert source_file.source.size == len(CONTENT)
     meeting, found = threading.Barrier(4, timeout=30), []
 
@@ -99,7 +99,7 @@ def test_several_threads_that_want_the_digest_get_it_from_one_computation(server
 
 
 def test_the_digest_is_taken_from_the_read_that_is_under_way(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     assert source_file.source.size == len(CONTENT)
     asking = threading.Event()
 
@@ -133,10 +133,10 @@ def touch(server: MemoryServer) -> None:
 @pytest.mark.parametrize(
     ("happens", "code"), [(grow, "source_changed"), (shrink, "short_transfer"), (touch, "source_changed")]
 )
-def test_what_happens_to_it_meanwhile_is_noticed(
+def test_a_change_during_the_read_is_noticed(
     server: MemoryServer, happens: t.Callable[[MemoryServer], None], code: str, start: int
 ) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     blocks = source_file.blocks(start, lane=0)
     next(blocks)
     happens(server)
@@ -147,7 +147,7 @@ def test_what_happens_to_it_meanwhile_is_noticed(
 
 
 def test_another_content_of_the_same_size_and_time_is_noticed_by_the_second_read(server: MemoryServer) -> None:
-    source_file = origin_on(server)
+    source_file = source_on(server)
     read(source_file)
     server.files[PATH].content[0] ^= 1
     with pytest.raises(BackhaulError) as caught:
@@ -155,8 +155,8 @@ def test_another_content_of_the_same_size_and_time_is_noticed_by_the_second_read
     assert caught.value.code == "source_changed"
 
 
-def test_whoever_stops_reading_leaves_no_handle_open(server: MemoryServer) -> None:
-    blocks = origin_on(server).blocks(0, lane=0)
+def test_a_read_that_is_stopped_leaves_no_handle_open(server: MemoryServer) -> None:
+    blocks = source_on(server).blocks(0, lane=0)
     next(blocks)
     blocks.close()
     assert server.open_handles == 0
@@ -164,11 +164,11 @@ def test_whoever_stops_reading_leaves_no_handle_open(server: MemoryServer) -> No
 
 def test_the_rate_is_kept(server: MemoryServer) -> None:
     paused: list[float] = []
-    read(origin_on(server, paused=paused, rate=1000))
+    read(source_on(server, paused=paused, rate=1000))
     assert paused[-1] == pytest.approx(len(CONTENT) / 1000)
 
 
-# What makes a source be hashed once more after it was read.
+# The conditions under which a source is hashed once more after it was read.
 UNPROVEN: list[dict[str, t.Any]] = [{"always_proven": True}, {"now": 1_700_000_001.5}, {"now": 1_600_000_000.0}]
 
 
@@ -179,7 +179,7 @@ def test_content_that_changes_and_keeps_its_time_is_noticed(
     server: MemoryServer, digest: str | None, how: dict[str, t.Any], start: int
 ) -> None:
     server.digest = digest
-    source_file = origin_on(server, **how)
+    source_file = source_on(server, **how)
     source_file.digest.known = Digest("sha256", hashlib.sha256(CONTENT).hexdigest(), "check-file") if start else None
     blocks = source_file.blocks(start, lane=0)
     next(blocks)
@@ -196,7 +196,7 @@ def test_the_digest_is_taken_after_the_reading_has_ended(
     server: MemoryServer, digest: str | None, reads: int, how: dict[str, t.Any]
 ) -> None:
     server.digest = digest
-    source_file = origin_on(server, **how)
+    source_file = source_on(server, **how)
     assert read(source_file) == CONTENT
     names = [name for name, _path in server.calls]
     assert names.count("digest") == 1
@@ -207,9 +207,9 @@ def test_the_digest_is_taken_after_the_reading_has_ended(
     assert source_file.bytes_read == len(CONTENT)
 
 
-def test_the_clock_of_the_source_tells_as_well_that_it_was_written_just_now(server: MemoryServer) -> None:
-    """Its server's clock is hours behind ours, and the access time that the reading leaves says so."""
-    source_file = origin_on(server)
+def test_the_clock_of_the_source_counts_as_well(server: MemoryServer) -> None:
+    """The source's clock is hours behind, as the access time after the read shows."""
+    source_file = source_on(server)
     blocks = source_file.blocks(0, lane=0)
     next(blocks)
     server.files[PATH].content[0] ^= 1
@@ -220,7 +220,7 @@ def test_the_clock_of_the_source_tells_as_well_that_it_was_written_just_now(serv
 
 
 def test_an_old_source_costs_nothing_more(server: MemoryServer) -> None:
-    read(origin_on(server))
+    read(source_on(server))
     assert [name for name, _path in server.calls if name not in ("read", "close")] == [
         "attributes",
         "open_reader",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory as a list of what to copy."""
+"""The files of a directory as a list."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_links_and_our_own_files_are_passed_over_and_nothing_is_followed() -> No
 
 
 class Listing(MemoryFiles):
-    """Lists what a test says, whatever is there."""
+    """Lists the entries that a test sets."""
 
     def __init__(self, entries: t.Sequence[DirectoryEntry]) -> None:
         super().__init__(MemoryServer(directories={b"/", b"/t"}))
@@ -78,14 +78,14 @@ def test_special_files_are_reported(kind: int, said: str) -> None:
     assert said in tree.passed_over[0].text
 
 
-def test_what_the_listing_does_not_tell_is_asked_for() -> None:
+def test_attributes_that_the_listing_lacks_are_asked_for() -> None:
     files = Listing([DirectoryEntry(b"x", Attributes()), DirectoryEntry(b"gone", Attributes())])
     files.server.put(b"/t/x", b"abc")
     assert [file.attributes.kind for file in read_tree(files, b"/t").files] == ["file"]
 
 
 class Closed(MemoryFiles):
-    """Lists everything but one directory, which it lists in part."""
+    """Lists everything; the listing of one directory fails in the middle."""
 
     def __init__(self, closed: bytes, code: str = "permission_denied") -> None:
         super().__init__(server())
@@ -98,9 +98,9 @@ class Closed(MemoryFiles):
                 raise RemoteError(self._code, "closed", path=path)
 
 
-def test_a_directory_that_cannot_be_listed_harms_no_other_and_is_an_error() -> None:
+def test_a_directory_that_cannot_be_listed_is_an_error_and_the_others_are_listed() -> None:
     tree = read_tree(Closed(b"/t/b"), b"/t")
-    # What was listed before the refusal is there: the directory c, and what is in it.
+    # The entries before the refusal are there: the directory c and its content.
     assert [file.path for file in tree.files] == [b"a", b"b/c/z", b"b.x"]
     assert [(skipped.path, skipped.reason) for skipped in tree.passed_over] == [(b"/t/b", reading.UNREADABLE)]
     assert [(error.code, error.path) for error in tree.errors] == [("permission_denied", b"/t/b")]
@@ -113,7 +113,7 @@ def test_a_top_that_cannot_be_listed_or_a_broken_server_is_the_end(closed: bytes
     assert caught.value.code == code
 
 
-def test_a_tree_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_of_implausible_size_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_FILES", 10)
     with pytest.raises(BackhaulError) as caught:
         read_tree(Listing([DirectoryEntry(b"%d" % number, FILE) for number in range(11)]), b"/t")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two runs of one job, of which one sleeps at the worst moment: nothing is lost, and nothing broken gets the name."""
+"""Two runs of one job, one of which pauses at a critical call: no file is lost, and no broken one is published."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Moment = t.Tuple[str, str, int]
 
 
 class LookingFirst(MemoryFiles):
-    """Files whose rename looks at the new name first, as over SFTP."""
+    """Files whose rename checks the new name first, as some SFTP servers do."""
 
     def rename(self, source: bytes, target: bytes) -> None:
         try:
@@ -46,13 +46,13 @@ class LookingFirst(MemoryFiles):
             raise RemoteError("already_exists", "there is something of that name already", path=target)
 
 
-class Ends(MemoryEnds):
+class GatedPool(MemoryEnds):
     def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
         return LookingFirst(self.servers[endpoint.host])
 
 
 class Stage:
-    """A source and a destination for runs that are called by letters, and held before a call of theirs."""
+    """A source and a destination for runs that have letters as names and can be stopped before a call."""
 
     def __init__(self, *, size: int = 5 * MIB, old: bytes | None = None, **server: t.Any) -> None:
         self.source, self.target = MemoryServer(), MemoryServer(**server)
@@ -76,12 +76,12 @@ class Stage:
             assert may_go_on.wait(20), moment
 
     def start(self, who: str, *, until: tuple[str, int] | None = None, retries: int = 0, **options: t.Any) -> None:
-        """Start a run; return when it is held before the call of that name and number."""
+        """Start a run; return when it is stopped before the call of that name and number."""
         if until is not None:
             self._held[who, until[0], until[1]] = (threading.Event(), threading.Event())
 
         def relay() -> None:
-            pool = Ends(source=self.source, destination=self.target)
+            pool = GatedPool(source=self.source, destination=self.target)
             job = Relay(
                 pool,
                 SOURCE,
@@ -101,7 +101,7 @@ class Stage:
             assert self._held[who, until[0], until[1]][0].wait(20), (until, self._results)
 
     def go_on(self, who: str) -> Outcome | BackhaulError:
-        """Let a run go on to its end."""
+        """Let a stopped run continue to its end."""
         for (held, _name, _number), (_reached, may_go_on) in self._held.items():
             if held == who:
                 may_go_on.set()
@@ -114,7 +114,7 @@ class Stage:
         return self.go_on(who)
 
     def is_whole(self, old: bytes | None = None) -> bool:
-        """Say whether there is the new file under the final name, or still the old one."""
+        """Return whether the final name has the new file or still the old one."""
         return self.target.content(TARGET) in (self.content, old)
 
 
@@ -126,9 +126,9 @@ def _large_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("can_replace", [True, False])
 @pytest.mark.parametrize("size", [3000, 5 * MIB])
 def test_a_verified_copy_is_published_as_it_was_verified(can_replace: bool, size: int) -> None:
-    """The second run took the first one's small draft away, and the first published the second one's empty draft.
+    """The second run removed the first one's small partial file, and the first published the second one's empty file.
 
-    A draft that is whole is taken over now, however small it is.
+    A complete partial file of any size is resumed now.
     """
     stage = Stage(size=size, old=OLD, can_replace=can_replace)
     stage.start("A", until=("replace" if can_replace else "rename", 1 if can_replace else 2))
@@ -140,7 +140,7 @@ def test_a_verified_copy_is_published_as_it_was_verified(can_replace: bool, size
     assert stage.target.ours() == []
 
 
-def test_a_run_that_slept_before_its_first_write_publishes_no_part_of_the_other() -> None:
+def test_a_run_that_paused_before_its_first_write_publishes_no_part_of_the_other() -> None:
     stage = Stage()
     stage.start("A", until=("write", 1), verify="acknowledged")
     stage.start("B", until=("write", 2), verify="acknowledged")
@@ -152,7 +152,7 @@ def test_a_run_that_slept_before_its_first_write_publishes_no_part_of_the_other(
 
 
 @pytest.mark.parametrize("call", ["digest", "rename"])
-def test_a_run_that_slept_before_the_end_finds_it_done(call: str) -> None:
+def test_a_run_that_paused_before_the_end_finds_the_copy(call: str) -> None:
     stage = Stage()
     stage.start("A", until=(call, 1))
     assert isinstance(stage.run("B"), Outcome)
@@ -161,7 +161,7 @@ def test_a_run_that_slept_before_the_end_finds_it_done(call: str) -> None:
     assert (found.state, stage.target.content(TARGET)) == ("unchanged", stage.content)
 
 
-def test_a_draft_that_is_published_while_it_is_proven_is_found_done() -> None:
+def test_a_partial_file_that_is_published_during_its_verification_is_found() -> None:
     stage = Stage(size=20 * MIB)
     stage.start("A", until=("rename", 1))
     stage.start("B", until=("digest", 1))
@@ -171,8 +171,8 @@ def test_a_draft_that_is_published_while_it_is_proven_is_found_done() -> None:
     assert (found.state, stage.target.ours()) == ("unchanged", [])
 
 
-def test_two_in_the_middle_of_a_swap_lose_neither_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second moved the new file aside, and the first cleared it away as the old one."""
+def test_two_runs_between_their_renames_lose_neither_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run made a backup of the new file, and the first removed it as its own backup."""
     stage = Stage(old=OLD, can_replace=False)
     swap = partial_file.PartialFile._replace_via_backup
     entered: dict[str, threading.Event] = collections.defaultdict(threading.Event)
@@ -196,17 +196,17 @@ def test_two_in_the_middle_of_a_swap_lose_neither_file(monkeypatch: pytest.Monke
     assert stage.target.ours() == []
 
 
-def test_an_old_file_that_is_brought_back_from_under_a_swap_is_replaced_after_all() -> None:
+def test_a_backup_that_another_run_restores_is_replaced_in_the_end() -> None:
     stage = Stage(old=OLD, can_replace=False)
     stage.start("A", until=("rename", 2))
-    stage.start("B", until=("create", 2))  # the first shows whose the file is that was moved aside
+    stage.start("B", until=("create", 2))  # the first CREATE is that of the empty file which shows the account's owner
     assert stage.is_whole(OLD)
     first, second = stage.go_on("A"), stage.go_on("B")
     assert stage.target.content(TARGET) == stage.content, (first, second)
     assert all(isinstance(result, Outcome) for result in (first, second)), (first, second)
 
 
-def test_a_lost_answer_to_a_create_takes_nobodys_draft_away() -> None:
+def test_after_a_lost_reply_to_create_no_other_runs_file_is_removed() -> None:
     stage = Stage()
     stage.start("B", until=("write", 15))
     (partial,) = stage.target.ours()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Walking a tree without believing a single name."""
+"""Walk a tree, with every name checked."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_directory_below_that_cannot_be_listed_is_an_error() -> None:
 
 
 class Listing(MemoryFiles):
-    """Lists what a test says, whatever is there."""
+    """Lists the entries that a test sets."""
 
     def __init__(self, server: MemoryServer, entries: t.Sequence[DirectoryEntry]) -> None:
         super().__init__(server)
@@ -110,7 +110,7 @@ def test_a_file_that_is_gone_when_it_is_asked_about_is_not_there() -> None:
     assert paths(found) == [b"/b/good"]
 
 
-def test_a_file_about_which_nothing_can_be_known_is_no_basis_for_the_newest() -> None:
+def test_a_file_without_known_attributes_is_an_error() -> None:
     server = tree()
     server.wrong["attributes"] = "permission_denied"
     with pytest.raises(BackhaulError) as caught:

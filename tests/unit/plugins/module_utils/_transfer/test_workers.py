@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs side by side, and what ends them."""
+"""Jobs in parallel, and how they end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.workers im
 
 
 class Enough(BaseException):
-    """What a signal's handler raises."""
+    """The exception that a signal handler raises."""
 
 
 def test_all_jobs_run_at_the_same_time() -> None:
@@ -39,7 +39,7 @@ def test_an_interruption_of_the_main_thread_ends_every_job_where_it_may_be_ended
             sleep(600)
         except Enough:
             ended.append("napping")
-            sleep(0.01)  # whoever cleans up is not ended once more
+            sleep(0.01)  # the clean-up is not cancelled a second time
             raise
 
     def waiting() -> None:
@@ -71,7 +71,7 @@ def test_an_interruption_of_the_main_thread_ends_every_job_where_it_may_be_ended
     assert whole == [True]
 
 
-def test_a_mistake_in_a_job_is_raised_when_all_have_ended() -> None:
+def test_a_defect_in_a_job_is_raised_when_all_have_ended() -> None:
     done: list[bool] = []
 
     def wrong() -> None:
@@ -82,7 +82,7 @@ def test_a_mistake_in_a_job_is_raised_when_all_have_ended() -> None:
     assert done == [True]
 
 
-def test_two_answers_are_worked_out_at_the_same_time() -> None:
+def test_both_functions_run_at_the_same_time() -> None:
     meeting = threading.Barrier(2, timeout=30)
     assert run_both(lambda: meeting.wait() >= 0, lambda: str(meeting.wait() >= 0)) == (True, "True")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for another run ends: when it ends, when it is dead, and when there is no time left."""
+"""The wait for another run ends when that run finishes, when it is dead, and after the timeout."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attrib
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.writer_watch import OtherRunFinished, WriterWatch
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, MemoryEnds, MemoryServer
 
-PATH = b"/out/.draft"
+PATH = b"/out/.partial"
 MIB = 1024 * 1024
 
 
 class Scene:
-    """A partial file, what happens to it in each second, and how long was waited."""
+    """A partial file, its changes in each second, and the time that was waited."""
 
     def __init__(self, *, sizes: list[int | None]) -> None:
         self.server = MemoryServer()
@@ -43,26 +43,26 @@ class Scene:
         return writer_watch.wait_until_idle(files, PATH, found, complete_bytes=complete_bytes)
 
 
-def test_what_stays_the_same_for_two_seconds_belongs_to_nobody() -> None:
+def test_a_file_that_stays_the_same_for_two_seconds_has_no_writer() -> None:
     scene = Scene(sizes=[100])
     assert scene.wait().size == 100
     assert scene.seconds == 2
 
 
-def test_what_grows_is_waited_for_and_looked_at_anew() -> None:
+def test_a_file_that_grows_is_waited_for() -> None:
     scene = Scene(sizes=[100, 100, 200, 200, 300, 300, 300])
     assert scene.wait().size == 300
     assert scene.seconds == 6
 
 
-def test_what_disappears_was_brought_to_an_end() -> None:
+def test_a_file_that_disappears_was_finished() -> None:
     scene = Scene(sizes=[100, 200, 300, None])
     with pytest.raises(OtherRunFinished):
         scene.wait()
     assert scene.seconds == 3
 
 
-def test_what_goes_on_growing_is_locked_in_the_end() -> None:
+def test_a_file_that_keeps_growing_is_locked_in_the_end() -> None:
     scene = Scene(sizes=list(range(100)))
     with pytest.raises(IntegrityError, match="another run") as caught:
         scene.wait(timeout_seconds=7)
@@ -70,7 +70,7 @@ def test_what_goes_on_growing_is_locked_in_the_end() -> None:
     assert scene.seconds == 7
 
 
-def test_without_time_to_wait_a_dead_run_is_still_told_from_a_living_one() -> None:
+def test_with_a_timeout_of_zero_a_dead_run_is_distinguished_from_a_running_one() -> None:
     assert Scene(sizes=[100]).wait(timeout_seconds=0).size == 100
     scene = Scene(sizes=list(range(100)))
     with pytest.raises(IntegrityError):
