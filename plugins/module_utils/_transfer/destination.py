@@ -212,7 +212,7 @@ class DestinationCopy:
             return step, outcome
 
     def _attempt_past_other_runs(self, progress: ProgressSink) -> tuple[Step, Outcome]:
-        """Attempt the copy, anew as often as another run of the same job has finished meanwhile."""
+        """Make one attempt, and begin it again each time another run of the same job has finished meanwhile."""
         self._block_source.preparing()
         try:
             self._remove_orphans()
@@ -234,7 +234,7 @@ class DestinationCopy:
                 step = self._inspect_and_compare()
             if self._group is not None and step.before is not None:
                 self._group.require_own(self._files(), step.path)
-            while True:  # again after a PrefixMismatch, which ends: every time a shorter prefix is tried, at last none
+            while True:  # a PrefixMismatch repeats steps 3 to 5 with a shorter prefix, and at last with none
                 with contextlib.suppress(PrefixMismatch), self._recorded(step) as result:
                     files = self._files()
                     if step.action == "adjust" and step.before is not None:

@@ -12,80 +12,46 @@ import typing as t
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
-from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Comparison, RelayOptions, Step
+from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Outcome, RelayOptions
+from ansible_collections.backhaul.sftp.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.attributes import apply_attributes
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import no_progress, unwatched
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.copy import (
-    AttemptResult,
-    Transfer,
-    new_directories,
-)
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.inspect import blame
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.known_facts import KnownFacts
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.partial_file import PartialFile
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.rate_limit import RateLimiter
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.shared_read import PrivateRead
-from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.source import SourceFile
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum import no_progress
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.copy import AttemptResult
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
+from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay import Relay
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
     MemoryEnds,
-    MemoryFiles,
     MemoryServer,
     runtime,
 )
 
 CONTENT = bytes(range(256)) * 10
 FROM, TO = b"/in/a", b"/out/a"
-NOTHING = Attributes()
+MTIME = 5
 
 
 class Job:
-    """A transfer of CONTENT between two servers, whose behaviour a test may change before it runs."""
+    """A copy of CONTENT between two servers, whose behaviour a test may change before it runs."""
 
     def __init__(self, *, old: bytes | None = None, target: dict[str, t.Any] | None = None) -> None:
         self.source, self.target = MemoryServer(), MemoryServer(**(target or {}))
-        self.source.put(FROM, CONTENT)
+        self.source.put(FROM, CONTENT, mtime=MTIME)
         if old is not None:
             self.target.put(TO, old)
         self.old = old
-        self.result = AttemptResult()
 
-    def run(self, *, adjust: Attributes = NOTHING, missing: tuple[bytes, ...] = (), **options: t.Any) -> AttemptResult:
-        rate_limiter = RateLimiter(0, clock=lambda: 0, sleep=lambda seconds: None)
-        source_file = SourceFile(
-            MemoryEnds(source=self.source), SOURCE, FROM, watch=unwatched, rate_limiter=rate_limiter
+    def run(self, *, to: bytes = TO, **options: t.Any) -> Outcome:
+        relay = Relay(
+            MemoryEnds(source=self.source, destination=self.target),
+            SOURCE,
+            FROM,
+            options=RelayOptions(**{"resume": False, **options}),
+            retries=RetryPolicy(retries=0),
+            runtime=runtime(),
         )
-        step = Step(
-            "create" if self.old is None else "replace",
-            TO if not missing else missing[-1] + b"/a",
-            Comparison(same=False, compared_by="nothing"),
-            None,
-            adjust=adjust,
-            missing_directories=missing,
-        )
-        result, files = self.result, MemoryFiles(self.target)
-        partial = PartialFile(files, step.path, token=runtime().token, left_behind=result.left_behind)
-        transfer = Transfer(
-            files=files,
-            step=step,
-            partial=partial,
-            result=result,
-            source_file=source_file,
-            block_source=PrivateRead(source_file),
-            options=RelayOptions(**options),
-            facts=KnownFacts(),
-            progress=no_progress,
-            resumed=no_progress,
-            checked=no_progress,
-            resume_plan=None,
-        )
-        with blame(DESTINATION), new_directories(files, missing), partial:
-            transfer.copy()
-            result.verified_by = transfer.verify()
-            transfer.restore_attributes()
-            partial.publish(replacing=step.action == "replace", sha256=result.sha256)
-        return result
+        return relay.copy_to(Destination(DESTINATION, to), progress=no_progress)[1]
 
     def fails(self, **options: t.Any) -> BackhaulError:
         """Run, and return the error after checking that nothing changed under the final name."""
@@ -145,8 +111,8 @@ def test_after_any_refusal_of_the_destination_nothing_is_published(call: str, co
 @pytest.mark.parametrize("code", ["not_found", "unsupported"])
 def test_a_server_without_fstat_of_an_open_file_is_asked_after_the_close(code: str) -> None:
     job = Job(target={"wrong": {"handle.attributes": code}})
-    result = job.run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
-    assert (job.target.content(TO), result.not_applied) == (CONTENT, [])
+    result = job.run(mode=0o640)
+    assert (job.target.content(TO), result.not_applied) == (CONTENT, ())
     assert (job.target.files[TO].mtime, job.target.files[TO].mode) == (5, stat.S_IFREG | 0o640)
 
 
@@ -154,10 +120,10 @@ def test_a_closed_file_that_is_smaller_than_what_was_acknowledged_is_not_publish
     job = Job(target={"wrong": {"handle.attributes": "unsupported"}})
     path = []
 
-    def shorten(call: str, blame: bytes) -> None:
-        if call == "attributes" and blame.endswith(b".part"):
-            path.append(blame)
-            del job.target.files[blame].content[-1:]
+    def shorten(call: str, named: bytes) -> None:
+        if call == "attributes" and named.endswith(b".part"):
+            path.append(named)
+            del job.target.files[named].content[-1:]
 
     job.target.on_call = shorten
     assert job.fails(verify="acknowledged").code == "short_transfer"
@@ -226,20 +192,20 @@ def test_a_failure_with_room_left_stays_a_failure() -> None:
 
 
 def test_a_missing_fsync_is_reported() -> None:
-    assert Job(target={"can_sync": False}).run().not_applied == ["fsync"]
+    assert Job(target={"can_sync": False}).run().not_applied == ("fsync",)
 
 
 def test_mode_and_time_are_on_the_file_before_it_has_its_name() -> None:
     job = Job()
-    job.run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
+    job.run(mode=0o640)
     assert (job.target.files[TO].mode, job.target.files[TO].mtime) == (stat.S_IFREG | 0o640, 5)
     assert [name for name, _path in job.target.calls[-2:]] == ["rename", "attributes"]
 
 
 def test_attributes_that_the_server_refuses_are_reported_and_no_failure() -> None:
     refused = dict.fromkeys(("handle.set_attributes", "set_attributes"), "permission_denied")
-    result = (job := Job(target={"wrong": refused})).run(adjust=Attributes(mode=0o640, atime=5, mtime=5))
-    assert (result.not_applied, result.attributes_changed) == (["mode", "mtime"], [])
+    result = (job := Job(target={"wrong": refused})).run(mode=0o640)
+    assert result.not_applied == ("mode", "mtime")
     assert job.target.content(TO) == CONTENT
 
 
@@ -253,7 +219,7 @@ def test_a_violation_is_no_refusal() -> None:
 
 def test_directories_are_made_from_the_outside_in() -> None:
     job = Job()
-    job.run(missing=(b"/out/x", b"/out/x/y"))
+    job.run(to=b"/out/x/y/a", create_directories=True)
     assert job.target.content(b"/out/x/y/a") == CONTENT
 
 
