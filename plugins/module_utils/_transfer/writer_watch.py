@@ -24,7 +24,7 @@ _IDLE_SECONDS = 2.0
 # A complete one also stays the same while it is verified, at this rate at least.
 _VERIFIED_BYTES_PER_SECOND = 100 * 1024 * 1024
 _POLL_SECONDS = 1.0
-# The lock timeout also runs after this many other runs have finished.
+# A vanished file uses up time of the lock timeout only after this many other runs have finished.
 _FINISHED_RUNS = 3
 
 
