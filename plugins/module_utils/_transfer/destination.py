@@ -195,11 +195,11 @@ class DestinationCopy:
                     exc.details["warnings"] = list(self._account.warnings)
                 exc.details.update(bytes_sent=history.bytes_sent, seconds=round(time.monotonic() - started, 3))
                 if group is not None and history.published is not None:
-                    group.settled.add(history.published[0].path)
+                    group.finished_paths.add(history.published[0].path)
                 raise
             self._clean_up()
             if group is not None and step.action != "skip":
-                group.settled.add(step.path)
+                group.finished_paths.add(step.path)
             outcome = replace(
                 outcome,
                 changed=outcome.changed or history.is_recovered,

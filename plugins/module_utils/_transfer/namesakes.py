@@ -24,12 +24,12 @@ _Where = t.Tuple[object, ...]
 class Group:
     """Paths that fold to the same form; their copies are made one after the other.
 
-    ``settled`` are the paths that the task has published, or has found to be up to date.
+    ``finished_paths`` are the paths that the task has published, or has found to be up to date.
     """
 
     def __init__(self, paths: t.Sequence[bytes]) -> None:
         self.paths = paths
-        self.settled: set[bytes] = set()
+        self.finished_paths: set[bytes] = set()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -46,7 +46,7 @@ class Group:
 
         The directory's listing decides: a server that distinguishes the two names lists both.
         """
-        for other in sorted(self.settled - {path}):
+        for other in sorted(self.finished_paths - {path}):
             if folded(other) == folded(path) and not _are_listed(files, *first_difference(path, other)):
                 raise RemoteError(
                     "already_exists",

@@ -40,7 +40,7 @@ def test_a_file_that_the_server_lists_under_its_own_name_is_its_own() -> None:
     assert group is not None
     group.require_own(MemoryFiles(server), ONE)
     assert server.calls == []  # nothing with a name like it was published
-    group.settled.add(ONE)
+    group.finished_paths.add(ONE)
     for path in (ONE, OTHER):
         server.put(path, b"")
     group.require_own(MemoryFiles(server), OTHER)
@@ -52,7 +52,7 @@ def test_a_file_that_the_server_does_not_list_is_the_other_one(refused: bool) ->
     server.put(ONE, b"")
     group = Namesakes([(DESTINATION, ONE), (DESTINATION, OTHER)]).group(DESTINATION, ONE)
     assert group is not None
-    group.settled.add(ONE)
+    group.finished_paths.add(ONE)
     with pytest.raises(RemoteError) as caught:
         group.require_own(MemoryFiles(server), OTHER)
     assert (caught.value.code, caught.value.path, caught.value.details["published"]) == (

@@ -34,7 +34,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
 FINAL = b"/out/db.tar"
 
 
-class Drafting:
+class Scene:
     """A server, a partial file on it, and its orphans."""
 
     def __init__(self, **server: object) -> None:
@@ -54,7 +54,7 @@ class Drafting:
 
 
 def test_a_partial_file_is_hidden_private_and_beside_its_final_name() -> None:
-    here = Drafting()
+    here = Scene()
     with here.partial() as partial:
         partial.create()
         assert partial.path.startswith(b"/out/.backhaul-")
@@ -64,7 +64,7 @@ def test_a_partial_file_is_hidden_private_and_beside_its_final_name() -> None:
 
 
 def test_a_name_that_is_taken_is_left_alone_and_another_is_tried() -> None:
-    here = Drafting()
+    here = Scene()
     taken = b"/out/.backhaul-0000000000000000-db.tar.part"
     here.server.links[taken] = b"/etc/passwd"
     with here.partial() as partial:
@@ -74,7 +74,7 @@ def test_a_name_that_is_taken_is_left_alone_and_another_is_tried() -> None:
 
 
 def test_names_that_are_always_taken_are_an_error() -> None:
-    here = Drafting(wrong={"create": "already_exists"})
+    here = Scene(wrong={"create": "already_exists"})
     with pytest.raises(RemoteError) as caught, here.partial() as partial:
         partial.create()
     assert caught.value.code == "already_exists"
@@ -85,7 +85,7 @@ def test_names_that_are_always_taken_are_an_error() -> None:
 @pytest.mark.parametrize("can_replace", [True, False])
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_publishing_leaves_the_new_file_alone_under_the_final_name(old: bytes | None, can_replace: bool) -> None:
-    here = Drafting(can_replace=can_replace)
+    here = Scene(can_replace=can_replace)
     if old is not None:
         here.server.put(FINAL, old)
     partial = here.publish(replacing=old is not None)
@@ -97,7 +97,7 @@ def test_publishing_leaves_the_new_file_alone_under_the_final_name(old: bytes | 
 @pytest.mark.parametrize("call", ["rename", "replace"])
 @pytest.mark.parametrize("can_replace", [True, False])
 def test_a_rename_that_is_refused_leaves_what_was_there(call: str, can_replace: bool) -> None:
-    here = Drafting(can_replace=can_replace, wrong={call: "permission_denied"})
+    here = Scene(can_replace=can_replace, wrong={call: "permission_denied"})
     here.server.put(FINAL, b"old")
     if (call == "replace") is not can_replace:
         return
@@ -108,7 +108,7 @@ def test_a_rename_that_is_refused_leaves_what_was_there(call: str, can_replace: 
 
 
 def test_a_file_that_appeared_meanwhile_is_not_overwritten() -> None:
-    here = Drafting()
+    here = Scene()
     with pytest.raises(RemoteError) as caught, here.partial() as partial:
         partial.create()
         here.server.put(FINAL, b"theirs")
@@ -119,7 +119,7 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten() -> None:
 
 
 def test_without_replace_a_refused_second_rename_restores_the_old_file() -> None:
-    here = Drafting(can_replace=False)
+    here = Scene(can_replace=False)
     here.server.put(FINAL, b"old")
     seen = 0
 
@@ -138,7 +138,7 @@ def test_without_replace_a_refused_second_rename_restores_the_old_file() -> None
 
 @pytest.mark.parametrize("failure", [UNHEARD, UNANSWERED])
 def test_after_a_lost_connection_the_files_that_may_remain_are_listed(failure: str) -> None:
-    here = Drafting()
+    here = Scene()
     here.server.fault(1, failure)
     with pytest.raises(LinkError), here.partial() as partial:
         partial.create()
@@ -227,14 +227,14 @@ def test_a_rename_with_a_garbled_reply_may_have_been_done() -> None:
 
 
 def test_a_replace_that_turns_out_to_be_unsupported_makes_a_backup() -> None:
-    here = Drafting(wrong={"replace": "unsupported"})
+    here = Scene(wrong={"replace": "unsupported"})
     here.server.put(FINAL, b"old")
     here.publish(replacing=True)
     assert {path: bytes(node.content) for path, node in here.server.files.items()} == {FINAL: b"new"}
     assert here.left == []
 
 
-def written(here: Drafting, partial: PartialFile) -> None:
+def written(here: Scene, partial: PartialFile) -> None:
     with partial.create_to_be_found("0123456789abcdef") as writer:
         writer.write(0, b"new")
         partial.seen = writer.attributes()
@@ -252,7 +252,7 @@ def written(here: Drafting, partial: PartialFile) -> None:
 def test_the_file_of_the_temporary_name_must_be_the_one_that_was_written(
     content: bytes | None, uid: int, error: type[Exception] | None
 ) -> None:
-    here = Drafting()
+    here = Scene()
     with here.partial() as partial:
         written(here, partial)
         path = partial.path
@@ -269,7 +269,7 @@ def test_the_file_of_the_temporary_name_must_be_the_one_that_was_written(
 
 
 def test_a_link_of_the_temporary_name_is_not_published() -> None:
-    here = Drafting()
+    here = Scene()
     with pytest.raises(IntegrityError) as caught, here.partial() as partial:
         written(here, partial)
         here.server.links[partial.path] = b"/out/elsewhere"
@@ -279,7 +279,7 @@ def test_a_link_of_the_temporary_name_is_not_published() -> None:
 
 @pytest.mark.parametrize("replacing", [True, False])
 def test_another_users_file_that_was_published_is_detected(replacing: bool) -> None:
-    here = Drafting()
+    here = Scene()
     if replacing:
         here.server.put(FINAL, b"old")
 
@@ -294,7 +294,7 @@ def test_another_users_file_that_was_published_is_detected(replacing: bool) -> N
 
 
 def test_a_refused_lstat_after_the_rename_is_no_failure() -> None:
-    here = Drafting()
+    here = Scene()
 
     def refuse(name: str, path: bytes) -> None:
         if name == "attributes" and path == FINAL:
@@ -305,7 +305,7 @@ def test_a_refused_lstat_after_the_rename_is_no_failure() -> None:
 
 
 def test_a_garbled_lstat_after_the_rename_leaves_in_doubt_what_was_published() -> None:
-    here = Drafting()
+    here = Scene()
 
     def garble(name: str, path: bytes) -> None:
         if name == "attributes" and path == FINAL:
@@ -318,7 +318,7 @@ def test_a_garbled_lstat_after_the_rename_leaves_in_doubt_what_was_published() -
 
 
 def test_a_backup_that_was_exchanged_is_not_restored() -> None:
-    here = Drafting(can_replace=False)
+    here = Scene(can_replace=False)
     here.server.put(FINAL, b"old")
     planted: list[bytes] = []
 
