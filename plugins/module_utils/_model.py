@@ -257,7 +257,7 @@ class RelayOptions:
     """The options of a relay, with the values of ``sftp_relay``'s options of the same names.
 
     ``mode`` is the permission bits. ``None`` keeps those of a replaced file that this account owns, and otherwise
-    means 0600.
+    means 0600. ``uid`` and ``gid`` are the owner and group of the copy, None for those of the account.
     """
 
     if_exists: str = "replace"
@@ -270,6 +270,8 @@ class RelayOptions:
     resume: bool = True
     lock_timeout_seconds: float = 600.0
     source_digest: str = "auto"
+    uid: int | None = None
+    gid: int | None = None
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,8 @@ class Step:
 
     ``action`` is ``create``, ``replace``, ``adjust`` (same content, other attributes), ``keep`` (nothing to do) or
     ``skip`` (``if_exists: skip``). ``adjust`` holds the attributes to set, for ``adjust`` and after a transfer. With
-    ``keeps_mode`` the mode is that of the replaced file, and is used only if the account owns that file.
+    ``keeps_mode`` the mode is that of the replaced file, and is used only if the account owns that file. ``ownership``
+    has the uid and gid to set once the file is in place, and the mode to set with them.
     """
 
     action: str
@@ -317,6 +320,7 @@ class Step:
     adjust: Attributes = Attributes()
     missing_directories: tuple[bytes, ...] = ()
     keeps_mode: bool = False
+    ownership: Attributes = Attributes()
 
     @property
     def changes(self) -> bool:

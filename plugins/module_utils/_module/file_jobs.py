@@ -76,8 +76,7 @@ class FileRunner:
     """Copies every file of ``file_sets``, one set for each destination, or plans to in check mode.
 
     All sets have the same files in the same order. Each file is read once. No file and no destination harms another.
-    Each worker thread has sessions of its own, as many as one relay needs. ``finish`` may add to what was done for a
-    file.
+    Each worker thread has sessions of its own, as many as one relay needs.
 
     After :meth:`run`, ``runs`` has a report for each file and destination, and ``directories`` the reports of the
     directories that were made, by the destination's number.
@@ -91,7 +90,6 @@ class FileRunner:
         file_sets: t.Sequence[FileSet],
         *,
         namesakes: Namesakes | None = None,
-        finish: t.Callable[[FileJob, Report], Report] = lambda _job, report: report,
     ) -> None:
         params = request.params
         resources = read_resources(params, destinations=len(file_sets))
@@ -100,7 +98,6 @@ class FileRunner:
         self._source = source
         self._file_sets = file_sets
         self._namesakes = namesakes or Namesakes()
-        self._finish = finish
         self._retries = read_retries(params)
         self._rate_limiter = RateLimiter(read_rate_limit(params))
         self._buffer_bytes = resources.memory_bytes * len(file_sets) // 4
@@ -233,7 +230,6 @@ class FileRunner:
                 run.source = {"host": self._source.label, **fields}
 
     def _note(self, run: FileRun, number: int, report: Report) -> None:
-        report = self._finish(run.jobs[number], report)
         with self._lock:
             run.reports[number] = report
             latest = self._latest[number] = [*self._latest.get(number, [])[-1:], report]

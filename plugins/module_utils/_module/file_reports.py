@@ -100,6 +100,11 @@ def difference(destination: Destination, step: Step, source: Source) -> results.
     after = dict(before or {})
     after.update({"size": source.size} if step.transfers else {})
     after.update({key: value for key, value in _facts(step.adjust).items() if value is not None})
+    owners = {"owner": step.ownership.uid, "group": step.ownership.gid}
+    if before is not None and step.before is not None:
+        current = {"owner": step.before.uid, "group": step.before.gid}
+        before.update({key: current[key] for key, value in owners.items() if value is not None})
+    after.update({key: value for key, value in owners.items() if value is not None})
     return results.diff_entry(destination.endpoint.label, step.path, before=before, after=after)
 
 

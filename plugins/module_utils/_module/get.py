@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
 from .._options.endpoint import read_endpoint
@@ -13,12 +15,12 @@ from .._options.paths import get_spec, read_path, read_sources
 from .._options.transfer import read_relay_options, read_resources, read_retries
 from .._retry import RetryPolicy
 from .._transfer.source import ConnectionPool as OpenedEnds
+from .accounts import read_ownership
 from .connection_pool import ConnectionPool
 from .entry import run_module
 from .file_jobs import FileRunner
 from .file_results import files_result
 from .file_set import CopyRequest, FileSet, file_set_of_file, file_set_of_list, file_set_of_tree, is_directory
-from .ownership import Ownership, read_ownership
 from .pool_views import SubstitutePool
 from .request import Module, ModuleResult, Request
 from .retrying import retry_at
@@ -30,8 +32,8 @@ def get(request: Request) -> ModuleResult:
     """Download a file, a list of files or a directory."""
     params = request.params
     endpoint = read_endpoint(params["endpoint"], role="source")
-    retries, options = read_retries(params), read_relay_options(params)
     owner = read_ownership(params["owner"], params["group"])
+    retries, options = read_retries(params), replace(read_relay_options(params), uid=owner.uid, gid=owner.gid)
     copy_request = CopyRequest(
         read_sources(params), params["src"] is None, read_path(params["dest"], option="dest"), HERE, options
     )
@@ -39,9 +41,8 @@ def get(request: Request) -> ModuleResult:
         file_set = _load(pool, endpoint, copy_request, retries)
         # From here on no link below the destination is followed.
         files = ConfinedFileSystem(file_set.top)
-        finish = Ownership(files, owner, request.check_mode).finish
         inside = SubstitutePool(pool, HERE, files)
-        runner = FileRunner(request, inside, endpoint, [file_set], namesakes=file_set.namesakes, finish=finish)
+        runner = FileRunner(request, inside, endpoint, [file_set], namesakes=file_set.namesakes)
         runner.run()
     return files_result(request, endpoint, file_set, runner)
 

@@ -78,6 +78,52 @@ def adjust(files: FileSystem, path: bytes, planned: Attributes, wanted: Attribut
     apply_attributes(apply, lambda: files.attributes(path, follow=False), wanted, record)
 
 
+def set_ownership(
+    files: FileSystem, path: bytes, planned: Attributes | None, ownership: Attributes, record: Record
+) -> None:
+    """Set uid and gid of a file that is in place, where they differ, through a handle of that file.
+
+    ``planned`` are the attributes of the file that must still have the name, None where they are not known. The mode of
+    ``ownership`` is set with them, since chown(2) clears set-id bits. What is not permitted is noted in
+    ``not_applied``.
+    """
+    if ownership == Attributes():
+        return
+    found = files.attributes(path, follow=False)
+    if planned is not None and not found.is_same_file(planned):
+        raise RemoteError("already_exists", "another file took its name before it got its owner", path=path)
+    parts = {
+        "owner": Attributes(uid=ownership.uid, mode=ownership.mode),
+        "group": Attributes(gid=ownership.gid, mode=ownership.mode),
+    }
+    differs = {
+        "owner": ownership.uid not in (None, found.uid),
+        "group": ownership.gid not in (None, found.gid),
+    }
+    names = [name for name in parts if differs[name]]
+    if not names:
+        return
+    try:
+        with opened_as_seen(files, path, found) as handle:
+            for name in names:
+                permitted = _is_permitted(handle, parts[name])
+                (record.attributes_changed if permitted else record.not_applied).append(name)
+    except RemoteError as exc:
+        if exc.code != "permission_denied":
+            raise
+        record.not_applied.extend(names)
+
+
+def _is_permitted(handle: AttributesHandle, part: Attributes) -> bool:
+    try:
+        handle.set_attributes(part)
+    except RemoteError as exc:
+        if exc.code != "permission_denied":
+            raise
+        return False
+    return True
+
+
 def set_what_was_lost(
     files: FileSystem, path: bytes, named: Attributes, wanted: Attributes, *, uid: int | None, is_refused: bool
 ) -> Attributes:

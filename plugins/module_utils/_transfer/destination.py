@@ -17,7 +17,7 @@ from .._filesystem import FileSystem
 from .._model import Attributes, Endpoint, FailedAttempt, Outcome, Progress, RelayOptions, Step, Watch
 from .._paths import destination_path, split
 from .account import Account
-from .attributes import adjust
+from .attributes import adjust, set_ownership
 from .backup_file import recover_backup
 from .checksum import no_progress
 from .copy import AttemptResult, Transfer, new_directories
@@ -239,6 +239,7 @@ class DestinationCopy:
                     files = self._files()
                     if step.action == "adjust" and step.before is not None:
                         adjust(files, step.path, step.before, step.adjust, result)
+                        set_ownership(files, step.path, step.before, step.ownership, result)
                     elif step.transfers:
                         partial = result.partial = self._partial_file(files, step, result)
                         transfer = self._transfer(files, step, partial, result, progress)
@@ -250,6 +251,7 @@ class DestinationCopy:
                             transfer.restore_attributes()
                             # 5. Publish.
                             partial.publish(replacing=step.action == "replace", sha256=result.sha256)
+                        set_ownership(files, step.path, partial.seen, step.ownership, result)
                     return self._history.conclude(step, result)
 
     def _inspect_and_compare(self) -> Step:

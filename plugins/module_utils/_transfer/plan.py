@@ -31,12 +31,14 @@ def decide(
     ``already_exists`` when another file is there and ``if_exists`` is ``fail``.
     """
     wanted = wanted_attributes(found, source, options)
-    keeps_mode = found is not None and _stated_mode(source, options) is None and wanted.mode != NEW_FILE_MODE
+    ownership = _ownership(None, options)
     if found is None:
-        return Step("create", path, comparison, None, adjust=wanted, missing_directories=missing)
+        return Step("create", path, comparison, None, adjust=wanted, missing_directories=missing, ownership=ownership)
+    stated = _stated_mode(source, options)
     if comparison.same:
-        drift = _drift(found, wanted, stated=_stated_mode(source, options))
-        return Step("adjust" if drift != Attributes() else "keep", path, comparison, found, adjust=drift)
+        drift, ownership = _drift(found, wanted, stated=stated), _ownership(found, options)
+        action = "keep" if drift == ownership == Attributes() else "adjust"
+        return Step(action, path, comparison, found, adjust=drift, ownership=ownership)
     if options.if_exists == "skip":
         return Step("skip", path, comparison, found)
     if options.if_exists == "fail":
@@ -46,7 +48,18 @@ def decide(
             remedy="Remove it, choose another path, or let if_exists be 'replace', 'skip' or 'version'.",
             path=path,
         )
-    return Step("replace", path, comparison, found, adjust=wanted, keeps_mode=keeps_mode)
+    keeps_mode = stated is None and wanted.mode != NEW_FILE_MODE
+    return Step("replace", path, comparison, found, adjust=wanted, keeps_mode=keeps_mode, ownership=ownership)
+
+
+def _ownership(found: Attributes | None, options: RelayOptions) -> Attributes:
+    """Return the uid and gid to set, without those that the file that was ``found`` has, and the mode that is stated.
+
+    Setting them clears the set-id bits (chown(2)), so that the stated ones are set again.
+    """
+    uid = options.uid if found is None or found.uid != options.uid else None
+    gid = options.gid if found is None or found.gid != options.gid else None
+    return Attributes() if uid is None and gid is None else Attributes(uid=uid, gid=gid, mode=options.mode)
 
 
 def wanted_attributes(found: Attributes | None, source: Source, options: RelayOptions) -> Attributes:
