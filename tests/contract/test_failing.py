@@ -20,10 +20,10 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import F
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Endpoint, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_pool import open_file_system
+from ansible_collections.backhaul.sftp.tests.actors import FAILING_SERVER
 from ansible_collections.backhaul.sftp.tests.contract.subjects import endpoint_of
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
-_MISBEHAVING = f"{Path(__file__).with_name('misbehaving_servers.py')}:Misbehaving"
 _BLOCK_BYTES = 32_768
 _BLOCKS = 40
 _IMPATIENT = Timeouts(connect_seconds=20.0, operation_seconds=2.0, stall_seconds=2.0, keepalive_seconds=0.0)
@@ -32,7 +32,7 @@ _FOLDERS = iter(range(10_000))
 
 @contextlib.contextmanager
 def _misbehaving(lab: SharedLab, **options: t.Any) -> t.Iterator[tuple[FileSystem, Server]]:
-    server = lab.asyncssh(sftp_class=_MISBEHAVING, options=options)
+    server = lab.asyncssh(sftp_class=FAILING_SERVER, options=options)
     with open_file_system(endpoint_of(server)) as files:
         yield files, server
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests import lab as lab_package
+from ansible_collections.backhaul.sftp.tests.actors import OBJECT_STORE_SERVER
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.places import BACKUP, COPY, OLD, RealPlace, Scene
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
-_MANAGED = f"{Path(lab_package.__file__).with_name('asyncssh_managed.py')}:Managed"
 _numbers = itertools.count()
 MTIME = 1_764_000_000
 HABITS: dict[str, dict[str, t.Any]] = {
@@ -53,7 +52,7 @@ def place(server: Server) -> RealPlace:
 @pytest.fixture(params=HABITS)
 def managed(request: pytest.FixtureRequest, lab: SharedLab, folders: dict[str, str]) -> RealPlace:
     """Return an empty folder on a service with one of the habits."""
-    return place(lab.asyncssh(sftp_class=_MANAGED, options={**HABITS[request.param], **folders}))
+    return place(lab.asyncssh(sftp_class=OBJECT_STORE_SERVER, options={**HABITS[request.param], **folders}))
 
 
 @pytest.fixture
@@ -81,7 +80,7 @@ def test_attributes_that_a_service_does_not_set_are_reported(
     lab: SharedLab, source: RealPlace, folders: dict[str, str]
 ) -> None:
     options = {**HABITS["no setstat"], **HABITS["no extensions"], **folders}
-    scene = Scene(source, place(lab.asyncssh(sftp_class=_MANAGED, options=options)))
+    scene = Scene(source, place(lab.asyncssh(sftp_class=OBJECT_STORE_SERVER, options=options)))
     os.utime(source.local(BACKUP), (MTIME, MTIME))
     result = scene.succeeds()
     assert set(result.entry["not_applied"]) == {"fsync", "mode", "mtime"}
@@ -92,7 +91,7 @@ def test_a_time_that_does_not_stay_is_set_once_more(
     lab: SharedLab, source: RealPlace, folders: dict[str, str], options: dict[str, t.Any]
 ) -> None:
     """The second run used to report `changed`, since it set the attributes that closing the file had undone."""
-    target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
+    target = place(lab.asyncssh(sftp_class=OBJECT_STORE_SERVER, options={**options, **folders}))
     source.put(b"backup", BIG)
     os.utime(source.local(b"backup"), (MTIME, MTIME))
     created = task.relay(source.end(b"backup"), target.end(b"copy"), mode="0640")
@@ -108,7 +107,7 @@ def test_where_others_could_swap_the_file_nothing_is_set_by_its_name(
 ) -> None:
     """SETSTAT would follow a link that another user puts in the file's place: the result names what was not set."""
     options = LOSING["nothing through handles, no lsetstat"]
-    target = place(lab.asyncssh(sftp_class=_MANAGED, options={**options, **folders}))
+    target = place(lab.asyncssh(sftp_class=OBJECT_STORE_SERVER, options={**options, **folders}))
     target.folder.chmod(0o777)
     source.put(b"backup", BIG)
     os.utime(source.local(b"backup"), (MTIME, MTIME))
@@ -153,7 +152,7 @@ def test_several_files_are_uploaded_to_a_service(tmp_path: Path, managed: RealPl
 def test_a_service_that_takes_files_away_once_they_are_closed(
     lab: SharedLab, source: RealPlace, folders: dict[str, str], verify: str
 ) -> None:
-    server = lab.asyncssh(sftp_class=_MANAGED, options={"moved_at_close": True, **folders})
+    server = lab.asyncssh(sftp_class=OBJECT_STORE_SERVER, options={"moved_at_close": True, **folders})
     scene = Scene(source, place(server))
     failed = scene.fails("publish_failed", role="destination", verify=verify)
     assert failed.error["path"] == scene.destination.end(COPY)["path"]

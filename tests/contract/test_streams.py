@@ -21,9 +21,9 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import F
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes, Resources
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import dependency
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.tests.actors import FAILING_SERVER
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
-_MISBEHAVING = f"{Path(__file__).with_name('misbehaving_servers.py')}:Misbehaving"
 _CONTENT = os.urandom(24 * 1024 * 1024)
 _BLOCK_BYTES = 256 * 1024
 _DELAY_SECONDS = 0.02
@@ -123,7 +123,7 @@ def test_a_server_that_allows_fewer_sessions_gets_the_file_and_can_run_its_comma
 
 
 def test_a_server_that_opens_a_file_only_once_gets_it_over_one_channel(lab: SharedLab) -> None:
-    server = lab.asyncssh(sftp_class=_MISBEHAVING, options={"one_handle_only": True})
+    server = lab.asyncssh(sftp_class=FAILING_SERVER, options={"one_handle_only": True})
     with distant(server, streams=4) as (files, path):
         write(files, path)
         write(files, path + b"-2")
@@ -133,7 +133,7 @@ def test_a_server_that_opens_a_file_only_once_gets_it_over_one_channel(lab: Shar
 
 def test_a_write_that_fails_on_any_channel_is_raised(lab: SharedLab) -> None:
     for block in (0, 40, 90):
-        server = lab.asyncssh(sftp_class=_MISBEHAVING, options={"fail_write_at": block * _BLOCK_BYTES})
+        server = lab.asyncssh(sftp_class=FAILING_SERVER, options={"fail_write_at": block * _BLOCK_BYTES})
         with distant(server, streams=4) as (files, path):
             with pytest.raises(RemoteError, match="no room") as caught:
                 write(files, path)
@@ -142,7 +142,7 @@ def test_a_write_that_fails_on_any_channel_is_raised(lab: SharedLab) -> None:
 
 
 def test_a_close_that_fails_on_any_channel_is_raised(lab: SharedLab) -> None:
-    server = lab.asyncssh(sftp_class=_MISBEHAVING, options={"fail_close": True})
+    server = lab.asyncssh(sftp_class=FAILING_SERVER, options={"fail_close": True})
     with distant(server, streams=4) as (files, path), pytest.raises(RemoteError, match="quota"):
         write(files, path)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults.fake_server import EventLoop, FakeServer
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import USUAL_EXTENSIONS, FakeSftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import USUAL_EXTENSIONS, FakeSftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_ssh_server import EventLoop, FakeServer
 from ansible_collections.backhaul.sftp.tests.faults.fixtures import (
     destination,
+    forking_host,
     journey,
-    nursery,
     placed,
     site,
     source,
@@ -29,7 +29,7 @@ from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, Rea
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
 # Those between real servers.
-__all__ = ["destination", "journey", "nursery", "placed", "site", "source", "workshop"]
+__all__ = ["destination", "journey", "forking_host", "placed", "site", "source", "workshop"]
 
 _HERE = Path(__file__).parent
 # Far more than any of these tests takes on a slow machine, and far less than forever.
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def deadline() -> t.Iterator[None]:
-    """End a test that hangs: that nothing does is promised in every row."""
+    """KillPoint a test that hangs: that nothing does is promised in every row."""
 
     def expired(_number: int, _frame: object) -> None:
         raise AssertionError(f"it hangs: not done after {_LONGEST_TEST_SECONDS} seconds")

@@ -9,15 +9,15 @@ import typing as t
 
 import pytest
 
+from ansible_collections.backhaul.sftp.tests.actors.forking_host import ForkingHost
 from ansible_collections.backhaul.sftp.tests.faults.journey import Journey
-from ansible_collections.backhaul.sftp.tests.faults.nursery import Nursery
 from ansible_collections.backhaul.sftp.tests.integration.conftest import site
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed, placed, source
 from ansible_collections.backhaul.sftp.tests.relay.scene import Place
 from ansible_collections.backhaul.sftp.tests.ssh.conftest import workshop
 
-__all__ = ["destination", "journey", "nursery", "placed", "site", "source", "workshop"]
+__all__ = ["destination", "journey", "forking_host", "placed", "site", "source", "workshop"]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def journey(source: Place, destination: Place) -> Journey:
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Nursery]:
+def forking_host(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[ForkingHost]:
     """Where modules run in processes of their own."""
-    with Nursery(tmp_path_factory.mktemp("nursery")) as made:
+    with ForkingHost(tmp_path_factory.mktemp("forking_host")) as made:
         yield made

@@ -25,8 +25,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem imp
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination, Runtime
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay import Relay
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, packet, text, u32, u64
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex, packet, text, u32, u64
 
 HASTY = Timeouts(connect_seconds=1, operation_seconds=0.05, stall_seconds=0.05)
 CALM = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)

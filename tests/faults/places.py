@@ -10,9 +10,9 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import File
+from ansible_collections.backhaul.sftp.tests.actors.fake_ssh_server import FakeServer
 from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.fake_server import FakeServer
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import File
 from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.tests.actors.forking_host import ForkingHost, ModuleExit
+from ansible_collections.backhaul.sftp.tests.actors.module_process import KillPoint, Params
 from ansible_collections.backhaul.sftp.tests.faults.journey import OLD, Journey
-from ansible_collections.backhaul.sftp.tests.faults.nursery import Ended, Nursery
-from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, tiny_disk
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
 from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, Report
@@ -36,17 +36,17 @@ def eventually(condition: t.Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def end(place: Place, name: str = "copy", **more: t.Any) -> Knobs:
+def end(place: Place, name: str = "copy", **more: t.Any) -> Params:
     """Return a place as the suboptions of a task."""
     path = place.server.remote_path(place.folder / name)
     return endpoint_of(place.server, host=place.proxy.host, port=place.proxy.port, path=path, **more)
 
 
-def relay(nursery: Nursery, files: Path, source: Place, *targets: Place, **options: t.Any) -> Ended:
+def relay(forking_host: ForkingHost, files: Path, source: Place, *targets: Place, **options: t.Any) -> ModuleExit:
     """Run the module."""
-    died = options.pop("end", None)
+    kill_at = options.pop("kill_at", None)
     params = {"source": end(source, "backup"), "destinations": [end(place) for place in targets], **options}
-    return nursery.run(files, "sftp_relay", {"retries": 0, **params}, end=died)
+    return forking_host.run(files, "sftp_relay", {"retries": 0, **params}, kill_at=kill_at)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_second_run_that_does_not_wait_is_locked_out(journey: Journey, twice: 
 @pytest.mark.fault("concurrency.three_outcomes")
 @pytest.mark.parametrize("needed", [1, 2])
 def test_three_destinations_have_three_outcomes(
-    source: Place, placed: Placed, lab: SharedLab, nursery: Nursery, tmp_path: Path, needed: int
+    source: Place, placed: Placed, lab: SharedLab, forking_host: ForkingHost, tmp_path: Path, needed: int
 ) -> None:
     """One refuses, one is full, one is slow; min_success decides what the task makes of it."""
     refusing, full = placed(lab.openssh(variant="readonly")), placed(lab.openssh(variant="internal"))
@@ -90,7 +90,7 @@ def test_three_destinations_have_three_outcomes(
     (refusing.folder / "copy").write_bytes(OLD)
     with tiny_disk(full.folder):
         (full.folder / "copy").write_bytes(OLD)
-        ended = relay(nursery, tmp_path / "run", source, refusing, full, slow.target, min_success=needed)
+        ended = relay(forking_host, tmp_path / "run", source, refusing, full, slow.target, min_success=needed)
         assert (refusing.content(), full.content()) == (OLD, OLD)
         assert (refusing.drafts(), full.drafts()) == ([], [])
     entries = ended.result["destinations"]
@@ -105,13 +105,13 @@ def test_three_destinations_have_three_outcomes(
 @pytest.mark.fault("concurrency.cancelled")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_with(
-    journey: Journey, nursery: Nursery, tmp_path: Path, number: signal.Signals
+    journey: Journey, forking_host: ForkingHost, tmp_path: Path, number: signal.Signals
 ) -> None:
-    alone = relay(nursery, tmp_path / "alone", journey.source, journey.target)
+    alone = relay(forking_host, tmp_path / "alone", journey.source, journey.target)
     writes = [step for step, name in enumerate(alone.steps, 1) if name == "WRITE"]
     (journey.target.folder / "copy").write_bytes(OLD)
-    cancelled = End(writes[len(writes) * 2 // 3], number)
-    ended = relay(nursery, tmp_path / "cancelled", journey.source, journey.target, end=cancelled)
+    cancelled = KillPoint(writes[len(writes) * 2 // 3], number)
+    ended = relay(forking_host, tmp_path / "cancelled", journey.source, journey.target, kill_at=cancelled)
     assert ended.status == 128 + number, ended.output
     assert "Traceback" not in ended.output
     assert journey.target.content() == OLD
@@ -125,7 +125,7 @@ def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_w
 @pytest.mark.parametrize("how", ["fork", "exit"])
 def test_whoever_leaves_with_an_open_connection_harms_nobody_and_does_not_hang(journey: Journey, how: str) -> None:
     """A child that was forked off takes nothing with it, and an interpreter that ends waits for no server."""
-    program = [sys.executable, "-m", "ansible_collections.backhaul.sftp.tests.faults.leaver", how]
+    program = [sys.executable, "-m", "ansible_collections.backhaul.sftp.tests.actors.abandoning_client", how]
     work = pickle.dumps(journey.target.proxy.endpoint())
     ended = subprocess.run(program, input=work, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module is killed at every step: there is never a broken file, and the next run ends right.
 
-The steps are whatever a run that is left alone sends (see :mod:`victim`), so these tests grow with the modules.
+The steps are whatever a run that is left alone sends (see :mod:`module_process`), so these tests grow with the modules.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults.nursery import Ended, Nursery
-from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs
+from ansible_collections.backhaul.sftp.tests.actors.forking_host import ForkingHost, ModuleExit
+from ansible_collections.backhaul.sftp.tests.actors.module_process import KillPoint, Params
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.openssh import sftp_server
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
@@ -55,7 +55,7 @@ class Scenario:
     denied: tuple[str, ...] = ()
     resumes: bool = False
     module: str = "sftp_relay"
-    options: Knobs = field(default_factory=dict)
+    options: Params = field(default_factory=dict)
 
     @property
     def final_name(self) -> str:
@@ -85,7 +85,7 @@ STEPS = {
 class Stage:
     """The folders of one scenario: a source for all runs, and for each run destinations of its own."""
 
-    def __init__(self, scenario: Scenario, folder: Path, nursery: Nursery) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, forking_host: ForkingHost) -> None:
         self.scenario = scenario
         self._folder = folder
         self.content = random.Random(SEED).randbytes(scenario.size)
@@ -94,7 +94,7 @@ class Stage:
         os.utime(self._source, (MTIME, MTIME))
         program = sftp_server()
         denied = ["-P", ",".join(scenario.denied)] if scenario.denied else []
-        self._nursery = nursery
+        self._forking_host = forking_host
         self._programs = {"source": [program, "-e"], "store": [program, "-e", *denied]}
         self._template = folder / "template"
         self._prepare()
@@ -111,18 +111,18 @@ class Stage:
         writes = [number for number, name in enumerate(steps, 1) if name == "WRITE"]
         (self._template / "0").mkdir(parents=True)
         (self._template / "0" / "copy.bin").write_bytes(OLD)
-        self.run(self._template, "leaving", End(writes[len(writes) * 3 // 4]))
+        self.run(self._template, "leaving", KillPoint(writes[len(writes) * 3 // 4]))
         (partial,) = (self._template / "0").glob(".backhaul-*")
         assert MIB <= partial.stat().st_size < self.scenario.size
         os.utime(partial, (MTIME, MTIME))
 
-    def run(self, place: Path, name: str, end: End | None = None) -> Ended:
+    def run(self, place: Path, name: str, kill_at: KillPoint | None = None) -> ModuleExit:
         """Relay into the folders of ``place``."""
         params = self._params(place)
         module = self.scenario.module
-        return self._nursery.run(self._folder / name, module, params, programs=self._programs, end=end)
+        return self._forking_host.run(self._folder / name, module, params, programs=self._programs, kill_at=kill_at)
 
-    def _params(self, place: Path) -> Knobs:
+    def _params(self, place: Path) -> Params:
         if self.scenario.module != "sftp_relay":
             host = {"sftp_put": "store", "sftp_get": "source"}[self.scenario.module]
             local = {"src": str(self._source), "dest": f"{place}/0/copy.bin"}
@@ -165,7 +165,7 @@ def litter(place: Path) -> list[str]:
     return hidden + [path.name for path in place.glob("*/*") if path.is_dir() and not any(path.rglob("*.bin"))]
 
 
-def wrong_at_last(stage: Stage, place: Path, ended: Ended) -> list[str]:
+def wrong_at_last(stage: Stage, place: Path, ended: ModuleExit) -> list[str]:
     """Say what is wrong after a run that was left alone."""
     if ended.status != 0 or ended.result.get("failed"):
         return [f"the next run fails with {ended.status}: {ended.output}"]
@@ -173,19 +173,19 @@ def wrong_at_last(stage: Stage, place: Path, ended: Ended) -> list[str]:
     return [*([] if all(copies) else ["the copy is wrong"]), *litter(place)]
 
 
-def tried(stage: Stage, end: End) -> list[str]:
+def tried(stage: Stage, kill_at: KillPoint) -> list[str]:
     """Kill a run at a step and run again; return all that is wrong."""
-    name = f"{end.step}-{end.signal}-{end.is_sent}"
+    name = f"{kill_at.step}-{kill_at.signal}-{kill_at.is_sent}"
     place = stage.place(f"place-{name}")
-    first = stage.run(place, f"first-{name}", end)
+    first = stage.run(place, f"first-{name}", kill_at)
     wrong = broken(stage, place)
     if first.status not in (-signal.SIGKILL, 128 + signal.SIGTERM, 0):
         wrong.append(f"ended with {first.status}: {first.output}")
     if first.status == 128 + signal.SIGTERM and not stage.scenario.resumes and litter(place):
         wrong.append(f"a cancelled job leaves {litter(place)}")
     wrong += wrong_at_last(stage, place, stage.run(place, f"next-{name}"))
-    step = first.steps[end.step - 1] if end.step <= len(first.steps) else "?"
-    return [f"step {end.step} ({step}) {end}: {what}" for what in wrong]
+    step = first.steps[kill_at.step - 1] if kill_at.step <= len(first.steps) else "?"
+    return [f"step {kill_at.step} ({step}) {kill_at}: {what}" for what in wrong]
 
 
 def steps_to_try(steps: t.Sequence[str]) -> list[int]:
@@ -195,25 +195,29 @@ def steps_to_try(steps: t.Sequence[str]) -> list[int]:
     return sorted({*chosen, *(number for number, name in enumerate(steps, 1) if name not in BULK)})
 
 
-def ends_at(step: int, name: str) -> list[End]:
+def kill_points_at(step: int, name: str) -> list[KillPoint]:
     """Return how a run may end at a step: killed before it is sent and after, or cancelled."""
-    killed = End(step, signal.SIGKILL)
-    return [killed] if name in BULK else [End(step, signal.SIGKILL, is_sent=False), killed, End(step, signal.SIGTERM)]
+    killed = KillPoint(step, signal.SIGKILL)
+    return (
+        [killed]
+        if name in BULK
+        else [KillPoint(step, signal.SIGKILL, is_sent=False), killed, KillPoint(step, signal.SIGTERM)]
+    )
 
 
 @pytest.mark.fault("concurrency.killed")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_killed_at_any_step_it_leaves_the_old_file_or_the_new(
-    scenario: Scenario, tmp_path: Path, nursery: Nursery
+    scenario: Scenario, tmp_path: Path, forking_host: ForkingHost
 ) -> None:
-    stage = Stage(scenario, tmp_path, nursery)
+    stage = Stage(scenario, tmp_path, forking_host)
     alone = stage.place("alone")
     ended = stage.run(alone, "alone")
     assert wrong_at_last(stage, alone, ended) == []
     assert STEPS[scenario.module] <= set(ended.steps)
-    tries = [end for step in steps_to_try(ended.steps) for end in ends_at(step, ended.steps[step - 1])]
+    tries = [point for step in steps_to_try(ended.steps) for point in kill_points_at(step, ended.steps[step - 1])]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        wrong = [what for found in pool.map(lambda end: tried(stage, end), tries) for what in found]
+        wrong = [what for found in pool.map(lambda point: tried(stage, point), tries) for what in found]
     print(f"{len(ended.steps)} steps, {len(tries)} ends")
     assert not wrong, "\n".join(wrong)
 
@@ -228,7 +232,7 @@ SERVERS: dict[str, t.Callable[[SharedLab], Server]] = {
 @pytest.mark.fault("concurrency.killed")
 @pytest.mark.parametrize("kind", SERVERS)
 def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
-    kind: str, lab: SharedLab, placed: Placed, source: Place, nursery: Nursery, tmp_path: Path
+    kind: str, lab: SharedLab, placed: Placed, source: Place, forking_host: ForkingHost, tmp_path: Path
 ) -> None:
     """The same over SSH, at a few steps: what a server does with requests whose client is gone is its own affair."""
     content = random.Random(SEED).randbytes(MIB // 2)
@@ -236,14 +240,14 @@ def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
     os.utime(source.folder / "backup", (1_700_000_000, 1_700_000_000))  # one written just now takes further steps
     target = placed(SERVERS[kind](lab))
 
-    def run(name: str, folder: str, end: End | None = None) -> Ended:
+    def run(name: str, folder: str, kill_at: KillPoint | None = None) -> ModuleExit:
         path = target.server.remote_path(target.folder / folder / "copy")
         params = {
             "source": endpoint_of(source.server, path=source.server.remote_path(source.folder / "backup")),
             "destinations": [endpoint_of(target.server, path=path)],
             "retries": 4,
         }
-        return nursery.run(tmp_path / name, "sftp_relay", params, end=end)
+        return forking_host.run(tmp_path / name, "sftp_relay", params, kill_at=kill_at)
 
     def place(name: str) -> Path:
         (target.folder / name).mkdir()
@@ -256,7 +260,7 @@ def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
 
     def tried(step: int) -> list[bytes]:
         folder = place(f"{step}")
-        killed = run(f"killed-{step}", folder.name, End(step))
+        killed = run(f"killed-{step}", folder.name, KillPoint(step))
         assert killed.status == -signal.SIGKILL
         seen = (folder / "copy").read_bytes()
         ended = run(f"next-{step}", folder.name)

@@ -19,8 +19,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
 from ansible_collections.backhaul.sftp.plugins.module_utils._selection.selector import Selection, Selector
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.walk import walk
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import File
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import File
 from ansible_collections.backhaul.sftp.tests.faults.fuzzing import (
     CALM,
     HASTY,

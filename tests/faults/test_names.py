@@ -11,11 +11,11 @@ import os
 
 import pytest
 
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import File, Honest, Request
 from ansible_collections.backhaul.sftp.tests.contract.test_naming import AWKWARD_NAMES
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.conftest import Place
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import File, Honest, Request
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, RealPlace
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 
@@ -46,7 +46,7 @@ def asked_paths(place: FakePlace) -> set[bytes]:
     by_path = (sftp.LSTAT, sftp.STAT, sftp.OPEN, sftp.OPENDIR, sftp.REALPATH)
     found = set()
     for request in (request for request in place.fake.requests if request.kind in by_path):
-        request.at = 0
+        request.position = 0
         found.add(request.text())
     return found
 

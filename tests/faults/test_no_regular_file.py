@@ -11,10 +11,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import attrs, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.conftest import Place
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import attrs, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults.places import CONTENT, OLD, FakePlace, RealPlace, Scene
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 

@@ -17,9 +17,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._module import pattern_time
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import extensions, listing
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
-from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     USUAL_EXTENSIONS,
     File,
     Honest,
@@ -30,6 +29,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     text,
     u32,
 )
+from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.places import CONTENT, FakePlace, Scene
 from ansible_collections.backhaul.sftp.tests.lab import Server, start_openssh
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
@@ -100,19 +100,19 @@ def test_a_name_on_which_a_pattern_takes_for_ever(origin: FakePlace, monkeypatch
     assert [entry["reason"] for entry in found.value["passed_over"]] == ["name_too_long"]
 
 
-def leaves_at(place: FakePlace, extension: bytes) -> None:
+def ends_session_at(place: FakePlace, extension: bytes) -> None:
     """Let the fake end a session at this request, as Erlang's server does at those that it does not know."""
 
     def asked(request: Request) -> bool:
         return request.kind == sftp.EXTENDED and request.text() == extension
 
-    place.fake.leaves_at = asked
+    place.fake.ends_at = asked
 
 
 @pytest.mark.fault("odd.session_ends")
 def test_what_is_not_announced_is_not_asked_for(origin: FakePlace, target: FakePlace) -> None:
     for place in (origin, target):
-        leaves_at(place, CHECK_FILE)
+        ends_session_at(place, CHECK_FILE)
     scene = Scene(origin, target)
     assert scene.succeeds().entry["verified_by"] == "readback"
     assert not scene.relay().value["changed"]
@@ -127,7 +127,7 @@ def test_a_session_that_ends_at_what_was_announced(
 ) -> None:
     place = origin if role == "source" else target
     place.fake.extensions = HASHING
-    leaves_at(place, extension)
+    ends_session_at(place, extension)
     result = Scene(origin, target).succeeds(retries=0)
     assert result.entry["attempts"] == 1
     asked = [request.body for request in place.fake.requests if request.kind == sftp.EXTENDED]
@@ -137,7 +137,7 @@ def test_a_session_that_ends_at_what_was_announced(
 @pytest.mark.fault("odd.session_ends")
 def test_a_request_that_ended_a_session_is_named_in_a_warning(origin: FakePlace) -> None:
     origin.fake.extensions = HASHING
-    leaves_at(origin, CHECK_FILE)
+    ends_session_at(origin, CHECK_FILE)
     origin.put(b"a", CONTENT)
     answer = task.answer_of_find(origin.end(), checksum="sha256")
     assert answer.result["files"][0]["checksum_by"] == "readback"
@@ -149,7 +149,7 @@ def test_a_request_that_ended_a_session_is_named_in_a_warning(origin: FakePlace)
 def test_many_files_over_several_sessions(origin: FakePlace, target: FakePlace) -> None:
     """Each session that is opened anew costs no retry, and what is remembered holds for all of them."""
     target.fake.extensions = HASHING
-    leaves_at(target, CHECK_FILE)
+    ends_session_at(target, CHECK_FILE)
     origin.fake.directories.add(b"/in")
     target.fake.directories.add(b"/out")
     for number in range(40):
@@ -170,7 +170,7 @@ def test_an_extension_that_is_announced_and_unsupported_is_not_there(
         if request.text() == extension:
             return [sftp.status(request.id, sftp.UNSUPPORTED, b"not here")]
         if extension != CHECK_FILE:
-            request.at = 0
+            request.position = 0
             if request.text() == CHECK_FILE:
                 return [sftp.status(request.id, sftp.FAILURE)]
         return honest()

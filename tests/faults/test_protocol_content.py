@@ -10,9 +10,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import Answer, Honest, Request, attrs, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults.conftest import Place
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import Answer, Honest, Request, attrs, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults.places import CONTENT, FakePlace, RealPlace, Scene
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 

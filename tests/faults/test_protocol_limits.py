@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, Honest, Request, packet, u32
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, Honest, Request, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, Scene
 
 LIMITS = {"nothing": 0, "a byte": 1, "a kibibyte": 1024, "4 GiB": 2**32, "all there is": 2**64 - 1}
@@ -21,7 +21,7 @@ def sizes(fake: FakeSftp, kind: int) -> list[int]:
     """Return how many bytes each READ asked for, or each WRITE carried."""
     found = []
     for request in (request for request in fake.requests if request.kind == kind):
-        request.at = 0
+        request.position = 0
         request.text(), request.u64()
         found.append(request.u32())
     return found

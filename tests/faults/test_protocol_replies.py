@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import Answer, Honest, Request, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import Answer, Honest, Request, packet, u32
 from ansible_collections.backhaul.sftp.tests.faults.places import CONTENT, OLD, FakePlace, RealPlace, Scene
 
 # The types of requests that a relay sends to either end; FSTAT and CLOSE end both a file that was read and one written.

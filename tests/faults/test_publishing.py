@@ -13,26 +13,26 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.tests.actors import FAILING_SERVER
 from ansible_collections.backhaul.sftp.tests.faults.journey import OLD, Journey
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_asyncssh, start_openssh, tiny_disk
 from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
 from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place
 
 pytestmark = pytest.mark.integration
-_TROUBLED = f"{Path(__file__).with_name('troubled_servers.py')}:Troubled"
 EVERYTHING = ("posix-rename", "fsync", "setstat", "fsetstat", "lsetstat", "limits", "statvfs")
 SMALL = 300 * 1024
 
-Troubled = t.Callable[..., Journey]
+StartJourney = t.Callable[..., Journey]
 
 
 @pytest.fixture
-def troubled(source: Place, placed: Placed) -> t.Iterator[Troubled]:
-    """Relay to a server with these options of :class:`troubled_servers.Troubled`."""
+def journey_to_failing_server(source: Place, placed: Placed) -> t.Iterator[StartJourney]:
+    """Relay to a server with these options of :class:`failing_server.FailingServer`."""
     with contextlib.ExitStack() as stack:
 
         def make(*, shell: bool = False, **options: t.Any) -> Journey:
-            server = stack.enter_context(start_asyncssh(sftp_class=_TROUBLED, options=options, shell=shell))
+            server = stack.enter_context(start_asyncssh(sftp_class=FAILING_SERVER, options=options, shell=shell))
             return Journey(source, placed(server), size=SMALL)
 
         yield make
@@ -48,9 +48,14 @@ def troubled(source: Place, placed: Placed) -> t.Iterator[Troubled]:
     ids=["write", "close", "fsync"],
 )
 def test_what_is_refused_while_writing_leaves_the_old_file(
-    source: Place, placed: Placed, troubled: Troubled, lab: SharedLab, option: dict[str, t.Any], says: str
+    source: Place,
+    placed: Placed,
+    journey_to_failing_server: StartJourney,
+    lab: SharedLab,
+    option: dict[str, t.Any],
+    says: str,
 ) -> None:
-    journey = troubled(**option)
+    journey = journey_to_failing_server(**option)
     journey.fails("remote_failure", "no_space", role="destination", says=says, retries=2)
     journey.target = _moved(journey, placed(lab.openssh(variant="internal")))
     journey.recovers()
@@ -119,17 +124,19 @@ def test_what_a_server_cannot_do_is_said_and_the_copy_is_right(
 
 @pytest.mark.fault("writing.no_extensions")
 def test_without_posix_rename_the_old_file_comes_back_when_the_new_one_cannot_take_its_name(
-    troubled: Troubled,
+    journey_to_failing_server: StartJourney,
 ) -> None:
-    journey = troubled(without_posix_rename=1, renames_before=1, refuse_rename=1)
+    journey = journey_to_failing_server(without_posix_rename=1, renames_before=1, refuse_rename=1)
     journey.fails("publish_failed", role="destination", says="still there")
     journey.recovers()
 
 
 @pytest.mark.fault("writing.rename_refused")
 @pytest.mark.parametrize("without_posix_rename", [0, 1])
-def test_a_rename_that_is_refused_leaves_the_old_file(troubled: Troubled, without_posix_rename: int) -> None:
-    journey = troubled(refuse_rename=1, without_posix_rename=without_posix_rename)
+def test_a_rename_that_is_refused_leaves_the_old_file(
+    journey_to_failing_server: StartJourney, without_posix_rename: int
+) -> None:
+    journey = journey_to_failing_server(refuse_rename=1, without_posix_rename=without_posix_rename)
     error = journey.fails("publish_failed", role="destination", says="still there", retries=2)
     assert error.details["refused"] == "permission_denied"
     journey.recovers()
@@ -138,16 +145,20 @@ def test_a_rename_that_is_refused_leaves_the_old_file(troubled: Troubled, withou
 @pytest.mark.fault("writing.rename_unanswered")
 @pytest.mark.parametrize("without_posix_rename", [0, 1])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_rename_without_an_answer_is_looked_up(troubled: Troubled, when: str, without_posix_rename: int) -> None:
+def test_a_rename_without_an_answer_is_looked_up(
+    journey_to_failing_server: StartJourney, when: str, without_posix_rename: int
+) -> None:
     options = {f"drop_{when}_rename": 1, "without_posix_rename": without_posix_rename}
-    outcome = troubled(**options).arrives(retries=2)
+    outcome = journey_to_failing_server(**options).arrives(retries=2)
     assert outcome.attempts == 2
     assert outcome.changed
 
 
 @pytest.mark.fault("writing.rename_unanswered")
-def test_a_rename_without_an_answer_is_called_uncertain_when_nobody_looks(troubled: Troubled) -> None:
-    journey = troubled(drop_after_rename=1)
+def test_a_rename_without_an_answer_is_called_uncertain_when_nobody_looks(
+    journey_to_failing_server: StartJourney,
+) -> None:
+    journey = journey_to_failing_server(drop_after_rename=1)
     (error,) = journey.run().results
     assert isinstance(error, BackhaulError)
     assert (error.code, error.details["may_be_published"]) == ("link_lost", True)
@@ -204,22 +215,24 @@ def test_a_read_only_server_says_so_before_the_source_is_read(source: Place, pla
 
 @pytest.mark.fault("writing.lying_digest")
 def test_a_server_that_lies_about_its_digest_is_found_by_reading_back(
-    troubled: Troubled, source: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journey_to_failing_server: StartJourney, source: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It damages the copy, and says of it what is true of the source."""
     liar = tmp_path / "sha256sum"
     liar.write_text(f"#!/bin/sh\nexec /usr/bin/sha256sum -b {source.folder}/backup\n", encoding="ascii")
     liar.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    journey = troubled(shell=True, damage=100)
+    journey = journey_to_failing_server(shell=True, damage=100)
     journey.fails("digest_mismatch", role="destination", verify="readback")
     assert journey.run(verify="server").outcomes[0].verified_by == "command"
     assert journey.target.content() != journey.bytes, "the server has not lied, and this test says nothing"
 
 
 @pytest.mark.fault("writing.moved_away")
-def test_a_server_that_takes_the_file_away_is_called_that(troubled: Troubled) -> None:
-    journey = troubled(take_away=4)  # each task tries twice: the first time it may have been another run
+def test_a_server_that_takes_the_file_away_is_called_that(journey_to_failing_server: StartJourney) -> None:
+    journey = journey_to_failing_server(
+        remove_written=4
+    )  # each task tries twice: the first time it may have been another run
     journey.fails("publish_failed", role="destination", says="moved or removed by the server")
     journey.fails("publish_failed", role="destination", verify="acknowledged")
     journey.recovers()

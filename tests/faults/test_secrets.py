@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
+from ansible_collections.backhaul.sftp.tests.actors import HOSTILE_MESSAGE_SERVER
+from ansible_collections.backhaul.sftp.tests.actors.forking_host import ForkingHost
 from ansible_collections.backhaul.sftp.tests.faults.journey import Journey
-from ansible_collections.backhaul.sftp.tests.faults.nursery import Nursery
 from ansible_collections.backhaul.sftp.tests.integration.controller import Site, Vars, find, info, put, relay
 from ansible_collections.backhaul.sftp.tests.integration.watch import Watch, key_body
 from ansible_collections.backhaul.sftp.tests.lab import SharedLab, start_asyncssh
@@ -23,7 +24,6 @@ from ansible_collections.backhaul.sftp.tests.relay.scene import Place
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
 pytestmark = pytest.mark.integration
-_TALKATIVE = f"{Path(__file__).with_name('talkative_server.py')}:Talkative"
 CANARY, PASSPHRASE = "canary-password-5d1e", "canary passphrase 3b8f"
 
 
@@ -94,7 +94,7 @@ def test_a_canary_in_every_option_is_nowhere(site: Site, canaries: tuple[Vars, l
 @pytest.fixture
 def talkative(source: Place, placed: Placed) -> t.Iterator[Journey]:
     """A relay to a server that answers every attempt to write with far too much."""
-    with start_asyncssh(sftp_class=_TALKATIVE) as server:
+    with start_asyncssh(sftp_class=HOSTILE_MESSAGE_SERVER) as server:
         yield Journey(source, placed(server), size=100)
 
 
@@ -103,7 +103,9 @@ SIZES = {"kept.1000": 1000, "cut.200000": 200_000, "refused.1000000": 1_000_000}
 
 @pytest.mark.fault("secrets.remote_text")
 @pytest.mark.parametrize("name", SIZES)
-def test_what_a_server_says_is_inert_and_cut(talkative: Journey, nursery: Nursery, tmp_path: Path, name: str) -> None:
+def test_what_a_server_says_is_inert_and_cut(
+    talkative: Journey, forking_host: ForkingHost, tmp_path: Path, name: str
+) -> None:
     """The server says as many characters as the name of the file asks for."""
     place = talkative.target
     source = endpoint_of(
@@ -111,7 +113,7 @@ def test_what_a_server_says_is_inert_and_cut(talkative: Journey, nursery: Nurser
     )
     destination = endpoint_of(place.server, path=place.server.remote_path(place.folder / name))
     params = {"source": source, "destinations": [destination], "retries": 0}
-    ended = nursery.run(tmp_path / "run", "sftp_relay", params)
+    ended = forking_host.run(tmp_path / "run", "sftp_relay", params)
     assert ended.result["failed"] and ended.result["error"]["code"] in ("remote_failure", "protocol_violation")
     assert "\\x1b" in json.dumps(ended.result["error"]) or SIZES[name] > 200_000
     assert "\x1b" not in ended.output and "\u202e" not in ended.output

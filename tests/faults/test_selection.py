@@ -18,9 +18,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer import walk
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp as sftp
-from ansible_collections.backhaul.sftp.tests.faults import task
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp as sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     DIRECTORY,
     REGULAR,
     Answer,
@@ -34,6 +33,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
     packet,
     u32,
 )
+from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, RealPlace
 
 NOW = int(time.time())

@@ -17,12 +17,12 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.filesystem import LocalFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._local.handles import LocalReader
+from ansible_collections.backhaul.sftp.tests.actors import INCONSISTENT_SERVER
 from ansible_collections.backhaul.sftp.tests.faults import task
 from ansible_collections.backhaul.sftp.tests.faults.conftest import Place
 from ansible_collections.backhaul.sftp.tests.faults.places import RealPlace
-from ansible_collections.backhaul.sftp.tests.lab import SharedLab, asyncssh_odd
+from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 
-ODD = f"{asyncssh_odd.__file__}:Odd"
 LONG_AGO = 1_700_000_000
 SECRET, DECOY = b"S" * 5000, b"D" * 5000
 NOBODY = 65534
@@ -71,7 +71,7 @@ def odd(lab: SharedLab, place: Place) -> t.Callable[..., RealPlace]:
     """Make a folder on an asyncssh server with these options."""
 
     def make(*, shell: bool = False, **options: t.Any) -> RealPlace:
-        return place(lab.asyncssh(shell=shell, sftp_class=ODD, options=options))
+        return place(lab.asyncssh(shell=shell, sftp_class=INCONSISTENT_SERVER, options=options))
 
     return make
 

@@ -21,11 +21,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.transport import VerifiedTransport
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
-from ansible_collections.backhaul.sftp.tests.faults.journey import LONGEST_SECONDS, Journey
-from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, start_openssh
-from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
-from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, run
-from ansible_collections.backhaul.sftp.tests.ssh.peers import (
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import (
     VERSION,
     Account,
     Flooding,
@@ -33,9 +29,13 @@ from ansible_collections.backhaul.sftp.tests.ssh.peers import (
     Listener,
     listening,
     paramiko_server,
-    pour,
     read_version,
+    send_repeatedly,
 )
+from ansible_collections.backhaul.sftp.tests.faults.journey import LONGEST_SECONDS, Journey
+from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, start_openssh
+from ansible_collections.backhaul.sftp.tests.relay.conftest import Placed
+from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, run
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 
 pytestmark = pytest.mark.integration
@@ -149,7 +149,7 @@ def test_a_server_that_keeps_us_waiting_is_given_up_and_the_phase_is_named(
 def test_a_packet_larger_than_any_ends_the_connection(source: Place, key: Key) -> None:
     def announce(transport: t.Any) -> None:
         transport.sock.sendall(b"\x7f\xff\xff\xf8")
-        pour(transport.sock.sendall, bytes(MIB), most_bytes=16 * MIB)
+        send_repeatedly(transport.sock.sendall, bytes(MIB), most_bytes=16 * MIB)
 
     with paramiko_server(key, talk=announce) as server:
         error = refusal(source, server.endpoint(key))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.backhaul.sftp.tests.actors import MISNAMING_SERVER
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, SharedLab, start_asyncssh
 
 from .controller import Place, Site, Vars, eventually, get
 
-_HERE = Path(__file__).parent
 _LINE = re.compile(r"^  localhost: +\d+% of 1.9 MiB, .*", re.MULTILINE)
 _CONTENT = b"a backup " * 4000
 _MTIME = 1_700_000_000
@@ -86,7 +86,6 @@ _NAMES = [b"../escaped", b"/tmp/backhaul-escaped", b"a/b", b"a\0b", b"", b"back\
 
 
 def test_no_name_that_a_server_sends_leads_out_of_the_destination(site: Site) -> None:
-    hostile = f"{_HERE / 'misnaming_server.py'}:Naming"
     bait = site.folder / "bait"
     bait.write_bytes(b"bait")
     os.utime(bait, (1, 1))
@@ -95,7 +94,7 @@ def test_no_name_that_a_server_sends_leads_out_of_the_destination(site: Site) ->
         "directories": [base64.b64encode(name).decode() for name in (b"..", b".", b"../up", b"/etc")],
         "bait": str(bait),
     }
-    with start_asyncssh(sftp_class=hostile, options=options) as server:
+    with start_asyncssh(sftp_class=MISNAMING_SERVER, options=options) as server:
         place = site.add("hostile", server)
         place.put("honest", b"content")
         run = site.play(

@@ -32,7 +32,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay impo
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
 
 MIB = 1024 * 1024
-_VICTIM = "ansible_collections.backhaul.sftp.tests.relay.victim"
+_RELAY_PROCESS = "ansible_collections.backhaul.sftp.tests.actors.relay_process"
 PATIENCE = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)
 Result = t.Union[Outcome, BackhaulError]
 
@@ -131,13 +131,13 @@ def eventually(condition: t.Callable[[], bool]) -> None:
 
 
 @contextlib.contextmanager
-def start_victim(source: Place, place: Place) -> t.Iterator[subprocess.Popen[bytes]]:
+def start_relay(source: Place, place: Place) -> t.Iterator[subprocess.Popen[bytes]]:
     """Start the relay of the source's ``backup`` in a process of its own."""
     endpoint = replace(source.proxy.endpoint("source"), timeouts=source.timeouts)
     work = (endpoint, source.server.remote_bytes(source.folder / "backup"), place.destination())
-    with subprocess.Popen([sys.executable, "-m", _VICTIM], stdin=subprocess.PIPE) as victim:
-        assert victim.stdin is not None
-        victim.stdin.write(pickle.dumps(work))
-        victim.stdin.close()
-        yield victim
-        victim.kill()
+    with subprocess.Popen([sys.executable, "-m", _RELAY_PROCESS], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps(work))
+        process.stdin.close()
+        yield process
+        process.kill()

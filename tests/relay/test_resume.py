@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
 from .conftest import Placed
-from .scene import MIB, Place, eventually, put, random_content, run, start_victim
+from .scene import MIB, Place, eventually, put, random_content, run, start_relay
 
 SIZE = 10 * MIB + 12_345
 SERVERS: dict[str, tuple[t.Callable[[SharedLab], Server], str]] = {

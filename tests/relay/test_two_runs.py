@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcome
 
-from .scene import MIB, Place, Report, eventually, put, random_content, run, start_victim
+from .scene import MIB, Place, Report, eventually, put, random_content, run, start_relay
 
 SIZE = 6 * MIB + 77
 
@@ -76,7 +76,7 @@ def test_the_partial_file_of_a_killed_run_locks_no_other_run_out(source: Place, 
     content = random_content(SIZE)
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
-    with start_victim(source, destination) as victim:
+    with start_relay(source, destination) as victim:
         eventually(lambda: destination.draft_bytes() > 2 * MIB)
         victim.send_signal(signal.SIGKILL)
     destination.proxy.upstream.throttle(0)

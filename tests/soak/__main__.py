@@ -23,11 +23,11 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.backhaul.sftp.tests.faults.nursery import Ended, Nursery
-from ansible_collections.backhaul.sftp.tests.faults.victim import End, Knobs
+from ansible_collections.backhaul.sftp.tests.actors.forking_host import ForkingHost, ModuleExit
+from ansible_collections.backhaul.sftp.tests.actors.module_process import KillPoint, Params
 from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, start_asyncssh, start_openssh, start_proftpd
 from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place
-from ansible_collections.backhaul.sftp.tests.soak.troubles import Troubles
+from ansible_collections.backhaul.sftp.tests.soak.fault_injector import FaultInjector
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
 # Troubles need something to interrupt, and a relay must end between two of them now and then.
@@ -53,7 +53,7 @@ class Tally:
     codes: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: ModuleExit) -> None:
         """Count what a run says."""
         self.relays += 1
         if ended.status < 0:
@@ -73,9 +73,11 @@ class Tally:
 class Soak:
     """One source, three destinations, and what must be under the name of each copy at any time."""
 
-    def __init__(self, source: Place, targets: t.Sequence[Place], nursery: Nursery, folder: Path, seed: int) -> None:
+    def __init__(
+        self, source: Place, targets: t.Sequence[Place], forking_host: ForkingHost, folder: Path, seed: int
+    ) -> None:
         self._source, self._targets = source, targets
-        self._nursery, self._folder = nursery, folder
+        self._forking_host, self._folder = forking_host, folder
         self._chance = random.Random(seed)
         self._content = b""
         # What a copy may be: what it was when it was last seen, and whatever was on its way to it since.
@@ -88,8 +90,8 @@ class Soak:
             self._content = self._chance.randbytes(self._chance.choice(_SIZES))
             (self._source.folder / "backup").write_bytes(self._content)
         is_killed = self._chance.random() < _KILLED_SHARE
-        end = End(self._chance.randrange(1, _STEPS)) if is_killed else None
-        self._look(self._run(retries=self._chance.choice((0, 4)), end=end))
+        kill_at = KillPoint(self._chance.randrange(1, _STEPS)) if is_killed else None
+        self._look(self._run(retries=self._chance.choice((0, 4)), kill_at=kill_at))
 
     def finish(self) -> None:
         """Relay in peace: every copy must be right now."""
@@ -99,25 +101,25 @@ class Soak:
             if target.content() != self._content:
                 self.tally.wrong.append(f"the last copy on {target.server.kind} is not the source: {ended.output}")
 
-    def _run(self, *, retries: int, end: End | None = None) -> Ended:
-        params: Knobs = {
+    def _run(self, *, retries: int, kill_at: KillPoint | None = None) -> ModuleExit:
+        params: Params = {
             "source": self._end(self._source, "backup"),
             "destinations": [self._end(target, "copy") for target in self._targets],
             "retries": retries,
             "retry_delay": "0.3s",
         }
         try:
-            return self._nursery.run(self._folder / "run", "sftp_relay", params, end=end)
+            return self._forking_host.run(self._folder / "run", "sftp_relay", params, kill_at=kill_at)
         except socket.timeout:
             self.tally.wrong.append("a relay hangs")
-            return Ended(-1, {}, (), "")
+            return ModuleExit(-1, {}, (), "")
 
     @staticmethod
-    def _end(place: Place, name: str) -> Knobs:
+    def _end(place: Place, name: str) -> Params:
         path = place.server.remote_path(place.folder / name)
         return endpoint_of(place.server, host=place.proxy.host, port=place.proxy.port, path=path, **_TIMES)
 
-    def _look(self, ended: Ended) -> None:
+    def _look(self, ended: ModuleExit) -> None:
         self.tally.add(ended)
         if ended.status >= 0 and "destinations" not in ended.result and "error" not in ended.result:
             self.tally.wrong.append(f"neither a result nor an error: {ended.output}")
@@ -153,8 +155,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         starts = (start_openssh(), start_openssh(variant="internal"), start_proftpd(), start_asyncssh())
         places = [stack.enter_context(_place(start)) for start in starts]
-        nursery = stack.enter_context(Nursery(folder, patience_seconds=_LONGEST_RUN_SECONDS))
-        soak = Soak(places[0], places[1:], nursery, folder, wanted.seed)
+        forking_host = stack.enter_context(ForkingHost(folder, timeout_seconds=_LONGEST_RUN_SECONDS))
+        soak = Soak(places[0], places[1:], forking_host, folder, wanted.seed)
         troubles = _soak(soak, places, wanted.minutes * 60, wanted.seed)
         soak.finish()
     tally = soak.tally
@@ -167,9 +169,9 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _soak(soak: Soak, places: t.Sequence[Place], seconds: float, seed: int) -> Troubles:
+def _soak(soak: Soak, places: t.Sequence[Place], seconds: float, seed: int) -> FaultInjector:
     end, next_word = time.monotonic() + seconds, time.monotonic() + 60
-    with Troubles(places, random.Random(seed)) as troubles:
+    with FaultInjector(places, random.Random(seed)) as troubles:
         while time.monotonic() < end and not troubles.mistakes:
             soak.relay()
             if time.monotonic() > next_word:

@@ -14,12 +14,20 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, LinkError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import (
+    VERSION,
+    kex_init,
+    listening,
+    packet,
+    paramiko_server,
+    read_packet,
+    read_version,
+)
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
 from .meeting import refusal, report_of, trusting
-from .peers import VERSION, kex_init, listening, packet, paramiko_server, read_packet, read_version
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration

@@ -21,10 +21,10 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import InputError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import audit
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.audit import recording
+from ansible_collections.backhaul.sftp.tests.actors.login_server import login_server
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
-from .gate import gate
 from .meeting import refusal, report_of, trusting
 from .sshd import sshd
 
@@ -76,7 +76,7 @@ def test_no_secret_is_logged_at_the_debug_level(workshop: Workshop, tmp_path: Pa
     encrypted.chmod(0o600)
     assert ssh_keygen("-p", "-q", "-N", f"{CANARY}-phrase", "-f", encrypted).returncode == 0
     steps = [["publickey"], ["password"], ["keyboard-interactive"]]
-    with recording(str(log), "debug"), gate(workshop, steps=steps, password=f"{CANARY}-right") as server:
+    with recording(str(log), "debug"), login_server(workshop, steps=steps, password=f"{CANARY}-right") as server:
         credentials = {
             "private_key": encrypted.read_text(),
             "private_key_passphrase": f"{CANARY}-phrase",

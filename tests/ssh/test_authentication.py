@@ -26,15 +26,15 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import (
 )
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.tests.actors.login_server import login_server
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import Account, paramiko_server
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 from ansible_collections.backhaul.sftp.tests.lab.proxy import Proxy
 from ansible_collections.backhaul.sftp.tests.trust import oracle
 from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
-from .gate import gate
 from .meeting import refusal, report_of, with_credentials
-from .peers import Account, paramiko_server
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration
@@ -290,7 +290,7 @@ def test_keyboard_interactive_gives_the_password_to_asyncssh(lab: SharedLab) -> 
 
 def test_every_wrong_credential_arrives_exactly_once(workshop: Workshop) -> None:
     stranger = workshop.key("ed25519", "stranger")
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         endpoint = server.endpoint(private_key=stranger.path.read_text(), password="wrong")
         error = refusal(endpoint, TrustError, REFUSED)
     assert server.attempts == [
@@ -312,20 +312,20 @@ def test_every_wrong_credential_arrives_exactly_once(workshop: Workshop) -> None
     ],
 )
 def test_the_declared_order_is_kept(workshop: Workshop, order: tuple[str, ...], first: str) -> None:
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         report_of(server.endpoint(private_key=server.key_text, password=server.password, authentications=order))
     assert {attempt.split()[0] for attempt in server.attempts} == {first}
 
 
 def test_a_method_that_is_not_among_the_authentications_is_never_tried(workshop: Workshop) -> None:
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         endpoint = server.endpoint(password=server.password, authentications=("key",))
         error = refusal(endpoint, TrustError, REFUSED)
     assert server.attempts == [] and error.details["tried"] == []
 
 
 def test_a_key_and_then_a_password(workshop: Workshop) -> None:
-    with gate(workshop, steps=[["publickey"], ["password"]]) as server:
+    with login_server(workshop, steps=[["publickey"], ["password"]]) as server:
         report = report_of(server.endpoint(private_key=server.key_text, password=server.password))
         assert re.fullmatch("key SHA256:.* \\+ password", report.authenticated_by)
         assert [attempt.split()[0] for attempt in server.attempts] == ["publickey", "password"]
@@ -335,7 +335,7 @@ def test_a_key_and_then_a_password(workshop: Workshop) -> None:
 
 
 def test_the_server_may_require_methods_in_another_order_than_the_declared_one(workshop: Workshop) -> None:
-    with gate(workshop, steps=[["publickey"], ["password"]]) as server:
+    with login_server(workshop, steps=[["publickey"], ["password"]]) as server:
         endpoint = server.endpoint(
             private_key=server.key_text, password=server.password, authentications=("password", "key")
         )
@@ -344,7 +344,9 @@ def test_the_server_may_require_methods_in_another_order_than_the_declared_one(w
 
 def test_a_key_and_then_a_one_time_code(workshop: Workshop) -> None:
     rounds = [[("Verification code: ", False)]]
-    with gate(workshop, steps=[["publickey"], ["keyboard-interactive"]], rounds=rounds, password="492039") as server:
+    with login_server(
+        workshop, steps=[["publickey"], ["keyboard-interactive"]], rounds=rounds, password="492039"
+    ) as server:
         report = report_of(server.endpoint(private_key=server.key_text, password="492039"))
     assert report.authenticated_by.endswith(" + keyboard-interactive")
     assert server.answers == [["492039"]]
@@ -353,7 +355,7 @@ def test_a_key_and_then_a_one_time_code(workshop: Workshop) -> None:
 def test_a_password_and_a_code_as_two_prompts_are_not_both_answered(workshop: Workshop) -> None:
     """The second prompt gets no answer: a server could repeat the same prompt to get the password twice."""
     rounds = [[("Password: ", False)], [("Verification code: ", False)]]
-    with gate(workshop, steps=[["keyboard-interactive"]], rounds=rounds) as server:
+    with login_server(workshop, steps=[["keyboard-interactive"]], rounds=rounds) as server:
         report_of(server.endpoint(password=server.password))
     assert server.answers == [[server.password], [""]]
 
@@ -368,20 +370,20 @@ def test_a_password_and_a_code_as_two_prompts_are_not_both_answered(workshop: Wo
     ids=["shown", "two", "shown-first"],
 )
 def test_unusual_prompts_get_no_secret(workshop: Workshop, prompts: list[tuple[str, bool]]) -> None:
-    with gate(workshop, steps=[["keyboard-interactive"]], rounds=[prompts]) as server:
+    with login_server(workshop, steps=[["keyboard-interactive"]], rounds=[prompts]) as server:
         refusal(server.endpoint(password=server.password), TrustError, REFUSED)
     assert server.answers == [[""] * len(prompts)]
 
 
 def test_a_notice_without_a_question_is_answered_with_nothing(workshop: Workshop) -> None:
     """PAM sends a notice before or after the prompt (RFC 4256 section 3.2)."""
-    with gate(workshop, steps=[["keyboard-interactive"]], rounds=[[("Password: ", False)], []]) as server:
+    with login_server(workshop, steps=[["keyboard-interactive"]], rounds=[[("Password: ", False)], []]) as server:
         report_of(server.endpoint(password=server.password))
     assert server.answers == [[server.password], []]
 
 
 def test_no_credential_is_sent_to_an_unknown_server(workshop: Workshop) -> None:
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         honest = server.endpoint(private_key=server.key_text, password=server.password)
         pin = workshop.key("ed25519", "stranger").line
         refusal(replace(honest, trust=replace(honest.trust, host_keys=(pin,))), TrustError, "host_key_mismatch")

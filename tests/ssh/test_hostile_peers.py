@@ -14,7 +14,6 @@ import sys
 import threading
 import tracemalloc
 import typing as t
-from pathlib import Path
 
 import paramiko
 import pytest
@@ -22,10 +21,7 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.receive_buffer import ReceiveBuffer
-from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
-
-from .meeting import refusal, report_of
-from .peers import (
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import (
     VERSION,
     Account,
     Files,
@@ -35,13 +31,16 @@ from .peers import (
     message,
     packet,
     paramiko_server,
-    pour,
     read_packet,
     read_version,
+    send_repeatedly,
 )
+from ansible_collections.backhaul.sftp.tests.trust.material import Key, Workshop
+
+from .meeting import refusal, report_of
 
 pytestmark = pytest.mark.integration
-PROGRAM = Path(__file__).with_name("hostile_client.py")
+PROGRAM = "ansible_collections.backhaul.sftp.tests.actors.measured_client"
 MIB = 1024 * 1024
 # The window limits what a server can make us hold to 16 MiB; at times there is a copy of that data.
 MOST_GROWTH = 64 * MIB
@@ -67,7 +66,7 @@ def run_client(
     }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run(
-        [sys.executable, str(PROGRAM)],
+        [sys.executable, "-m", PROGRAM],
         input=json.dumps(request),
         capture_output=True,
         text=True,
@@ -90,7 +89,7 @@ def test_the_client_process_works(key: Key) -> None:
 
 @pytest.mark.parametrize("piece", [b"x" * 4096, b"hello\r\n" * 500], ids=["one-line", "many-lines"])
 def test_endless_text_instead_of_a_version(key: Key, piece: bytes) -> None:
-    with listening(lambda connection: pour(connection.sendall, piece)) as server:
+    with listening(lambda connection: send_repeatedly(connection.sendall, piece)) as server:
         result = run_client(server.port, key)
     assert (result["kind"], result["code"]) == ("LinkError", "link_lost")
 
@@ -112,7 +111,7 @@ def test_a_packet_of_two_gigabytes(key: Key) -> None:
         connection.sendall(VERSION)
         read_version(connection)
         connection.sendall(b"\x7f\xff\xff\xfc" + bytes(4))
-        pour(connection.sendall, bytes(MIB))
+        send_repeatedly(connection.sendall, bytes(MIB))
 
     with listening(announce) as server:
         result = run_client(server.port, key)
@@ -124,7 +123,7 @@ def test_an_encrypted_packet_of_two_gigabytes(key: Key) -> None:
 
     def announce(transport: t.Any) -> None:
         transport.sock.sendall(b"\x7f\xff\xff\xf8")
-        pour(transport.sock.sendall, bytes(MIB))
+        send_repeatedly(transport.sock.sendall, bytes(MIB))
 
     with paramiko_server(key, talk=announce) as server:
         result = run_client(server.port, key)
@@ -314,7 +313,7 @@ def test_a_server_that_sends_requests_and_never_reads_is_timed_out(key: Key) -> 
 
     def ask_without_listening(transport: t.Any) -> None:
         transport.packetizer.read_message = lambda: threading.Event().wait(TIMEOUT_SECONDS)
-        pour(lambda _piece: transport._send_message(GLOBAL_REQUEST), bytes(1000), most_bytes=20 * MIB)
+        send_repeatedly(lambda _piece: transport._send_message(GLOBAL_REQUEST), bytes(1000), most_bytes=20 * MIB)
 
     with paramiko_server(key, account=calling_back(ask_without_listening)) as server:
         result = run_client(server.port, key, connect_seconds=3)

@@ -15,12 +15,12 @@ import pytest
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError, RemoteError, TrustError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import listening
 from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
 from .meeting import refusal, report_of, within
-from .peers import listening
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration

@@ -17,12 +17,12 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Input
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Endpoint
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import Connection, connect
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import Impostor, paramiko_server
 from ansible_collections.backhaul.sftp.tests.lab import Server
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
 from .meeting import names, trusting
-from .peers import Impostor, paramiko_server
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration

@@ -24,12 +24,12 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import audit, t
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import connect
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.errors import watchdog
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.scan import scan_host_keys
+from ansible_collections.backhaul.sftp.tests.actors.login_server import login_server
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import Account, paramiko_server
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 from ansible_collections.backhaul.sftp.tests.trust.oracle import ssh_keygen
 
-from .gate import gate
 from .meeting import names, refusal, report_of, trusting, within
-from .peers import Account, paramiko_server
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration
@@ -70,7 +70,7 @@ def agent_that_answers_once(folder: Path, answer: bytes | None) -> t.Iterator[st
 def test_an_agent_that_hangs_or_sends_malformed_replies_has_no_keys_and_the_login_continues(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
 ) -> None:
-    with gate(workshop) as server, agent_that_answers_once(tmp_path, answer) as path:
+    with login_server(workshop) as server, agent_that_answers_once(tmp_path, answer) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         endpoint = within(server.endpoint(use_agent=True, password=server.password), 6)
         assert report_of(endpoint).authenticated_by == "password"
@@ -81,7 +81,7 @@ def test_an_agent_that_never_signs_is_named_and_nothing_is_retried(
 ) -> None:
     key = workshop.key("ed25519", "client")
     answer = b"\x0c" + struct.pack(">I", 2) + (framed(key.blob) + framed(b"comment")) * 2
-    with gate(workshop) as server, agent_that_answers_once(tmp_path, answer) as path:
+    with login_server(workshop) as server, agent_that_answers_once(tmp_path, answer) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         error = refusal(within(server.endpoint(use_agent=True), 4), TrustError, REFUSED)
         assert server.attempts == []
@@ -93,7 +93,7 @@ def test_an_agent_that_never_signs_is_named_and_nothing_is_retried(
 def test_an_agent_that_is_asked_too_late_is_named_in_the_refusal(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with gate(workshop) as server, agent_that_answers_once(tmp_path, None) as path:
+    with login_server(workshop) as server, agent_that_answers_once(tmp_path, None) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         error = refusal(within(server.endpoint(use_agent=True), 4), TrustError, REFUSED)
     assert error.details["tried"] == ["agent (it does not answer)"]
@@ -131,14 +131,14 @@ def test_a_connection_that_is_reset_after_a_password_is_a_refusal(workshop: Work
 def test_a_password_that_was_refused_is_not_sent_by_another_method(
     workshop: Workshop, order: tuple[str, ...], attempts: list[str]
 ) -> None:
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         refusal(server.endpoint(password="wrong", authentications=order), TrustError, REFUSED)
     assert server.attempts == attempts
 
 
 def test_a_password_that_no_prompt_requested_is_still_tried(workshop: Workshop) -> None:
     odd = [[("Your name: ", True)]]
-    with gate(workshop, rounds=odd) as server:
+    with login_server(workshop, rounds=odd) as server:
         order = ("keyboard-interactive", "password")
         report = report_of(server.endpoint(password=server.password, authentications=order))
     assert report.authenticated_by == "password" and server.answers == [[""]]
@@ -165,7 +165,7 @@ def test_a_certificate_in_place_of_the_agreed_plain_key_is_refused(workshop: Wor
 def test_a_fifo_is_refused_without_waiting(workshop: Workshop, tmp_path: Path) -> None:
     fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         endpoint = server.endpoint(private_key_file=fifo)
         assert "no regular file" in refusal(endpoint, InputError, "invalid_input").message
         for path in (fifo, "/dev/zero"):
@@ -180,7 +180,7 @@ def test_a_fifo_is_refused_without_waiting(workshop: Workshop, tmp_path: Path) -
 
 
 def test_no_known_hosts_may_be_called_dev_null(workshop: Workshop) -> None:
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         none = trusting(server.endpoint(password=server.password), known_hosts_files=(os.devnull,))
         refusal(none, TrustError, "host_key_unknown")
 
@@ -189,7 +189,7 @@ def test_an_endless_private_key_file_is_refused(workshop: Workshop, tmp_path: Pa
     large = tmp_path / "key"
     with large.open("wb") as file:
         file.truncate(1 << 40)
-    with gate(workshop) as server:
+    with login_server(workshop) as server:
         error = refusal(server.endpoint(private_key_file=str(large)), InputError, "invalid_input")
     assert "larger than" in error.message
 

@@ -11,10 +11,10 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import LinkError
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.scan import scan_host_keys
+from ansible_collections.backhaul.sftp.tests.actors.scripted_ssh_server import listening
 from ansible_collections.backhaul.sftp.tests.trust.material import Workshop
 
 from .meeting import refusal, report_of, trusting, with_credentials
-from .peers import listening
 from .sshd import sshd
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ import pytest
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp
 
 from .test_filesystem import opened
 

@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Digest
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import extensions
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.optional import OptionalRequests
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     EXTENDED,
     EXTENDED_REPLY,
     FakeSftp,

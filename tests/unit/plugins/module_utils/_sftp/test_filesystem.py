@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attrib
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     FakeSftp,
     MemoryDuplex,
     attrs,
@@ -143,7 +143,7 @@ def test_create_asks_for_exclusion_and_the_mode_in_open() -> None:
     with opened(server)[0].create(b"/a", mode=0o600):
         pass
     request = next(request for request in server.requests if request.kind == fake_sftp.OPEN)
-    request.at = 0
+    request.position = 0
     assert (request.text(), request.u32(), request.attributes()) == (b"/a", 0x02 | 0x08 | 0x20, {"mode": 0o600})
 
 

@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Timeou
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import listing, wire
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, attrs, names
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex, attrs, names
 
 BASE_SECONDS = 10.0
 

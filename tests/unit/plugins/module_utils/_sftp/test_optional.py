@@ -11,7 +11,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.optional import SPACE, OptionalRequests
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex
 
 
 def session() -> Session:

@@ -16,8 +16,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import USUAL_RESOURCES, Resources, Timeouts
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     FakeSftp,
     MemoryDuplex,
     Request,
@@ -78,7 +78,7 @@ class Reversing(MemoryDuplex):
     """Delivers the replies to all requests in flight in reverse order."""
 
     def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
-        self.say(b"".join(reversed(self.held)))
+        self.push(b"".join(reversed(self.held)))
         self.held.clear()
         return super().receive(timeout_seconds=timeout_seconds)
 

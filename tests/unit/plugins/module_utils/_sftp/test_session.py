@@ -17,7 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import
     MAX_REPLY_BYTES,
     Session,
 )
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import (
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import (
     DATA,
     HANDLE,
     NAME,
@@ -98,7 +98,7 @@ def test_replies_in_any_order_reach_their_requests() -> None:
     requests = [session.request(wire.STAT, wire.string(b"%d" % number)) for number in range(5)]
     ids = [request.id for request in duplex.server.requests]
     for number in (3, 0, 4, 2, 1):
-        duplex.say(packet(105, u32(ids[number]) + attrs(number)))
+        duplex.push(packet(105, u32(ids[number]) + attrs(number)))
     for number, reply in enumerate(requests):
         assert session.expect_attributes(session.wait(reply)) == Attributes(size=number)
 

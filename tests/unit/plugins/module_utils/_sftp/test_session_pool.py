@@ -19,7 +19,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session_pool i
     SessionPool,
     wanted_streams,
 )
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex
 
 
 class Opener:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.backhaul.sftp.plugins.module_utils._errors import BackhaulError, RemoteError
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp import wire
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
 
 uint32s = st.integers(0, 2**32 - 1)
 pairs = st.one_of(st.tuples(st.none(), st.none()), st.tuples(uint32s, uint32s))

@@ -15,8 +15,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.write_handle i
     PendingOpen,
     WriteHandle,
 )
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, attrs, packet, status, u32
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex, attrs, packet, status, u32
 
 LINK = 0o120777
 

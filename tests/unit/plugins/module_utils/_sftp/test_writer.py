@@ -14,8 +14,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attrib
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.filesystem import SftpFileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.session import Session
 from ansible_collections.backhaul.sftp.plugins.module_utils._sftp.write_handle import MAX_IN_FLIGHT
-from ansible_collections.backhaul.sftp.tests.faults import fake_sftp
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp, MemoryDuplex, data, status
+from ansible_collections.backhaul.sftp.tests.actors import fake_sftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, MemoryDuplex, data, status
 
 
 def file_system(server: FakeSftp) -> SftpFileSystem:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A relay in a process of its own, to be killed: what to do comes pickled on standard input."""
+"""One relay in a process of its own, which a test kills.
+
+Usage: relay_process.py, with source endpoint, path and destination pickled on standard input.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay impo
 
 
 def main() -> None:
-    """Relay once."""
+    """Run the relay."""
     endpoint, path, destination = pickle.load(sys.stdin.buffer)
-    with ConnectionPool() as ends:
-        relay = Relay(ends, endpoint, path, options=RelayOptions(), retries=RetryPolicy(retries=0), runtime=RUNTIME)
+    with ConnectionPool() as connections:
+        relay = Relay(
+            connections, endpoint, path, options=RelayOptions(), retries=RetryPolicy(retries=0), runtime=RUNTIME
+        )
         relay.copy_to(destination, progress=lambda _count: None)
 
 

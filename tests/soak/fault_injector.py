@@ -15,7 +15,7 @@ from ansible_collections.backhaul.sftp.tests.relay.scene import Place
 _LONGEST_PAUSE_SECONDS = 1.5
 
 
-class Troubles:
+class FaultInjector:
     """Befalls ``places`` again and again in a thread of its own; a context manager. ``counts`` says what happened."""
 
     def __init__(self, places: t.Sequence[Place], runtime: random.Random) -> None:
@@ -26,7 +26,7 @@ class Troubles:
         self.mistakes: list[BaseException] = []
         self.counts: collections.Counter[str] = collections.Counter()
 
-    def __enter__(self) -> Troubles:
+    def __enter__(self) -> FaultInjector:
         self._thread.start()
         return self
 

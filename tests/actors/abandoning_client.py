@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that leaves without a word while it is connected: forked off, or at the end of its program.
+"""A client that ends while it is connected: a forked child, or the program itself.
 
-Usage: leaver.py fork|exit, with an endpoint pickled on standard input. It prints what the server says afterwards.
+Usage: abandoning_client.py fork|exit, with an endpoint pickled on standard input. With ``fork`` it prints the
+server's reply after the child has ended.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.connection_p
 
 
 def main() -> None:
-    """Connect, and leave."""
-    ends = ConnectionPool()
-    files = ends.file_system(pickle.load(sys.stdin.buffer))
+    """Connect, and end without closing the connection."""
+    connections = ConnectionPool()
+    files = connections.file_system(pickle.load(sys.stdin.buffer))
     files.canonical(b".")
     if sys.argv[1] == "fork":
         child = os.fork()
@@ -26,7 +27,7 @@ def main() -> None:
             sys.exit(0)
         assert os.waitpid(child, 0) == (child, 0)
         print(files.canonical(b".").decode(), flush=True)
-        ends.__exit__(None, None, None)
+        connections.__exit__(None, None, None)
     else:
         print("leaving", flush=True)
 

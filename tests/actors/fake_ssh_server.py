@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake SFTP server behind a real SSH server, in the process of the test: what it says goes through the whole client.
+"""A fake SFTP server behind a real SSH server, in the process of the test, so that replies pass the whole client.
 
     with EventLoop() as loop, loop.serve(FakeSftp({b"/a": b"content"})) as server:
         server.suboptions()  # of an endpoint in a task
 
-Every SFTP channel is a session of its own on the same fake; there are no commands, so nothing can be hashed there.
+Each SFTP channel is a session of its own on the same fake. Commands are refused, so the server computes no digests.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import typing as t
 import asyncssh
 
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Credentials, Endpoint, Timeouts, Trust
-from ansible_collections.backhaul.sftp.tests.faults.fake_sftp import FakeSftp
+from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp
 from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 
 _USER, _PASSWORD = "backup", "let me in"
 
 
 class _Channel(asyncssh.SSHServerSession[bytes]):
-    """One SFTP channel; it is closed once the fake has ended."""
+    """One SFTP channel. It is closed when the session of the fake has ended."""
 
     def __init__(self, fake: FakeSftp) -> None:
         self._fake = fake.session()
@@ -38,9 +38,9 @@ class _Channel(asyncssh.SSHServerSession[bytes]):
         return subsystem == "sftp"
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
-        said = self._fake.feed(data)
-        if said:
-            self._chan.write(said)
+        replies = self._fake.feed(data)
+        if replies:
+            self._chan.write(replies)
         if self._fake.has_ended():
             self._chan.close()
 
@@ -63,7 +63,7 @@ class _Login(asyncssh.SSHServer):
 
 
 class FakeServer:
-    """Where the fake listens, and how to reach it."""
+    """The address and the host key of a running fake."""
 
     def __init__(self, fake: FakeSftp, port: int, host_key: str) -> None:
         self.fake = fake
@@ -84,7 +84,7 @@ class FakeServer:
         }
 
     def endpoint(self, role: str, *, timeouts: Timeouts) -> Endpoint:
-        """Return it as an endpoint of the collection."""
+        """Return the server as an ``Endpoint``."""
         return Endpoint(
             role=role,
             host=HOST,
@@ -96,7 +96,7 @@ class FakeServer:
 
 
 class EventLoop:
-    """A thread that serves any number of fakes; a context manager."""
+    """Context manager: a thread with an event loop that serves any number of fakes."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -113,12 +113,12 @@ class EventLoop:
 
     @contextlib.contextmanager
     def serve(self, fake: FakeSftp) -> t.Iterator[FakeServer]:
-        """Serve a fake on a port of its own for the length of a block."""
+        """Serve a fake on a port of its own until the block ends."""
         acceptor = self._run(self._listen(fake))
         try:
             yield FakeServer(fake, acceptor.get_port(), self._key.export_public_key().decode("ascii").strip())
         finally:
-            self._run(_end(acceptor))
+            self._run(_close(acceptor))
 
     async def _listen(self, fake: FakeSftp) -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
@@ -129,5 +129,5 @@ class EventLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
 
-async def _end(acceptor: asyncssh.SSHAcceptor) -> None:
+async def _close(acceptor: asyncssh.SSHAcceptor) -> None:
     acceptor.close()

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An SFTP server that says whatever a test wants: honest by default, and byte for byte under control.
+"""An SFTP server in memory whose replies a test can replace, byte by byte. Without replacement they are correct.
 
     server = FakeSftp({b"/a": b"content"})
     server.on(wire.READ, lambda request, honest: [data(request.id, b"")])
     session = Session(MemoryDuplex(server), timeouts=Timeouts())
 
-It encodes packets by itself and uses nothing of the code under test. ``feed`` takes the client's bytes and returns the
-server's, so that anything that carries bytes can be put in between; :class:`MemoryDuplex` is the shortest way.
+It encodes packets without the code under test. ``feed`` takes the client's bytes and returns the server's, so any
+transport fits between them; :class:`MemoryDuplex` is the shortest.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def attrs(
     flags: int = 0,
     tail: bytes = b"",
 ) -> bytes:
-    """Encode ATTRS; ``flags`` are added whether or not anything stands behind them, ``tail`` is appended."""
+    """Encode ATTRS; ``flags`` are added even without their fields; ``tail`` is appended."""
     parts = b""
     if size is not None:
         flags, parts = flags | SIZE, parts + u64(size)
@@ -98,27 +98,27 @@ def attrs(
 
 @dataclass
 class Request:
-    """One request of the client: its type, its id and the rest, to be read field by field."""
+    """One request of the client: its type, its id and its body, which is read field by field from ``position``."""
 
     kind: int
     id: int
     body: bytes
-    at: int = 0
+    position: int = 0
 
     def u32(self) -> int:
-        """Take a uint32."""
-        return int.from_bytes(self._take(4), "big")
+        """Read a uint32."""
+        return int.from_bytes(self._read_bytes(4), "big")
 
     def u64(self) -> int:
-        """Take a uint64."""
-        return int.from_bytes(self._take(8), "big")
+        """Read a uint64."""
+        return int.from_bytes(self._read_bytes(8), "big")
 
     def text(self) -> bytes:
-        """Take a string."""
-        return self._take(self.u32())
+        """Read a string."""
+        return self._read_bytes(self.u32())
 
     def attributes(self) -> dict[str, int]:
-        """Take ATTRS."""
+        """Read ATTRS."""
         flags, found = self.u32(), {}
         if flags & SIZE:
             found["size"] = self.u64()
@@ -130,12 +130,12 @@ class Request:
             found["atime"], found["mtime"] = self.u32(), self.u32()
         return found
 
-    def _take(self, count: int) -> bytes:
-        taken = self.body[self.at : self.at + count]
-        if len(taken) != count:
+    def _read_bytes(self, count: int) -> bytes:
+        found = self.body[self.position : self.position + count]
+        if len(found) != count:
             raise ValueError("the client sent a packet that ends early")
-        self.at += count
-        return taken
+        self.position += count
+        return found
 
 
 @dataclass
@@ -147,7 +147,7 @@ class File:
     mtime: int = 1_700_000_000
 
     def attributes(self) -> bytes:
-        """Encode what STAT says about it."""
+        """Encode its attributes for STAT."""
         return attrs(len(self.content), self.mode, self.mtime, (1000, 1000))
 
 
@@ -157,11 +157,11 @@ Answer = t.Callable[[Request, Honest], t.List[bytes]]
 
 @dataclass
 class FakeSftp:
-    """An SFTP version 3 server in memory; ``on`` replaces its answers to one type of request.
+    """An SFTP version 3 server in memory; ``on`` replaces its replies to one type of request.
 
-    ``limits`` are the four numbers of limits@openssh.com. ``greeting`` replaces the whole VERSION packet. ``ended``
-    is set by whoever wants the stream to end once everything that was said is read. ``leaves_at`` says at which
-    requests a session ends without an answer, while the others go on.
+    ``limits`` are the four numbers of limits@openssh.com. ``greeting`` replaces the whole VERSION packet. A test sets
+    ``ended`` to end all streams after the bytes that were sent. ``ends_at`` returns whether a session ends at a request
+    without a reply; the other sessions go on.
     """
 
     contents: t.Mapping[bytes, bytes] = field(default_factory=dict)
@@ -170,7 +170,7 @@ class FakeSftp:
     greeting: bytes | None = None
     listing_block: int = 100
     ended: bool = False
-    leaves_at: t.Callable[[Request], bool] = lambda _request: False
+    ends_at: t.Callable[[Request], bool] = lambda _request: False
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -181,10 +181,10 @@ class FakeSftp:
         self._pending = b""
         self._last_handle = 0
         self._first = self
-        self._has_left = False
+        self._is_over = False
 
     def on(self, kind: int, answer: Answer, *, times: int = 1 << 30, after: int = 0) -> None:
-        """Answer one type of request by ``answer(request, honest)``: ``times`` of them, after ``after`` others."""
+        """Reply to one type of request by ``answer(request, honest)``, ``times`` times after the first ``after``."""
         seen = 0
 
         def counted(request: Request, honest: Honest) -> list[bytes]:
@@ -195,31 +195,31 @@ class FakeSftp:
         self._answers[kind] = counted
 
     def heal(self) -> None:
-        """Answer everything honestly from now on."""
+        """Remove all replaced replies."""
         self._answers.clear()
 
     def feed(self, sent: bytes) -> bytes:
-        """Take what the client sent and return what the server says to it."""
+        """Take the client's bytes and return the server's replies."""
         self._pending += sent
-        said = []
+        replies = []
         while len(self._pending) >= 4:
             length = int.from_bytes(self._pending[:4], "big")
             if len(self._pending) < 4 + length:
                 break
             whole, self._pending = self._pending[4 : 4 + length], self._pending[4 + length :]
-            said += self._answer(whole)
-        return b"".join(said)
+            replies += self._answer(whole)
+        return b"".join(replies)
 
     def session(self) -> FakeSftp:
-        """Return a further session on the same files, which says the same and has handles of its own."""
+        """Return a further session on the same files with the same replies, and with handles of its own."""
         other = copy.copy(self)
-        other._handles, other._pending, other._has_left = {}, b"", False
+        other._handles, other._pending, other._is_over = {}, b"", False
         other._first = self._first
         return other
 
     def has_ended(self) -> bool:
-        """Whether the stream of this session is to end."""
-        return self._first.ended or self._has_left
+        """Return whether the stream of this session ends."""
+        return self._first.ended or self._is_over
 
     def open_handles(self) -> int:
         """Return how many handles were opened and not closed."""
@@ -235,13 +235,13 @@ class FakeSftp:
             return [packet(VERSION, u32(3) + extensions) if self.greeting is None else self.greeting]
         request = Request(whole[0], int.from_bytes(whole[1:5], "big"), whole[5:])
         self.requests.append(request)
-        self._has_left = self._has_left or self.leaves_at(request)
-        request.at = 0
-        if self._has_left:
+        self._is_over = self._is_over or self.ends_at(request)
+        request.position = 0
+        if self._is_over:
             return []
 
         def honest() -> list[bytes]:
-            request.at = 0
+            request.position = 0
             return [self._honest(request)]
 
         answer = self._answers.get(request.kind)
@@ -407,25 +407,25 @@ _HONEST: dict[int, t.Callable[[FakeSftp, Request], bytes]] = {
 
 
 class MemoryDuplex:
-    """A fake server at the other end of a channel; it answers at once or, as far as anybody waits, never.
+    """A ``Duplex`` to a fake server, which replies at once or never.
 
-    ``piece_bytes`` cuts what the server says into pieces of that size.
+    ``piece_bytes`` is the size of the pieces that ``receive`` returns.
     """
 
     def __init__(self, server: FakeSftp, *, piece_bytes: int = 1 << 20) -> None:
         self.server = server
         self.closed = False
         self._piece_bytes = piece_bytes
-        self._said = bytearray()
+        self._unread = bytearray()
 
     def send(self, data: bytes | bytearray | memoryview, *, timeout_seconds: float) -> None:
         """Hand the bytes to the server."""
-        self._said += self.server.feed(bytes(data))
+        self._unread += self.server.feed(bytes(data))
 
     def receive(self, *, timeout_seconds: float, wanted_bytes: int = 1) -> bytes | None:
         """Return the next piece; None for silence, empty bytes after the end."""
-        piece = bytes(self._said[: self._piece_bytes])
-        del self._said[: self._piece_bytes]
+        piece = bytes(self._unread[: self._piece_bytes])
+        del self._unread[: self._piece_bytes]
         if piece or self.server.has_ended() or self.closed:
             return piece
         time.sleep(min(timeout_seconds, 0.01))
@@ -433,12 +433,12 @@ class MemoryDuplex:
 
     @property
     def room_bytes(self) -> int:
-        """Whatever is sent is taken at once."""
+        """There is always room."""
         return 1 << 30
 
-    def say(self, unasked: bytes) -> None:
-        """Let the server say something on its own."""
-        self._said += unasked
+    def push(self, unasked: bytes) -> None:
+        """Let the server send bytes that answer no request."""
+        self._unread += unasked
 
     def close(self) -> None:
         """Close both directions."""

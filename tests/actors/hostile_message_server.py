@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncssh
 
-SAYING = "said {{ 6 * 7 }} {% raw %} \x1b[2J\x1b]0;owned\x07 \u202e {{ lookup('pipe', 'touch /tmp/owned') }} "
+MESSAGE = "said {{ 6 * 7 }} {% raw %} \x1b[2J\x1b]0;owned\x07 \u202e {{ lookup('pipe', 'touch /tmp/owned') }} "
 
 
-class Talkative(asyncssh.SFTPServer):
-    """Refuse to create a file, with as many characters as the name of the copy ends in."""
+class HostileMessageServer(asyncssh.SFTPServer):
+    """Refuse to create a file; the message has as many characters as the number that the file's name ends in."""
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         if pflags & asyncssh.FXF_WRITE:
             digits = path.removesuffix(b".part").rpartition(b".")[2]
             count = int(digits) if digits.isdigit() else 1000
-            raise asyncssh.SFTPFailure((SAYING + "x" * count)[:count])
+            raise asyncssh.SFTPFailure((MESSAGE + "x" * count)[:count])
         return super().open(path, pflags, attrs)

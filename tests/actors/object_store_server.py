@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP as services in front of an object store offer it; loaded by the asyncssh server of the lab.
+"""An SFTP server with the limits of services in front of an object store; loaded by the asyncssh server of the lab.
 
-What such services refuse or do differently is documented by their makers; each habit is a switch here, so that any
-combination can be had without an account anywhere.
+The vendors of such services document what theirs refuse or do differently. Each limit is one option here.
 """
 
 from __future__ import annotations
@@ -20,17 +19,19 @@ from asyncssh import sftp
 _Attributes = t.Any
 
 
-class Managed(asyncssh.SFTPServer):
-    """Have the habits that ``options`` name.
+class ObjectStoreServer(asyncssh.SFTPServer):
+    """Apply the limits that ``options`` name. RENAME never replaces an existing file.
 
-    ``no_extensions``: announce none, so that there is no posix-rename, fsync, statvfs or limits; a rename never goes
-    over an existing file anyway. ``no_setstat``: refuse to set attributes. ``no_fsetstat``: refuse to set them through
-    handles, as Twisted does. ``forgets_mtime``: a file that was written has the time of its closing, as some appliances
-    do it. ``appears_at_close``: a new file has no name
-    and no size that anybody could ask for until it is closed; ``spool`` is a folder to keep it in. ``moved_at_close``:
-    a new file is taken away to the folder ``away`` as soon as it is closed. ``one_open_file``: refuse a second one.
-    ``in_order_only``: refuse a write anywhere but at the end. ``never_reopened``: refuse to write to a file that is
-    there. ``most_sessions``: end any more on the same connection.
+    * ``no_extensions``: announce no extensions: no posix-rename, fsync, statvfs or limits.
+    * ``no_setstat``: refuse to set attributes.
+    * ``no_fsetstat``: refuse to set attributes through handles, as Twisted does.
+    * ``forgets_mtime``: set the mtime of a written file to the time of its CLOSE, as some appliances do.
+    * ``appears_at_close``: keep a new file in the folder ``spool`` until it is closed; STAT and FSTAT fail until then.
+    * ``moved_at_close``: move a new file to the folder ``away`` when it is closed.
+    * ``one_open_file``: refuse to open a second file.
+    * ``in_order_only``: refuse a write at any offset but the end of the file.
+    * ``never_reopened``: refuse to open an existing file for writing.
+    * ``most_sessions``: close further SFTP channels of the same connection.
     """
 
     options: t.ClassVar[dict[str, t.Any]] = {}
@@ -41,18 +42,18 @@ class Managed(asyncssh.SFTPServer):
         if self.options.get("no_extensions"):
             sftp.SFTPServerHandler._extensions = []
         self._connection = chan.get_extra_info("connection")
-        Managed.sessions[self._connection] += 1
-        if Managed.sessions[self._connection] > self.options.get("most_sessions", 1000):
+        ObjectStoreServer.sessions[self._connection] += 1
+        if ObjectStoreServer.sessions[self._connection] > self.options.get("most_sessions", 1000):
             asyncio.get_running_loop().call_soon(chan.close)
         super().__init__(chan, chroot)
         self._unclosed: dict[int, tuple[bytes, bytes]] = {}
 
     def exit(self) -> None:
-        Managed.sessions[self._connection] -= 1
-        Managed.open_files.clear()
+        ObjectStoreServer.sessions[self._connection] -= 1
+        ObjectStoreServer.open_files.clear()
 
     def open(self, path: bytes, pflags: int, attrs: _Attributes) -> t.Any:
-        if self.options.get("one_open_file") and Managed.open_files:
+        if self.options.get("one_open_file") and ObjectStoreServer.open_files:
             raise asyncssh.SFTPFailure("only one file may be open")
         exists, creates = os.path.lexists(path), bool(pflags & asyncssh.FXF_CREAT)
         if self.options.get("never_reopened") and exists and pflags & asyncssh.FXF_WRITE and not creates:
@@ -67,7 +68,7 @@ class Managed(asyncssh.SFTPServer):
             file = super().open(path, pflags, attrs)
             if creates:
                 self._unclosed[id(file)] = (path, path)
-        Managed.open_files.add(id(file))
+        ObjectStoreServer.open_files.add(id(file))
         return file
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
@@ -79,7 +80,7 @@ class Managed(asyncssh.SFTPServer):
 
     def close(self, file_obj: object) -> None:
         super().close(file_obj)
-        Managed.open_files.discard(id(file_obj))
+        ObjectStoreServer.open_files.discard(id(file_obj))
         spooled, path = self._unclosed.pop(id(file_obj), (b"", b""))
         if spooled != path:
             os.rename(spooled, path)

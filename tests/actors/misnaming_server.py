@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An SFTP server that names files as no server may: loaded by the asyncssh server of the lab."""
+"""An SFTP server that lists names which no server may send; loaded by the asyncssh server of the lab."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _REGULAR = asyncssh.SFTPAttrs(type=1, size=len(_BAIT), permissions=0o100644, uid
 _DIRECTORY = asyncssh.SFTPAttrs(type=2, size=4096, permissions=0o040755, uid=0, gid=0, atime=1, mtime=1)
 
 
-class Naming(asyncssh.SFTPServer):
-    """Add ``files`` and ``directories`` (names in base64) to every listing, and serve a bait for whatever is asked for.
+class MisnamingServer(asyncssh.SFTPServer):
+    """Add ``files`` and ``directories`` (names in base64) to every listing.
 
-    Whoever believes a name gets a file for it, so that a test sees where it went.
+    A path that does not exist, or has ``..`` in it, is served with the content of the file ``bait``, so that a client
+    which believes a name writes a file where a test finds it.
     """
 
     options: t.ClassVar[dict[str, t.Any]] = {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP servers whose files are not what they seem; loaded by the asyncssh server of the lab."""
+"""An SFTP server whose files change while they are used; loaded by the asyncssh server of the lab."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import unicodedata
 import asyncssh
 
 
-class Odd(asyncssh.SFTPServer):
-    """Have the habits that ``options`` name.
+class InconsistentServer(asyncssh.SFTPServer):
+    """Do what ``options`` name.
 
-    ``fold_names``: take names for the same that differ in letter case, Unicode form, or dots and spaces at the end, and
-    keep the name of the first. ``opens``: where a file with the name ``opened`` is read, open this one instead, as if
-    a link had its name just then. ``tear``: once this many bytes of a file were read, overwrite it with as many others
-    and set its times back, as another process would. ``damaged``: fail to read files that begin with this text.
+    * ``fold_names``: treat names as equal that differ in letter case, Unicode form, or dots and spaces at the end; a
+      file keeps the name that it was created with.
+    * ``opens``: when a file with the name ``opened`` is read, open this path, as if the name had become a link.
+    * ``tear``: after this many bytes of a file were read, overwrite it with other content of the same size and restore
+      its times, as another process could.
+    * ``damaged``: fail to read files that begin with this text.
     """
 
     options: t.ClassVar[dict[str, t.Any]] = {}
-    torn: t.ClassVar[set[str]] = set()
+    overwritten: t.ClassVar[set[str]] = set()
 
     def map_path(self, path: bytes) -> bytes:
         mapped = super().map_path(path)
@@ -43,8 +45,8 @@ class Odd(asyncssh.SFTPServer):
         if self.options.get("damaged") and os.pread(file_obj.fileno(), 7, 0) == self.options["damaged"].encode():
             raise asyncssh.SFTPFailure("input/output error")
         path = os.readlink(f"/proc/self/fd/{file_obj.fileno()}")
-        if self.options.get("tear") and offset >= self.options["tear"] and path not in self.torn:
-            self.torn.add(path)
+        if self.options.get("tear") and offset >= self.options["tear"] and path not in self.overwritten:
+            self.overwritten.add(path)
             _overwrite(path)
         return bytes(t.cast(t.Any, super().read(file_obj, offset, size)))
 
@@ -55,7 +57,7 @@ def _folded(name: bytes) -> str:
 
 
 def _stored(directory: bytes, name: bytes) -> bytes:
-    """Return the name that is stored in the directory for a name that is asked for."""
+    """Return the name in the directory that equals the requested one."""
     try:
         return next((entry for entry in os.listdir(directory) if _folded(entry) == _folded(name)), name)
     except OSError:

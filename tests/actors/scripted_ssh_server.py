@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers made of paramiko or of nothing but a socket, so that a test can have them do what real ones never would."""
+"""SSH servers made of paramiko or of a bare socket, for behaviour that real servers do not have."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ansible_collections.backhaul.sftp.tests.lab.processes import HOST
 from ansible_collections.backhaul.sftp.tests.trust.material import Key
 
 VERSION = b"SSH-2.0-Peer_1.0\r\n"
-# More than any client may keep.
+# More than any client may hold in memory.
 FLOOD_BYTES = 400 * 1024 * 1024
 Script = t.Callable[[socket.socket], None]
 
 
 @dataclass
 class Listener:
-    """A listening socket; ``seen`` counts its connections, ``faults`` keeps what its scripts raised."""
+    """A listening socket. ``seen`` counts its connections; ``faults`` has the exceptions of its scripts."""
 
     port: int
     seen: int = 0
@@ -60,7 +60,7 @@ def listening(script: Script) -> t.Iterator[Listener]:
         try:
             yield listener
         finally:
-            # Closing alone would not wake a thread that waits in accept().
+            # close() alone does not wake a thread that waits in accept().
             with contextlib.suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
 
@@ -87,13 +87,13 @@ def _serve(connection: socket.socket, script: Script, listener: Listener) -> Non
 
 
 def packet(payload: bytes) -> bytes:
-    """Return a packet as it is before the first key exchange is done (RFC 4253 section 6)."""
+    """Return an unencrypted packet, as sent before the first key exchange (RFC 4253 section 6)."""
     padding = 16 - (len(payload) + 5) % 8
     return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
 
 
 def read_packet(connection: socket.socket) -> bytes:
-    """Return the payload of the next packet that is not encrypted."""
+    """Return the payload of the next packet, which must be unencrypted."""
     length = int.from_bytes(_read(connection, 4), "big")
     body = _read(connection, length)
     return body[1 : length - body[0]]
@@ -130,7 +130,7 @@ def kex_init(kexes: str, host_keys: str, ciphers: str, macs: str, compression: s
 
 
 class Account(paramiko.ServerInterface):  # type: ignore[misc]
-    """Lets in whoever asks, by any method, and records every attempt."""
+    """Accepts every login and records the attempts."""
 
     transport: t.Any
 
@@ -149,7 +149,7 @@ class Account(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 class Files(paramiko.SFTPServerInterface):  # type: ignore[misc]
-    """The files of this machine, to read."""
+    """Serves the files of this machine for reading."""
 
     def canonicalize(self, path: str) -> str:
         return os.path.abspath(path)
@@ -179,16 +179,16 @@ def paramiko_server(
 ) -> t.Iterator[Listener]:
     """Run a paramiko server with SFTP on the files of this machine.
 
-    ``talk`` gets each transport once its first keys are exchanged; the connection lasts until its client ends it.
+    ``talk`` is called with each transport after its first key exchange. The connection lasts until the client ends it.
     """
 
     def converse(connection: socket.socket) -> None:
         transport = transport_class(connection)
         transport.add_server_key(load_key(key.path))
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, sftp_si=Files)
-        keeper = account()
-        keeper.transport = transport
-        transport.start_server(server=keeper)
+        interface = account()
+        interface.transport = transport
+        transport.start_server(server=interface)
         try:
             if talk is not None:
                 talk(transport)
@@ -196,12 +196,12 @@ def paramiko_server(
         finally:
             transport.close()
 
-    with listening(_forgiving(converse)) as listener:
+    with listening(_ignoring_disconnects(converse)) as listener:
         yield listener
 
 
-def _forgiving(script: Script) -> Script:
-    """A client that leaves in the middle is what most of these tests are about."""
+def _ignoring_disconnects(script: Script) -> Script:
+    """Ignore the errors of a script whose client has disconnected: most of these tests end that way."""
 
     def run(connection: socket.socket) -> None:
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
@@ -216,7 +216,7 @@ def load_key(path: Path) -> t.Any:
 
 
 def message(kind: int, *parts: object) -> t.Any:
-    """Return a message of this type: bytes are strings, numbers uint32, and truths booleans."""
+    """Return a message of this type: ``bytes`` become strings, ``int`` uint32 and ``bool`` booleans."""
     made = paramiko.Message()
     made.add_byte(bytes([kind]))
     for part in parts:
@@ -229,14 +229,14 @@ def message(kind: int, *parts: object) -> t.Any:
     return made
 
 
-def pour(send: t.Callable[[bytes], t.Any], piece: bytes, *, most_bytes: int = FLOOD_BYTES) -> None:
-    """Send the same again and again, until the client has had enough of it."""
+def send_repeatedly(send: t.Callable[[bytes], t.Any], piece: bytes, *, most_bytes: int = FLOOD_BYTES) -> None:
+    """Send the same piece until ``most_bytes`` were sent or the client disconnects."""
     for _number in range(max(most_bytes // len(piece), 1)):
         send(piece)
 
 
 class Flooding(Account):
-    """Sends on the channel of the SFTP session whatever the window says, as soon as that is open."""
+    """Ignores the window: sends data on the channel of the SFTP session when it is open."""
 
     kind = 94  # CHANNEL_DATA, RFC 4254 section 5.2
 
@@ -245,16 +245,16 @@ class Flooding(Account):
         return bool(super().check_channel_subsystem_request(channel, name))
 
     def flood(self, channel: t.Any) -> None:
-        """Send as much as there is."""
-        time.sleep(0.5)  # first the session is to be opened, since a flood before is no SFTP
+        """Send ``FLOOD_BYTES`` on the channel."""
+        time.sleep(0.5)  # the client opens its session first; data before that is no valid SFTP
         extended = (1,) if self.kind == 95 else ()
         piece = message(self.kind, channel.remote_chanid, *extended, bytes(32 * 1024))
         with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
-            pour(lambda _piece: self.transport._send_user_message(piece), bytes(32 * 1024))
+            send_repeatedly(lambda _piece: self.transport._send_user_message(piece), bytes(32 * 1024))
 
 
 class Impostor(paramiko.Transport):  # type: ignore[misc]
-    """Has another host key, of the same type, as soon as the first key exchange is over."""
+    """Changes its host key to another of the same type after the first key exchange."""
 
     impostor_key: t.ClassVar[Key]
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module in a process of its own that ends itself at a step of the protocol: what :mod:`nursery` has forked.
+"""A module in a process of its own, forked by :mod:`forking_host`, that kills itself at a step of the protocol.
 
-A step is one piece that is sent to a server: a request, or a command to run. Nobody lists them: they are counted where
-they pass, whatever a module sends. To be tried one by one they must be cheap, so most orders speak SFTP to OpenSSH's
-own server program over a socket pair; without ``programs`` everything goes over SSH to servers that run already.
+A step is one SFTP packet or command that is sent to a server. Steps are counted where they are sent, so no list of them
+is kept. A test tries hundreds of steps, so a run usually speaks SFTP to OpenSSH's server program over a socket pair.
+Without ``programs`` it connects over SSH to running servers.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module import conne
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh import channels
 from ansible_collections.backhaul.sftp.plugins.module_utils._ssh.connect import Connection
 
-Knobs = t.Dict[str, t.Any]
+Params = t.Dict[str, t.Any]
 # The type of each SFTP packet (draft-ietf-secsh-filexfer-02 section 3); anything else is a command.
 _PLUGINS = "ansible_collections.backhaul.sftp.plugins.modules"
 MODULES = tuple(f"{_PLUGINS}.sftp_{name}" for name in ("relay", "get", "put", "find"))
 NAMES = {1: "INIT", 3: "OPEN", 4: "CLOSE", 5: "READ", 6: "WRITE", 7: "LSTAT", 8: "FSTAT", 9: "SETSTAT", 10: "FSETSTAT"}
 NAMES.update({11: "OPENDIR", 12: "READDIR", 13: "REMOVE", 14: "MKDIR", 15: "RMDIR", 16: "REALPATH", 17: "STAT"})
 NAMES.update({18: "RENAME", 200: "EXTENDED"})
-# A socket pair that holds more than a small file makes what is under way look endless.
+# A small buffer, so that the bytes in flight of a small file do not all fit.
 _BUFFER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class End:
-    """How a victim ends: by which signal, at which step (from 1), and whether that goes out before."""
+class KillPoint:
+    """When the process kills itself: the step (from 1), the signal, and whether the step is sent before."""
 
     step: int
     signal: int = signal.SIGKILL
@@ -50,68 +50,68 @@ class End:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to run: a module with its parameters; ``output`` and ``steps`` are files for what it says and sends.
+class ModuleRun:
+    """A module with its parameters. The file ``output`` gets its output, the file ``steps`` the names of its steps.
 
-    ``programs`` are the SFTP servers by host. They, and the victim, hold ``lock`` for as long as they live.
+    ``programs`` are SFTP server commands by host. These programs and the module's process lock ``lock`` until they end.
     """
 
     module: str
-    params: Knobs
+    params: Params
     output: str
     lock: str
     steps: str = ""
     programs: dict[str, list[str]] = field(default_factory=dict)
-    end: End | None = None
+    kill_at: KillPoint | None = None
 
 
-def run(order: Order) -> None:
-    """Run the module to the end, or to its own."""
-    lock = os.open(order.lock, os.O_RDWR | os.O_CREAT)
+def run(module_run: ModuleRun) -> None:
+    """Run the module to its end or to the kill point."""
+    lock = os.open(module_run.lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    output = os.open(order.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    output = os.open(module_run.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    steps = _Steps(order)
-    if order.programs:
-        _speak_directly(order.programs, lock)
+    steps = _Steps(module_run)
+    if module_run.programs:
+        _replace_ssh(module_run.programs, lock)
     for kind in (channels.ChannelDuplex, _Pair):
         steps.count_in(kind)
     steps.count_commands()
-    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": order.params}).encode()
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": module_run.params}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
-    importlib.import_module(f"{_PLUGINS}.{order.module}").main()
+    importlib.import_module(f"{_PLUGINS}.{module_run.module}").main()
 
 
 class _Steps:
-    """Counts what is sent, of all threads together, and ends this process when it is time."""
+    """Counts the steps of all threads and kills this process at the kill point."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self, module_run: ModuleRun) -> None:
+        self._run = module_run
         self._lock = threading.Lock()
         self._count = 0
 
     def count_in(self, kind: t.Any) -> None:
-        """Count what a kind of ``Duplex`` sends."""
+        """Count the packets that a class of ``Duplex`` sends."""
         send = kind.send
 
         def counted(duplex: t.Any, data: bytes, *, timeout_seconds: float) -> None:
             number = self._next(NAMES.get(data[4], str(data[4])))
-            self._end_if(number, is_sent=False)
+            self._kill_if(number, is_sent=False)
             send(duplex, data, timeout_seconds=timeout_seconds)
-            self._end_if(number, is_sent=True)
+            self._kill_if(number, is_sent=True)
 
         kind.send = counted
 
     def count_commands(self) -> None:
-        """Count the commands that servers are to run."""
+        """Count the commands that servers run."""
         run_command = channels.run_command
 
-        def counted(transport: t.Any, command: str, **knobs: t.Any) -> tuple[int, bytes]:
+        def counted(transport: t.Any, command: str, **options: t.Any) -> tuple[int, bytes]:
             number = self._next("COMMAND")
-            self._end_if(number, is_sent=False)
-            answer = run_command(transport, command, **knobs)
-            self._end_if(number, is_sent=True)
+            self._kill_if(number, is_sent=False)
+            answer = run_command(transport, command, **options)
+            self._kill_if(number, is_sent=True)
             return answer
 
         channels.run_command = counted
@@ -119,15 +119,15 @@ class _Steps:
     def _next(self, name: str) -> int:
         with self._lock:
             self._count += 1
-            if self._order.steps:
-                with open(self._order.steps, "a", encoding="ascii") as file:
+            if self._run.steps:
+                with open(self._run.steps, "a", encoding="ascii") as file:
                     file.write(f"{name}\n")
             return self._count
 
-    def _end_if(self, number: int, *, is_sent: bool) -> None:
-        end = self._order.end
-        if end is not None and (end.step, end.is_sent) == (number, is_sent):
-            os.kill(os.getpid(), end.signal)
+    def _kill_if(self, number: int, *, is_sent: bool) -> None:
+        point = self._run.kill_at
+        if point is not None and (point.step, point.is_sent) == (number, is_sent):
+            os.kill(os.getpid(), point.signal)
 
 
 class _Pair:
@@ -136,10 +136,10 @@ class _Pair:
     room_bytes = 2 * 1024 * 1024
 
     def __init__(self, command: list[str], lock: int) -> None:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), pass_fds=[lock])
+        self._socket, peer = socket.socketpair()
+        with peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            self._process = subprocess.Popen(command, stdin=peer.fileno(), stdout=peer.fileno(), pass_fds=[lock])
 
     def send(self, data: bytes, *, timeout_seconds: float) -> None:
         self._socket.sendall(data)
@@ -154,23 +154,23 @@ class _Pair:
         self._process.wait()
 
 
-class _Direct:
-    """Stands for a transport: knows which program is the server, and has a shell."""
+class _ProgramTransport:
+    """Replaces a paramiko transport: ``open`` starts the server program."""
 
     def __init__(self, command: list[str], lock: int) -> None:
         self.command, self._lock = command, lock
 
-    def open(self, **_knobs: t.Any) -> _Pair:
+    def open(self, **_options: t.Any) -> _Pair:
         return _Pair(self.command, self._lock)
 
 
-def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
+def _replace_ssh(programs: t.Mapping[str, list[str]], lock: int) -> None:
     def connect(endpoint: Endpoint) -> Connection:
-        direct: t.Any = _Direct(programs[endpoint.host], lock)
+        direct: t.Any = _ProgramTransport(programs[endpoint.host], lock)
         return Connection(endpoint, direct, _report(endpoint))
 
     def run_command(
-        _direct: t.Any, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int, waiting: object
+        _transport: t.Any, command: str, *, stdin: bytes, timeout_seconds: float, limit_bytes: int, waiting: object
     ) -> tuple[int, bytes]:
         done = subprocess.run(
             ["/bin/sh", "-c", command], input=stdin, stdout=subprocess.PIPE, timeout=timeout_seconds, check=False
@@ -178,12 +178,12 @@ def _speak_directly(programs: t.Mapping[str, list[str]], lock: int) -> None:
         return done.returncode, done.stdout[:limit_bytes]
 
     replaced: t.Any = channels
-    replaced.open_sftp = replaced.open_further_sftp = lambda direct, **knobs: direct.open(**knobs)
+    replaced.open_sftp = replaced.open_further_sftp = lambda direct, **options: direct.open(**options)
     replaced.run_command = run_command
     setattr(connection_pool, "connect", connect)  # noqa: B010 - imported there, and not exported
 
 
 def _report(endpoint: Endpoint) -> ConnectionReport:
-    known: Knobs = {"name": endpoint.label, "host": endpoint.host, "port": endpoint.port, "strict_kex": True}
-    unknown: Knobs = {each.name: "" for each in fields(ConnectionReport) if each.name not in (*known, "jumps")}
+    known: Params = {"name": endpoint.label, "host": endpoint.host, "port": endpoint.port, "strict_kex": True}
+    unknown: Params = {each.name: "" for each in fields(ConnectionReport) if each.name not in (*known, "jumps")}
     return ConnectionReport(**known, **unknown)
