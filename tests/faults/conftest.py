@@ -32,7 +32,7 @@ from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 __all__ = ["destination", "journey", "forking_host", "placed", "site", "source", "workshop"]
 
 _HERE = Path(__file__).parent
-# Far more than any of these tests takes on a slow machine, and far less than forever.
+# Far more than any of these tests takes on a slow machine.
 _LONGEST_TEST_SECONDS = 100
 
 WITHOUT_SPACE = {name: value for name, value in USUAL_EXTENSIONS.items() if not name.startswith(b"statvfs")}
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def deadline() -> t.Iterator[None]:
-    """KillPoint a test that hangs: that nothing does is promised in every row."""
+    """Fail a test that hangs: every row promises that nothing does."""
 
     def expired(_number: int, _frame: object) -> None:
         raise AssertionError(f"it hangs: not done after {_LONGEST_TEST_SECONDS} seconds")
@@ -62,7 +62,7 @@ def deadline() -> t.Iterator[None]:
 
 @pytest.fixture(scope="session")
 def event_loop_thread() -> t.Iterator[EventLoop]:
-    """The thread of all fake servers."""
+    """The thread that serves all fakes."""
     with EventLoop() as loop:
         yield loop
 
@@ -76,13 +76,13 @@ def serve(event_loop_thread: EventLoop) -> t.Iterator[Serve]:
 
 @pytest.fixture
 def origin(serve: Serve) -> FakePlace:
-    """An empty fake to be a source."""
+    """An empty fake as a source."""
     return FakePlace(serve(FakeSftp()))
 
 
 @pytest.fixture
 def target(serve: Serve) -> FakePlace:
-    """An empty fake to be a destination; it does not tell how much room it has."""
+    """An empty fake as a destination, without statvfs."""
     return FakePlace(serve(FakeSftp(extensions=WITHOUT_SPACE)))
 
 

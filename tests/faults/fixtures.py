@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures of the tests between real servers; those of other suites are shared."""
+"""Fixtures of the tests between real servers, some of them from other suites."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def destination(placed: Placed, lab: SharedLab) -> Place:
 
 @pytest.fixture
 def journey(source: Place, destination: Place) -> Journey:
-    """A relay to which something is about to happen."""
+    """A relay whose source has a backup and whose destination has an older copy."""
     return Journey(source, destination)
 
 
 @pytest.fixture(scope="session")
 def forking_host(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[ForkingHost]:
-    """Where modules run in processes of their own."""
+    """Runs modules in processes of their own."""
     with ForkingHost(tmp_path_factory.mktemp("forking_host")) as made:
         yield made

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies of the fake server changed at random, and the engine on it without SSH in between."""
+"""Random changes of the fake server's replies, and relays between such fakes without SSH."""
 
 from __future__ import annotations
 
@@ -37,39 +37,39 @@ _FLAGS = st.one_of(st.integers(0, 15), st.sampled_from([0x80000000, 0x8000000F, 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to the reply of number ``at``, counted over all sessions of a server: to its bytes, or in its place.
+    """A change of the reply ``number``, counted over all sessions of a server.
 
-    ``body`` is what is behind the id of a reply of the type ``kind``, for a reply that is another one altogether.
+    For the change ``another``, a packet of the type ``kind`` with ``body`` after the id replaces the reply.
     """
 
-    at: int
+    number: int
     how: str
     where: int = 0
     kind: int = 0
     body: bytes = b""
 
-    def apply(self, said: bytes, earlier: t.Sequence[bytes]) -> list[bytes]:
-        """Return what is said instead of ``said``."""
-        at = self.where % len(said)
+    def apply(self, reply: bytes, earlier: t.Sequence[bytes]) -> list[bytes]:
+        """Return the replies that are sent in place of ``reply``."""
+        at = self.where % len(reply)
         if self.how == "flip":
-            return [said[:at] + bytes([said[at] ^ (1 + self.kind % 255)]) + said[at + 1 :]]
+            return [reply[:at] + bytes([reply[at] ^ (1 + self.kind % 255)]) + reply[at + 1 :]]
         if self.how == "cut":
-            return [said[:at]]
+            return [reply[:at]]
         if self.how == "shorten":
-            return [packet(said[4], said[5 : max(5, at)])]
+            return [packet(reply[4], reply[5 : max(5, at)])]
         if self.how == "lengthen":
-            return [packet(said[4], said[5:] + self.body)]
+            return [packet(reply[4], reply[5:] + self.body)]
         if self.how == "insert":
-            return [said[:at] + self.body + said[at:]]
+            return [reply[:at] + self.body + reply[at:]]
         if self.how == "garbage":
             return [self.body]
         if self.how == "repeat":
-            return [said, said]
+            return [reply, reply]
         if self.how == "replay":
-            return [earlier[self.where % len(earlier)] if earlier else said]
+            return [earlier[self.where % len(earlier)] if earlier else reply]
         if self.how == "drop":
             return []
-        return [packet(self.kind, said[5:9] + self.body)]  # "another"
+        return [packet(self.kind, reply[5:9] + self.body)]  # "another"
 
 
 _HOWS = ("flip", "cut", "shorten", "lengthen", "insert", "garbage", "repeat", "replay", "drop")
@@ -99,7 +99,7 @@ def changes(replies: int) -> st.SearchStrategy[list[Change]]:
     refined = st.builds(
         lambda at, reply: Change(at, "another", kind=reply[0], body=reply[1]), st.integers(0, replies), replies_in_full
     )
-    return st.lists(st.one_of(crude, refined), min_size=1, max_size=4, unique_by=lambda change: change.at)
+    return st.lists(st.one_of(crude, refined), min_size=1, max_size=4, unique_by=lambda change: change.number)
 
 
 def _attributes() -> st.SearchStrategy[bytes]:
@@ -117,66 +117,66 @@ def _names(names: list[bytes], attributes: bytes) -> bytes:
 
 
 class Changed(FakeSftp):
-    """A fake whose replies are changed; ``touched`` are the types of the requests that were not answered honestly."""
+    """A fake whose replies are changed. ``log.touched`` has the types of the requests with changed replies."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.book = _Book()
+        self.log = _ReplyLog()
 
     def _answer(self, whole: bytes) -> list[bytes]:
         try:
             honest = super()._answer(whole)
-        except TypeError:  # a handle that was changed comes back
+        except TypeError:  # the client used a changed handle
             honest = [sftp.status(int.from_bytes(whole[1:5], "big"), sftp.FAILURE, b"no such handle")]
-        said = []
+        replies = []
         for reply in honest:
-            said += self.book.rewritten(whole[0], reply)
-        return said
+            replies += self.log.rewritten(whole[0], reply)
+        return replies
 
 
 @dataclass
-class _Book:
-    """What all sessions of a changed server share."""
+class _ReplyLog:
+    """The changes and the replies of all sessions of a changed server."""
 
     changes: t.Sequence[Change] = ()
     touched: set[int] = field(default_factory=set)
-    said: list[bytes] = field(default_factory=list)
+    replies: list[bytes] = field(default_factory=list)
 
     def rewritten(self, kind: int, reply: bytes) -> list[bytes]:
-        number, now = len(self.said), [reply]
+        number, now = len(self.replies), [reply]
         for change in self.changes:
-            if change.at == number and now:
-                now = [*change.apply(now[0], self.said), *now[1:]] if now[0] else now
+            if change.number == number and now:
+                now = [*change.apply(now[0], self.replies), *now[1:]] if now[0] else now
                 self.touched.add(kind)
-        self.said.append(reply)
+        self.replies.append(reply)
         return now
 
 
-class MemoryEnds:
-    """Fakes as the ends of a relay: the engine's ``Ends``, by the port numbers of the endpoints."""
+class FakePool:
+    """The connection pool of a relay between fakes; an endpoint's port is the number of its fake."""
 
     def __init__(self, *fakes: FakeSftp) -> None:
         self._fakes = fakes
         self._open: dict[tuple[Endpoint, int], Session] = {}
         self._files: dict[tuple[Endpoint, int], SftpFileSystem] = {}
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
-        """Return the file system of a fake, on a session that is opened where there is none."""
-        if (endpoint, lane) not in self._files:
+    def file_system(self, endpoint: Endpoint, number: int = 0) -> FileSystem:
+        """Return the file system of a fake; open its session at the first call."""
+        if (endpoint, number) not in self._files:
             session = Session(MemoryDuplex(self._fakes[endpoint.port].session()), timeouts=endpoint.timeouts)
             session.open()
-            self._open[endpoint, lane] = session
-            self._files[endpoint, lane] = SftpFileSystem(session, timeouts=endpoint.timeouts)
-        return self._files[endpoint, lane]
+            self._open[endpoint, number] = session
+            self._files[endpoint, number] = SftpFileSystem(session, timeouts=endpoint.timeouts)
+        return self._files[endpoint, number]
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+    def forget(self, endpoint: Endpoint, number: int = 0) -> None:
         """Close the session."""
-        self._files.pop((endpoint, lane), None)
-        if (session := self._open.pop((endpoint, lane), None)) is not None:
+        self._files.pop((endpoint, number), None)
+        if (session := self._open.pop((endpoint, number), None)) is not None:
             session.close()
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
-        """Return no key: the fakes have no credentials."""
+        """Return an empty key: the fakes have no credentials."""
         return b""
 
 
@@ -186,12 +186,12 @@ def endpoint(role: str, port: int, timeouts: Timeouts) -> Endpoint:
 
 
 def relay(source: FakeSftp, target: FakeSftp, *, timeouts: Timeouts, retries: int = 0) -> Outcome | BackhaulError:
-    """Relay ``/backup`` to ``/copy`` and return what came of it."""
+    """Relay ``/backup`` to ``/copy``; return the outcome or the error."""
     counter = itertools.count(1)
     runtime = Runtime(token=lambda: f"{next(counter):016x}", random=lambda: 0.0, sleep=lambda _seconds: None)
     policy = RetryPolicy(retries=retries, base_seconds=0, cap_seconds=0)
     job = Relay(
-        MemoryEnds(source, target),
+        FakePool(source, target),
         endpoint("source", 0, timeouts),
         b"/backup",
         options=RelayOptions(),

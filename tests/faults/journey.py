@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A relay between real servers that something happens to, and what must be true however it ends."""
+"""A relay between real servers with a fault, and checks of the files after it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._model import Outcom
 from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, Report, random_content, run
 
 OLD = b"what was there before"
-# What the relays below may take at the most, whatever happens to them: far more than their own deadlines add up to.
+# Upper bound of one relay; the sum of its deadlines is far below.
 LONGEST_SECONDS = 60.0
-IMPATIENT = Timeouts(connect_seconds=10, operation_seconds=1.5, stall_seconds=1.5)
+SHORT_TIMEOUTS = Timeouts(connect_seconds=10, operation_seconds=1.5, stall_seconds=1.5)
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Journey:
         (self.target.folder / "copy").write_bytes(OLD)
 
     def hurry(self) -> None:
-        """Wait for a silent server only as long as a test can."""
-        self.source.timeouts = self.target.timeouts = IMPATIENT
+        """Use short timeouts for servers that stop replying."""
+        self.source.timeouts = self.target.timeouts = SHORT_TIMEOUTS
 
     def run(self, **options: t.Any) -> Report:
-        """Relay, in bounded time."""
+        """Relay; fail after ``LONGEST_SECONDS``."""
         started = time.monotonic()
         report = run(self.source, self.target, **options)
         assert time.monotonic() - started < LONGEST_SECONDS
@@ -46,24 +46,24 @@ class Journey:
     def fails(
         self, *codes: str, role: str = "", says: str = "", keeps: bool = False, **options: t.Any
     ) -> BackhaulError:
-        """Relay in vain: the old file is untouched, and nothing of ours is left unless it can be gone on with."""
+        """Relay; check the error, the unchanged old file, and that a partial file is kept only with ``keeps``."""
         (error,) = self.run(**options).results
         assert isinstance(error, BackhaulError), error
         assert error.code in codes and role in ("", error.role), error.message
         assert says in error.message
         assert self.target.content() == OLD
-        assert bool(self.target.drafts()) is keeps
+        assert bool(self.target.partial_files()) is keeps
         assert bool(error.details.get("resumable")) is keeps
         return error
 
     def arrives(self, *, state: str = "replaced", **options: t.Any) -> Outcome:
-        """Relay: the copy is byte for byte the source, and nothing else is there."""
+        """Relay; check that the copy equals the source and that nothing else is left."""
         (outcome,) = self.run(**options).outcomes
         assert (outcome.state, self.target.content() == self.bytes) == (state, True)
         assert sorted(path.name for path in self.target.folder.iterdir()) == ["copy"]
         return outcome
 
     def recovers(self) -> Outcome:
-        """Relay once more with all the time it wants."""
-        self.source.timeouts = self.target.timeouts = replace(IMPATIENT, operation_seconds=30, stall_seconds=30)
+        """Relay with long timeouts; check the copy."""
+        self.source.timeouts = self.target.timeouts = replace(SHORT_TIMEOUTS, operation_seconds=30, stall_seconds=30)
         return self.arrives()

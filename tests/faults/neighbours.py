@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another user of a directory, who plants files and links there and knows every name that can be computed."""
+"""Attacks by another user of a directory, who puts files and links there under every name that can be computed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as 
 
 
 def share(folder: Path, *, mode: int = 0o1777) -> Path:
-    """Let every user write in a folder."""
+    """Make a folder writable for every user."""
     folder.chmod(mode)
     return folder
 
 
 def partial_path(final: Path, source: Path, *, server: Server, key: bytes) -> Path:
-    """Return where a run looks for the partial file of this source, which is on that server."""
+    """Return the path of the partial file for this source on that server."""
     status = source.stat()
     facts = (os.fsencode(source), b"%d %d" % (status.st_size, int(status.st_mtime)))
     token = job_token(f"{server.host}:{server.port}".encode(), *facts, key=key)
@@ -40,12 +40,12 @@ def partial_path(final: Path, source: Path, *, server: Server, key: bytes) -> Pa
 
 
 def key_of(*servers: Server) -> bytes:
-    """Return the key of a task between these servers, which only a holder of the credential can derive."""
+    """Return the job key of a task between these servers; deriving it needs their credentials."""
     return derive_job_key(*(server.endpoint() for server in servers))
 
 
-def moved_aside_path(final: Path, *, key: bytes) -> Path:
-    """Return where the old file waits on a server that replaces none in one step."""
+def backup_path_of(final: Path, *, key: bytes) -> Path:
+    """Return the backup path of an old file, for a server without posix-rename."""
     return Path(os.fsdecode(backup_path(os.fsencode(final), key=key)))
 
 
@@ -58,14 +58,14 @@ def plant(path: Path, content: bytes, *, mode: int = 0o600, uid: int = NEIGHBOUR
 
 
 def owner_and_mode(path: Path) -> tuple[int, int]:
-    """Return whose a file is, which must be no link, and its permission bits."""
+    """Return the owner and the permission bits of a regular file."""
     status = path.lstat()
     assert stat.S_ISREG(status.st_mode)
     return status.st_uid, stat.S_IMODE(status.st_mode)
 
 
 def swap_when_opened(path: Path, victim: Path) -> threading.Thread:
-    """Put a link to ``victim`` in the place of a file as soon as anybody opens it (inotify(7))."""
+    """Replace a file by a link to ``victim`` when a process opens it (inotify(7))."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init()
     assert libc.inotify_add_watch(descriptor, os.fsencode(path), IN_OPEN) >= 0
@@ -82,7 +82,7 @@ def swap_when_opened(path: Path, victim: Path) -> threading.Thread:
 
 
 class Growing(t.ContextManager[None]):
-    """Lets a file grow for as long as it is entered."""
+    """Context manager: append to a file until the block ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

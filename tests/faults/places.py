@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ends of a relay under test, on fakes and on real servers, and what every failure must leave as it was."""
+"""Source and destination of a relay, on fakes and on real servers, and checks of the files after it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BACKUP, COPY = b"backup", b"copy"
 
 
 class Place(t.Protocol):
-    """A folder at one end."""
+    """A folder on a server."""
 
     def end(self, name: bytes = b"", **more: t.Any) -> task.Json:
-        """Return the suboptions of an endpoint with the path of a name in the folder, or the folder's with a slash."""
+        """Return an endpoint's suboptions for a name in the folder, or for the folder itself (with a slash)."""
 
     def put(self, name: bytes, content: bytes) -> None:
-        """Make a file behind the server's back."""
+        """Make a file without SFTP."""
 
     def files(self) -> dict[bytes, bytes]:
         """Return names and contents of all files, hidden ones included."""
@@ -64,7 +64,7 @@ class RealPlace:
         os.chown(folder, server.root.stat().st_uid, server.root.stat().st_gid)
 
     def local(self, name: bytes) -> bytes:
-        """Return the path of a name as this machine knows it."""
+        """Return the local path of a name in the folder."""
         return os.fsencode(self.folder) + b"/" + name
 
     def end(self, name: bytes = b"", **more: t.Any) -> task.Json:
@@ -89,7 +89,7 @@ class Scene:
     source: Place
     destination: Place
     options: task.Json = field(default_factory=dict)
-    waiting: task.Json = field(default_factory=lambda: dict(task.PATIENT))
+    waiting: task.Json = field(default_factory=lambda: dict(task.LONG_TIMEOUTS))
 
     def __post_init__(self) -> None:
         self.source.put(BACKUP, CONTENT)
@@ -101,7 +101,7 @@ class Scene:
         return task.relay(source, destination, **{**self.options, **options})
 
     def fails(self, *codes: str, role: str, **options: t.Any) -> task.Result:
-        """Relay, and see it fail with one of these codes at this end, with nothing changed and nothing left behind."""
+        """Relay; check that it fails with one of these codes at this end and changes and leaves nothing."""
         result = self.relay(**options)
         assert (result.code, result.error.get("role")) in [(code, role) for code in codes], result
         assert result.error["message"]
@@ -111,7 +111,7 @@ class Scene:
         return result
 
     def succeeds(self, **options: t.Any) -> task.Result:
-        """Relay, and see the copy be right with nothing left beside it."""
+        """Relay; check that the copy is right and nothing is left beside it."""
         result = self.relay(**options)
         assert not result.error, result
         assert (result.entry["state"], result.entry["path"]) == ("replaced", self.destination.end(COPY)["path"])
@@ -119,7 +119,7 @@ class Scene:
         return result
 
     def recovers(self) -> None:
-        """With servers that are honest again, see the next run end right."""
+        """Remove the faults; check that the next run succeeds."""
         for place in (self.source, self.destination):
             if isinstance(place, FakePlace):
                 place.fake.heal()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tasks as a playbook writes them and as their results come back, without Ansible in between."""
+"""Run modules with a task's options and return their results, without Ansible."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import parame
 Json = t.Dict[str, t.Any]
 _RELAY = {**source_spec(), **destinations_spec(), **transfer_spec(), "min_success": {"type": "int"}}
 _FIND = {**endpoint_spec(), "path": {"type": "str", "required": True}, **selection_spec()}
-# What a task says of the time to wait for a server that is there and slow, and for one that says nothing any more.
-PATIENT: Json = {"connect_timeout": 30, "operation_timeout": 10, "stall_timeout": 10}
-IMPATIENT: Json = {"connect_timeout": 30, "operation_timeout": 1, "stall_timeout": 1}
+# Timeout options for a slow server, and for one that no longer replies.
+LONG_TIMEOUTS: Json = {"connect_timeout": 30, "operation_timeout": 10, "stall_timeout": 10}
+SHORT_TIMEOUTS: Json = {"connect_timeout": 30, "operation_timeout": 1, "stall_timeout": 1}
 
 
 class Result(t.NamedTuple):
-    """What a task returned; ``error`` is empty for a success."""
+    """The result of a task; ``error`` is empty after success."""
 
     value: Json
     error: Json
@@ -46,45 +46,45 @@ class Result(t.NamedTuple):
 
     @property
     def entry(self) -> Json:
-        """Return what became of the first destination."""
+        """Return the entry of the first destination."""
         return t.cast(Json, self.value["destinations"][0])
 
 
 def relay(source: Json, *destinations: Json, **options: t.Any) -> Result:
-    """Relay, without retries unless they are asked for."""
+    """Run sftp_relay; ``retries`` is 0 by default."""
     given = {"retries": 0, "retry_delay": "0.1s", **options}
     return _run(relay_body, parameters(_RELAY, source=source, destinations=list(destinations), **given))
 
 
 def find(end: Json, **options: t.Any) -> Result:
-    """Find in the path that is beside the endpoint's suboptions."""
+    """Run sftp_find; the path is among the endpoint's suboptions."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     return _run(find_body, parameters(_FIND, endpoint=endpoint, path=end["path"], **options))
 
 
 def answer_of_find(end: Json, **options: t.Any) -> ModuleResult:
-    """Find, and return the whole answer, with its warnings."""
+    """Run sftp_find; return the module result with its warnings."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     params = parameters(_FIND, endpoint=endpoint, path=end["path"], **options)
     return find_body(Request(params, check_mode=False, diff_mode=True))
 
 
 def get(end: Json, dest: str, **options: t.Any) -> Result:
-    """Download what the path beside the endpoint's suboptions names, without retries unless they are asked for."""
+    """Run sftp_get; the path is among the endpoint's suboptions and ``retries`` is 0 by default."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     given = {"src": end["path"], "dest": dest, "retries": 0, "retry_delay": "0.1s", **options}
     return _run(get_body, parameters(get_spec(), endpoint=endpoint, **given))
 
 
 def put(source: str, end: Json, **options: t.Any) -> Result:
-    """Upload to the path that is beside the endpoint's suboptions, without retries unless they are asked for."""
+    """Run sftp_put; the path is among the endpoint's suboptions and ``retries`` is 0 by default."""
     endpoint = {name: value for name, value in end.items() if name != "path"}
     given = {"src": source, "dest": end["path"], "retries": 0, "retry_delay": "0.1s", **options}
     return _run(put_body, parameters(put_spec(), endpoint=endpoint, **given))
 
 
 def _run(body: t.Callable[[Request], ModuleResult], params: Json) -> Result:
-    """Return what the module would; anything but an error of the collection is the test's failure."""
+    """Return the module's result. Exceptions other than BackhaulError fail the test."""
     try:
         answer = body(Request(params, check_mode=False, diff_mode=True))
     except BackhaulError as exc:

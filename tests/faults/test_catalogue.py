@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every row of the catalogue has a test, every test a row, and the page for users says what the catalogue says."""
+"""Every row of the catalogue has a test, every test names a row, and docs/reliability.md equals the catalogue."""
 
 from __future__ import annotations
 

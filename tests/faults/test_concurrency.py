@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several runs at once, several fates in one run, and jobs that are cancelled."""
+"""Two runs at once, destinations with different outcomes, and cancelled jobs."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place, Repo
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
 pytestmark = pytest.mark.integration
-_PATIENCE_SECONDS = 30.0
+_LONGEST_WAIT_SECONDS = 30.0
 
 
 def eventually(condition: t.Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)
 
 
 def end(place: Place, name: str = "copy", **more: t.Any) -> Params:
-    """Return a place as the suboptions of a task."""
+    """Return the suboptions of an endpoint for a file in a place."""
     path = place.server.remote_path(place.folder / name)
     return endpoint_of(place.server, host=place.proxy.host, port=place.proxy.port, path=path, **more)
 
 
 def relay(forking_host: ForkingHost, files: Path, source: Place, *targets: Place, **options: t.Any) -> ModuleExit:
-    """Run the module."""
+    """Run sftp_relay in a process of its own."""
     kill_at = options.pop("kill_at", None)
     params = {"source": end(source, "backup"), "destinations": [end(place) for place in targets], **options}
     return forking_host.run(files, "sftp_relay", {"retries": 0, **params}, kill_at=kill_at)
@@ -56,9 +56,9 @@ def twice(journey: Journey) -> t.Iterator[threading.Thread]:
     journey.source.proxy.downstream.throttle(2 * MIB)
     first = threading.Thread(target=lambda: reports.append(journey.run()))
     first.start()
-    eventually(lambda: journey.target.draft_bytes() > MIB)
+    eventually(lambda: journey.target.partial_bytes() > MIB)
     yield first
-    first.join(_PATIENCE_SECONDS)
+    first.join(_LONGEST_WAIT_SECONDS)
     assert [outcome.state for outcome in reports[0].outcomes] == ["replaced"]
     journey.arrives(state="unchanged")
 
@@ -83,7 +83,7 @@ def test_a_second_run_that_does_not_wait_is_locked_out(journey: Journey, twice: 
 def test_three_destinations_have_three_outcomes(
     source: Place, placed: Placed, lab: SharedLab, forking_host: ForkingHost, tmp_path: Path, needed: int
 ) -> None:
-    """One refuses, one is full, one is slow; min_success decides what the task makes of it."""
+    """One refuses, one is full, one is slow; min_success decides whether the task fails."""
     refusing, full = placed(lab.openssh(variant="readonly")), placed(lab.openssh(variant="internal"))
     slow = Journey(source, placed(lab.asyncssh()), size=3 * MIB)
     slow.target.proxy.upstream.throttle(3 * MIB)
@@ -92,7 +92,7 @@ def test_three_destinations_have_three_outcomes(
         (full.folder / "copy").write_bytes(OLD)
         ended = relay(forking_host, tmp_path / "run", source, refusing, full, slow.target, min_success=needed)
         assert (refusing.content(), full.content()) == (OLD, OLD)
-        assert (refusing.drafts(), full.drafts()) == ([], [])
+        assert (refusing.partial_files(), full.partial_files()) == ([], [])
     entries = ended.result["destinations"]
     assert [entry["state"] for entry in entries] == ["failed", "failed", "replaced"]
     assert [entry["error"] and entry["error"]["code"] for entry in entries] == ["permission_denied", "no_space", None]
@@ -104,7 +104,7 @@ def test_three_destinations_have_three_outcomes(
 
 @pytest.mark.fault("concurrency.cancelled")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_with(
+def test_a_cancelled_job_closes_its_connections_and_keeps_a_resumable_partial_file(
     journey: Journey, forking_host: ForkingHost, tmp_path: Path, number: signal.Signals
 ) -> None:
     alone = relay(forking_host, tmp_path / "alone", journey.source, journey.target)
@@ -115,7 +115,7 @@ def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_w
     assert ended.status == 128 + number, ended.output
     assert "Traceback" not in ended.output
     assert journey.target.content() == OLD
-    assert [draft.stat().st_size >= MIB for draft in journey.target.drafts()] == [True]
+    assert [partial.stat().st_size >= MIB for partial in journey.target.partial_files()] == [True]
     for place in (journey.source, journey.target):
         eventually(lambda place=place: not place.proxy.open_connections)  # type: ignore[misc]
     assert journey.arrives().bytes_resumed >= MIB
@@ -123,11 +123,11 @@ def test_a_cancelled_job_closes_its_connections_and_leaves_what_can_be_gone_on_w
 
 @pytest.mark.fault("concurrency.cancelled")
 @pytest.mark.parametrize("how", ["fork", "exit"])
-def test_whoever_leaves_with_an_open_connection_harms_nobody_and_does_not_hang(journey: Journey, how: str) -> None:
-    """A child that was forked off takes nothing with it, and an interpreter that ends waits for no server."""
+def test_a_process_that_ends_while_connected_does_not_hang_or_break_others(journey: Journey, how: str) -> None:
+    """A forked child does not close its parent's connection; an interpreter that ends does not wait for the server."""
     program = [sys.executable, "-m", "ansible_collections.backhaul.sftp.tests.actors.abandoning_client", how]
     work = pickle.dumps(journey.target.proxy.endpoint())
-    ended = subprocess.run(program, input=work, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
+    ended = subprocess.run(program, input=work, capture_output=True, timeout=_LONGEST_WAIT_SECONDS, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.startswith(b"/" if how == "fork" else b"leaving")
     eventually(lambda: not journey.target.proxy.open_connections)

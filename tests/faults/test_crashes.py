@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module is killed at every step: there is never a broken file, and the next run ends right.
 
-The steps are whatever a run that is left alone sends (see :mod:`module_process`), so these tests grow with the modules.
+The steps are those that an undisturbed run sends (see :mod:`module_process`), so new requests are tested too.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ OLD = b"what was there before" * 500
 
 @dataclass(frozen=True)
 class Scenario:
-    """A run to kill: what is there before, and what the destinations' server can do.
+    """A run that is killed: the files before it, and the extensions that the destinations' server lacks.
 
-    ``module`` is what is run; an upload reads the source as a file of this machine, a download writes the copy as one.
-    ``folder`` is made by the relay. ``resumes`` starts with a partial file that an earlier run has left.
+    ``module`` is the module that runs; an upload reads and a download writes a file of this machine.
+    The relay creates ``folder``. With ``resumes`` an earlier run has left a partial file.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Scenario:
 
     @property
     def final_name(self) -> str:
-        """What the copy is called."""
+        """The file name of the copy."""
         name = "copy-20231114T221320Z.bin" if self.options.get("if_exists") == "version" else "copy.bin"
         return self.folder + name
 
@@ -83,7 +83,7 @@ STEPS = {
 
 
 class Stage:
-    """The folders of one scenario: a source for all runs, and for each run destinations of its own."""
+    """The folders of one scenario: one source for all runs, and destinations for each run."""
 
     def __init__(self, scenario: Scenario, folder: Path, forking_host: ForkingHost) -> None:
         self.scenario = scenario
@@ -111,7 +111,7 @@ class Stage:
         writes = [number for number, name in enumerate(steps, 1) if name == "WRITE"]
         (self._template / "0").mkdir(parents=True)
         (self._template / "0" / "copy.bin").write_bytes(OLD)
-        self.run(self._template, "leaving", KillPoint(writes[len(writes) * 3 // 4]))
+        self.run(self._template, "interrupted", KillPoint(writes[len(writes) * 3 // 4]))
         (partial,) = (self._template / "0").glob(".backhaul-*")
         assert MIB <= partial.stat().st_size < self.scenario.size
         os.utime(partial, (MTIME, MTIME))
@@ -139,12 +139,12 @@ class Stage:
         }
 
     def place(self, name: str) -> Path:
-        """Return destinations as they are before a run."""
+        """Make destinations in the state before a run."""
         return Path(shutil.copytree(self._template, self._folder / name, copy_function=shutil.copy2))
 
 
 def broken(stage: Stage, place: Path) -> list[str]:
-    """Say what is wrong with what is visible after a run that was killed."""
+    """Return what is wrong with the visible files after a killed run."""
     scenario, found = stage.scenario, []
     for folder in sorted(place.iterdir()):
         files = [path for path in folder.rglob("*") if path.is_file()]
@@ -153,24 +153,24 @@ def broken(stage: Stage, place: Path) -> list[str]:
         final = contents.pop(scenario.final_name, None)
         plain = contents.pop("copy.bin", scenario.old) if scenario.final_name != "copy.bin" else scenario.old
         allowed = [stage.content, scenario.old if scenario.final_name == "copy.bin" else None]
-        moved_aside = "posix-rename" in scenario.denied and final is None and scenario.old in hidden.values()
-        if contents or plain != scenario.old or not (final in allowed or moved_aside):
+        in_backup = "posix-rename" in scenario.denied and final is None and scenario.old in hidden.values()
+        if contents or plain != scenario.old or not (final in allowed or in_backup):
             found.append(f"{folder.name}: final of {final and len(final)} bytes, others {[*contents, *hidden]}")
     return found
 
 
-def litter(place: Path) -> list[str]:
-    """Return what of ours is left, beside the copies: temporary files, and directories with nothing in them."""
+def left_files(place: Path) -> list[str]:
+    """Return what is left beside the copies: temporary files and empty directories."""
     hidden = [path.name for path in place.rglob(".backhaul-*")]
     return hidden + [path.name for path in place.glob("*/*") if path.is_dir() and not any(path.rglob("*.bin"))]
 
 
 def wrong_at_last(stage: Stage, place: Path, ended: ModuleExit) -> list[str]:
-    """Say what is wrong after a run that was left alone."""
+    """Return what is wrong after an undisturbed run."""
     if ended.status != 0 or ended.result.get("failed"):
         return [f"the next run fails with {ended.status}: {ended.output}"]
     copies = [(folder / stage.scenario.final_name).read_bytes() == stage.content for folder in place.iterdir()]
-    return [*([] if all(copies) else ["the copy is wrong"]), *litter(place)]
+    return [*([] if all(copies) else ["the copy is wrong"]), *left_files(place)]
 
 
 def tried(stage: Stage, kill_at: KillPoint) -> list[str]:
@@ -181,8 +181,8 @@ def tried(stage: Stage, kill_at: KillPoint) -> list[str]:
     wrong = broken(stage, place)
     if first.status not in (-signal.SIGKILL, 128 + signal.SIGTERM, 0):
         wrong.append(f"ended with {first.status}: {first.output}")
-    if first.status == 128 + signal.SIGTERM and not stage.scenario.resumes and litter(place):
-        wrong.append(f"a cancelled job leaves {litter(place)}")
+    if first.status == 128 + signal.SIGTERM and not stage.scenario.resumes and left_files(place):
+        wrong.append(f"a cancelled job leaves {left_files(place)}")
     wrong += wrong_at_last(stage, place, stage.run(place, f"next-{name}"))
     step = first.steps[kill_at.step - 1] if kill_at.step <= len(first.steps) else "?"
     return [f"step {kill_at.step} ({step}) {kill_at}: {what}" for what in wrong]
@@ -196,7 +196,7 @@ def steps_to_try(steps: t.Sequence[str]) -> list[int]:
 
 
 def kill_points_at(step: int, name: str) -> list[KillPoint]:
-    """Return how a run may end at a step: killed before it is sent and after, or cancelled."""
+    """Return the kill points of a step: killed before or after it is sent, or cancelled after."""
     killed = KillPoint(step, signal.SIGKILL)
     return (
         [killed]
@@ -234,10 +234,10 @@ SERVERS: dict[str, t.Callable[[SharedLab], Server]] = {
 def test_killed_while_it_speaks_ssh_it_leaves_the_old_file_or_the_new(
     kind: str, lab: SharedLab, placed: Placed, source: Place, forking_host: ForkingHost, tmp_path: Path
 ) -> None:
-    """The same over SSH, at a few steps: what a server does with requests whose client is gone is its own affair."""
+    """The same over SSH, at a few steps: servers differ in what they do with requests of a closed connection."""
     content = random.Random(SEED).randbytes(MIB // 2)
     (source.folder / "backup").write_bytes(content)
-    os.utime(source.folder / "backup", (1_700_000_000, 1_700_000_000))  # one written just now takes further steps
+    os.utime(source.folder / "backup", (1_700_000_000, 1_700_000_000))  # a file written just now takes further steps
     target = placed(SERVERS[kind](lab))
 
     def run(name: str, folder: str, kill_at: KillPoint | None = None) -> ModuleExit:

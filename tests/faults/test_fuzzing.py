@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever a server says, in whatever state: no success with wrong bytes, no hang, no traceback, no endless memory."""
+"""Any reply in any state: no success with wrong bytes, no hang, no traceback, no unbounded memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fuzzing import (
     HASTY,
     Change,
     Changed,
-    MemoryEnds,
+    FakePool,
     changes,
     endpoint,
     relay,
@@ -34,19 +34,19 @@ from ansible_collections.backhaul.sftp.tests.faults.fuzzing import (
 
 CONTENT = bytes(range(256)) * 12 + b"the end"
 OLD = b"what was there before"
-# Blocks are as small as they get, so that a conversation has many states.
+# The smallest possible blocks, so that a session has many states.
 LIMITS = (262144, 1024, 1024, 0)
 WITHOUT_RENAME = {b"limits@openssh.com": b"1", b"fsync@openssh.com": b"1"}
 EXTENSIONS = {**WITHOUT_RENAME, b"posix-rename@openssh.com": b"1"}
 LONGEST_SECONDS = 15
 MOST_MEMORY_BYTES = 64 * 1024 * 1024
-# Nothing is made smaller: that would take long for what hangs, and the examples are small already.
+# Without shrinking: examples that hang would take too long, and all are small already.
 FUZZ = settings(max_examples=200, phases=(Phase.explicit, Phase.generate))
 
 
 @contextlib.contextmanager
 def in_time() -> t.Iterator[None]:
-    """Let a single example hang for so long only, inside the deadline of the whole test."""
+    """Fail an example that takes longer than ``LONGEST_SECONDS``, before the deadline of the whole test."""
 
     def expired(_number: int, _frame: object) -> None:
         raise AssertionError(f"it hangs: not done after {LONGEST_SECONDS} seconds")
@@ -62,7 +62,7 @@ def in_time() -> t.Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> t.Iterator[None]:
-    """See that no example took more memory than there is a cap for; the peak is counted from here (proc(5))."""
+    """Check that memory grows by no more than ``MOST_MEMORY_BYTES``; the peak is reset before the test (proc(5))."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _peak_bytes()
     yield
@@ -79,10 +79,10 @@ def server(files: t.Mapping[bytes, bytes], extensions: t.Mapping[bytes, bytes] |
 
 
 def replies(extensions: t.Mapping[bytes, bytes]) -> tuple[int, int]:
-    """Return how many replies the two ends of an honest relay give."""
+    """Return the number of replies of each server in an unchanged relay."""
     source, target = server({b"/backup": CONTENT}), server({b"/copy": OLD}, extensions)
     assert isinstance(relay(source, target, timeouts=CALM), Outcome)
-    return len(source.book.said), len(target.book.said)
+    return len(source.log.replies), len(target.log.said)
 
 
 AT_SOURCE, AT_TARGET = replies(EXTENSIONS)
@@ -90,19 +90,19 @@ AT_TARGET_WITHOUT_RENAME = replies(WITHOUT_RENAME)[1]
 
 
 def left_behind(result: Outcome | BackhaulError) -> set[bytes]:
-    """Return what a failed relay owned up to."""
+    """Return the paths in ``left_behind`` of a failed relay."""
     listed = t.cast("list[str]", result.details.get("left_behind", [])) if isinstance(result, BackhaulError) else []
     return {path.encode() for path in listed}
 
 
 def was_renamed_unheard(target: Changed, error: BackhaulError) -> bool:
-    """Whether a failed relay may have published all the same: it says so, or a plain lie called it refused."""
-    return bool(error.details.get("may_be_published")) or bool({sftp.EXTENDED, sftp.RENAME} & target.book.touched)
+    """Return whether a failed relay may have published: the error says so, or the reply to a rename was changed."""
+    return bool(error.details.get("may_be_published")) or bool({sftp.EXTENDED, sftp.RENAME} & target.log.touched)
 
 
 def next_run_is_right(source: Changed, target: Changed, allowed: set[bytes]) -> None:
-    """Everybody is honest again: see the copy be right, and nothing beside it but what was told of."""
-    source.book.changes = target.book.changes = ()
+    """Relay with unchanged replies; the copy is right, and only files in ``allowed`` are left beside it."""
+    source.log.changes = target.log.changes = ()
     outcome = relay(source, target, timeouts=CALM)
     assert isinstance(outcome, Outcome), outcome
     assert bytes(target.files[b"/copy"].content) == bytes(source.files[b"/backup"].content)
@@ -114,14 +114,14 @@ def next_run_is_right(source: Changed, target: Changed, allowed: set[bytes]) -> 
 @FUZZ
 def test_any_reply_of_the_source(changed: list[Change], retries: int) -> None:
     source, target = server({b"/backup": CONTENT}), server({b"/copy": OLD})
-    source.book.changes = changed
+    source.log.changes = changed
     with in_time():
         result = relay(source, target, timeouts=HASTY, retries=retries)
     copy = bytes(target.files[b"/copy"].content)
     if isinstance(result, Outcome):
         assert result.sha256 == hashlib.sha256(copy).hexdigest()
-        # A source that says something else as content is not found out by anybody but its own digest.
-        assert copy == CONTENT or sftp.READ in source.book.touched
+        # Only the source's own digest could show that the source sent other content.
+        assert copy == CONTENT or sftp.READ in source.log.touched
     else:
         assert copy == OLD
     next_run_is_right(source, target, left_behind(result))
@@ -132,13 +132,13 @@ def test_any_reply_of_the_source(changed: list[Change], retries: int) -> None:
 @FUZZ
 def test_any_reply_of_the_destination(changed: list[Change], retries: int) -> None:
     source, target = server({b"/backup": CONTENT}), server({b"/copy": OLD})
-    target.book.changes = changed
+    target.log.changes = changed
     with in_time():
         result = relay(source, target, timeouts=HASTY, retries=retries)
     copy = bytes(target.files[b"/copy"].content) if b"/copy" in target.files else None
     if isinstance(result, Outcome):
         assert copy == CONTENT
-    elif copy is None:  # moved aside, since the greeting was changed so that it cannot replace
+    elif copy is None:  # moved to its backup: the changed greeting hides posix-rename
         assert OLD in {bytes(target.files[path].content) for path in left_behind(result)}
     else:
         assert copy == OLD or (copy == CONTENT and was_renamed_unheard(target, result))
@@ -150,7 +150,7 @@ def test_any_reply_of_the_destination(changed: list[Change], retries: int) -> No
 @FUZZ
 def test_any_reply_of_a_destination_that_cannot_replace(changed: list[Change], retries: int) -> None:
     source, target = server({b"/backup": CONTENT}), server({b"/copy": OLD}, WITHOUT_RENAME)
-    target.book.changes = changed
+    target.log.changes = changed
     with in_time():
         result = relay(source, target, timeouts=HASTY, retries=retries)
     held = {path: bytes(file.content) for path, file in target.files.items()}
@@ -171,14 +171,14 @@ def test_any_reply_to_a_search(changed: list[Change]) -> None:
     fake.listing_block = 4
     for number in range(20):
         fake.files[b"/in/%d" % number] = File(bytearray(10), mtime=1_600_000_000 + number)
-    fake.book.changes = changed
+    fake.log.changes = changed
     selector = Selector(Selection(), now=1_700_000_001)
     with in_time():
         try:
-            walk(MemoryEnds(fake).file_system(endpoint("endpoint", 0, HASTY)), b"/in", selector, depth=1)
+            walk(FakePool(fake).file_system(endpoint("endpoint", 0, HASTY)), b"/in", selector, depth=1)
             selected = selector.result()
         except BackhaulError:
             return
     assert selected.latest is not None
     assert all(file.path == b"/in/" + file.name and b"/" not in file.name for file in selected.files)
-    assert selected.latest.name == b"19" or sftp.READDIR in fake.book.touched
+    assert selected.latest.name == b"19" or sftp.READDIR in fake.log.touched

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that a server has no business to send, or that it may send and nobody expects."""
+"""Names that a server must not send, and unusual names that it may send."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def listing(place: FakePlace, *names: bytes) -> None:
 
 
 def asked_paths(place: FakePlace) -> set[bytes]:
-    """Return every path that the fake was asked about."""
+    """Return every path in the requests to the fake."""
     by_path = (sftp.LSTAT, sftp.STAT, sftp.OPEN, sftp.OPENDIR, sftp.REALPATH)
     found = set()
     for request in (request for request in place.fake.requests if request.kind in by_path):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another user of the directory that a backup goes to: what he plants there is neither used nor harmed."""
+"""Another user of the destination's directory: files and links of that user are neither used nor changed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ansible_collections.backhaul.sftp.tests.faults.conftest import Place
 from ansible_collections.backhaul.sftp.tests.faults.neighbours import (
     NEIGHBOUR,
     Growing,
+    backup_path_of,
     key_of,
-    moved_aside_path,
     needs_root,
     owner_and_mode,
     partial_path,
@@ -60,7 +60,7 @@ def get(origin: RealPlace, dest: Path, **options: t.Any) -> task.Result:
 def test_a_partial_file_that_another_user_planted_never_becomes_the_backup(
     origin: RealPlace, target: RealPlace, planted: bytes
 ) -> None:
-    """He kept it open, so that he read the backup, and changed it after it was verified."""
+    """Another user has the partial file open, and could read the backup and change it after verification."""
     source, final = origin.folder / "backup", target.folder / "copy"
     hidden = partial_path(final, source, server=origin.server, key=key_of(target.server, origin.server))
     plant(hidden, planted)
@@ -136,7 +136,7 @@ def test_a_hard_link_to_a_file_of_ours_is_not_written_through(origin: RealPlace,
 
 @pytest.mark.fault("odd.planted")
 def test_a_hard_link_on_a_server_that_counts_none_is_not_written_through(origin: RealPlace, target: RealPlace) -> None:
-    """SFTP tells no number of links, so what does not begin like the source is removed, and never written to."""
+    """SFTP has no link count, so a partial file with other content than the source's is removed, not written to."""
     victim, final = target.folder / "victim", target.folder / "copy"
     victim.write_bytes(b"root:secret\n")
     victim.chmod(0o600)
@@ -153,13 +153,13 @@ def test_a_hard_link_on_a_server_that_counts_none_is_not_written_through(origin:
 def test_an_old_file_that_another_user_planted_is_not_brought_back(
     lab: SharedLab, place: Place, origin: RealPlace, old: bytes | None
 ) -> None:
-    """Without posix-rename an old file waits under a name that every run finds: he put his own backup there."""
+    """Without posix-rename the old file has a backup name that every run can compute: another user put a file there."""
     target = place(lab.openssh(denied=("posix-rename",)))
     share(target.folder)
     final = target.folder / "copy"
     if old is not None:
         target.put(b"copy", old)
-    hidden = plant(moved_aside_path(final, key=key_of(target.server, origin.server)), CONTENT)
+    hidden = plant(backup_path_of(final, key=key_of(target.server, origin.server)), CONTENT)
     os.utime(hidden, (MTIME, MTIME))
     result = task.relay(origin.end(b"backup"), target.end(b"copy"))
     assert result.entry["state"] == ("created" if old is None else "replaced")
@@ -217,7 +217,7 @@ def test_set_id_bits_of_a_source_stay_there(origin: RealPlace, target: RealPlace
 def test_a_link_that_takes_a_files_place_leads_no_attribute_elsewhere(
     origin: RealPlace, target: RealPlace, tmp_path: Path, options: dict[str, t.Any], where: str
 ) -> None:
-    """Between the look and SETSTAT by name, somebody else's file got mode 0666 and our time."""
+    """Between LSTAT and SETSTAT by name the file was replaced: another file got mode 0666 and our mtime."""
     victim = tmp_path / "victim"
     plant(victim, b"only mine", uid=os.geteuid())
     os.utime(victim, (5, 5))

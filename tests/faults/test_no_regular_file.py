@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has a name and is no file: as a source, as the newest of a directory, and as a destination."""
+"""Entries that are no regular files: as a source, as the newest of a directory, and as a destination."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ODD: dict[str, t.Callable[[bytes], None]] = {
     "dangling": lambda path: os.symlink("nowhere", path),
     "fifo": os.mkfifo,
     "socket": make_socket,
-    "device": lambda path: os.mknod(path, 0o020666, os.makedev(1, 5)),  # /dev/zero: who opens it reads without an end
+    "device": lambda path: os.mknod(path, 0o020666, os.makedev(1, 5)),  # /dev/zero: reading it never ends
 }
 
 
@@ -77,7 +77,7 @@ def test_a_source_that_is_no_regular_file(lab: SharedLab, place: Place, store: R
     source.put(b"regular", CONTENT)
     make_odd(source, kind, b"backup")
     store.put(b"copy", OLD)
-    result = task.relay(source.end(b"backup", **task.IMPATIENT), store.end(b"copy"))
+    result = task.relay(source.end(b"backup", **task.SHORT_TIMEOUTS), store.end(b"copy"))
     assert (result.code, result.error["role"]) == ("invalid_input", "source")
     assert "not a regular file" in result.error["message"]
     assert store.files() == {b"copy": OLD}
@@ -91,7 +91,7 @@ def test_a_directory_with_what_is_no_regular_file(lab: SharedLab, place: Place, 
     source = place(lab.openssh())
     source.put(b"regular", CONTENT)
     make_odd(source, kind, b"backup")
-    result = task.relay(source.end(**task.IMPATIENT), store.end())
+    result = task.relay(source.end(**task.SHORT_TIMEOUTS), store.end())
     assert not result.error, result
     assert store.files() == {b"regular": CONTENT}
     assert {entry["reason"] for entry in result.value["passed_over"]} == {"not_a_file"}
@@ -115,7 +115,7 @@ SWAPPED = {
 @pytest.mark.parametrize("opened", SWAPPED.values(), ids=SWAPPED)
 @pytest.mark.parametrize("after", [0, 1], ids=["before it is read", "after it was read"])
 def test_a_source_that_is_swapped(origin: FakePlace, store: RealPlace, opened: bytes, after: int) -> None:
-    """The look is at a regular file, what is open is something else."""
+    """LSTAT shows a regular file; the opened handle is another type."""
     scene = Scene(origin, store)
     origin.fake.on(sftp.FSTAT, lambda request, honest: [packet(sftp.ATTRS, u32(request.id) + opened)], after=after)
     scene.fails("source_changed", role="source", retries=3)
@@ -155,7 +155,7 @@ def test_a_destination_that_cannot_be(origin: FakePlace, store: RealPlace, kind:
     origin.put(b"backup", CONTENT)
     block(store)
     before = os.lstat(store.local(b"copy")) if os.path.lexists(store.local(b"copy")) else None
-    result = task.relay(origin.end(b"backup"), store.end(b"copy", **task.IMPATIENT))
+    result = task.relay(origin.end(b"backup"), store.end(b"copy", **task.SHORT_TIMEOUTS))
     assert (result.code, result.error["role"]) == (code, "destination"), result
     assert result.value["bytes_read"] == origin.fake.kinds().count(sftp.READ) == 0
     after = os.lstat(store.local(b"copy")) if os.path.lexists(store.local(b"copy")) else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that list without an end, end the session at what they are asked, or refuse what they announce."""
+"""Servers that list without end, end the session at a request, or refuse what they announce."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HASHING = {**USUAL_EXTENSIONS, CHECK_FILE: b""}
 
 
 def endless(place: FakePlace, name: t.Callable[[int], bytes], *, kind: int = sftp.REGULAR) -> None:
-    """Let the fake list one entry after the other, for ever."""
+    """Let the fake list entries without end."""
     place.fake.directories.add(b"/in")
     numbers = itertools.count()
 
@@ -74,7 +74,7 @@ def test_names_that_are_just_short_enough_without_an_end(origin: FakePlace, monk
 
 @pytest.mark.fault("odd.slow_listing")
 def test_a_listing_that_trickles(origin: FakePlace, target: FakePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a server may take is lowered, so that a usual one is too slow."""
+    """The time limit is lowered, so that a usual server exceeds it."""
     monkeypatch.setattr(listing, "SECONDS_PER_ENTRY", 0.0)
     monkeypatch.setattr(listing, "SECONDS_PER_DIRECTORY", 0.0)
     endless(origin, lambda number: b"%d" % number)
@@ -101,7 +101,7 @@ def test_a_name_on_which_a_pattern_takes_for_ever(origin: FakePlace, monkeypatch
 
 
 def ends_session_at(place: FakePlace, extension: bytes) -> None:
-    """Let the fake end a session at this request, as Erlang's server does at those that it does not know."""
+    """Let the fake end a session at this request, as Erlang's server does at unknown ones."""
 
     def asked(request: Request) -> bool:
         return request.kind == sftp.EXTENDED and request.text() == extension
@@ -147,7 +147,7 @@ def test_a_request_that_ended_a_session_is_named_in_a_warning(origin: FakePlace)
 
 @pytest.mark.fault("odd.session_ends")
 def test_many_files_over_several_sessions(origin: FakePlace, target: FakePlace) -> None:
-    """Each session that is opened anew costs no retry, and what is remembered holds for all of them."""
+    """A reopened session uses no retry, and all sessions share what was learned of the server."""
     target.fake.extensions = HASHING
     ends_session_at(target, CHECK_FILE)
     origin.fake.directories.add(b"/in")
@@ -182,7 +182,7 @@ def test_an_extension_that_is_announced_and_unsupported_is_not_there(
 
 @pytest.mark.fault("odd.claimed_size")
 def test_a_small_file_that_claims_a_terabyte_is_not_waited_for(origin: FakePlace) -> None:
-    """The server never answers check-file: only what the size allows would end the wait."""
+    """The server never answers check-file: only the timeout computed from the size would end the wait."""
     origin.fake.extensions = HASHING
     origin.fake.files[b"/a"] = File(bytearray(CONTENT))
     said = attrs(10**12, sftp.REGULAR | 0o644, 1_700_000_000)
@@ -201,7 +201,7 @@ def test_a_digest_that_never_comes_is_given_up_once(origin: FakePlace, target: F
         return [] if request.text() == CHECK_FILE else honest()
 
     target.fake.on(sftp.EXTENDED, answer)
-    scene = Scene(origin, target, waiting=dict(task.IMPATIENT))
+    scene = Scene(origin, target, waiting=dict(task.SHORT_TIMEOUTS))
     assert scene.succeeds(retries=0).entry["verified_by"] == "readback"
     asked = [request.body for request in target.fake.requests if request.kind == sftp.EXTENDED]
     assert sum(body.startswith(text(CHECK_FILE)) for body in asked) == 1
@@ -210,7 +210,7 @@ def test_a_digest_that_never_comes_is_given_up_once(origin: FakePlace, target: F
 @pytest.mark.fault("odd.dead_while_hashing")
 @pytest.mark.integration
 def test_a_server_that_dies_while_a_command_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terabyte of nothing would be hashed for hours; the size alone would let the task wait for a day."""
+    """Hashing a sparse terabyte takes hours; the timeout computed from the size alone would be a day."""
     monkeypatch.setattr(extensions, "PROBE_SECONDS", 0.3)
     with start_openssh() as server:
         path = server.root / "huge"
@@ -218,7 +218,9 @@ def test_a_server_that_dies_while_a_command_hashes(monkeypatch: pytest.MonkeyPat
         os.truncate(path, 10**12)
         stopping = threading.Thread(target=_stop_once_it_hashes, args=(server,), daemon=True)
         stopping.start()
-        end = endpoint_of(server, path=server.remote_path(server.root), remote_checksum="command", **task.IMPATIENT)
+        end = endpoint_of(
+            server, path=server.remote_path(server.root), remote_checksum="command", **task.SHORT_TIMEOUTS
+        )
         result = task.find(end, checksum="sha256")
         server.resume_sessions()
         stopping.join()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Content that is not what was announced: too little, too much, in crumbs, or of a size that cannot be."""
+"""Content that differs from the announced size: too little, too much, in tiny pieces, or of an impossible size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MTIME = 1_700_000_000
 
 
 def claiming(size: int) -> Answer:
-    """Answer what asks for attributes with another size."""
+    """Reply to requests for attributes with another size."""
     return lambda request, honest: [packet(sftp.ATTRS, u32(request.id) + attrs(size, REGULAR, MTIME))]
 
 
@@ -31,7 +31,7 @@ def claim(place: FakePlace, size: int) -> None:
 
 
 def crumbs(seed: int) -> Answer:
-    """Return less than was asked for, down to a single byte."""
+    """Return fewer bytes than requested, down to one."""
     runtime = random.Random(seed)
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
@@ -64,7 +64,7 @@ def test_data_of_no_length_or_more_than_was_asked_for(
 @pytest.mark.fault("protocol.short_reads")
 @pytest.mark.parametrize("seed", range(5))
 def test_reads_of_crumbs(origin: FakePlace, target: FakePlace, seed: int) -> None:
-    """Both what is copied and what is read back to be proven."""
+    """Both the copy and the readback."""
     for place in (origin, target):
         place.fake.limits = (262144, 1024, 1024, 0)
         place.fake.on(sftp.READ, crumbs(seed))
@@ -73,7 +73,7 @@ def test_reads_of_crumbs(origin: FakePlace, target: FakePlace, seed: int) -> Non
 
 
 def ending_at(size: int) -> Answer:
-    """Say that the file ends there, whatever its size is."""
+    """Reply with EOF at an offset below the size."""
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
         request.text()
@@ -91,7 +91,7 @@ def test_a_source_that_ends_early(origin: FakePlace, store: RealPlace, size: int
     origin.fake.on(sftp.READ, ending_at(size))
     failed = scene.fails("short_transfer", role="source", retries=3)
     assert f"ended after {size} of {len(CONTENT)} bytes" in failed.error["message"]
-    assert failed.error["details"]["attempts"] == 2  # once more, and no more than that
+    assert failed.error["details"]["attempts"] == 2  # one retry
     scene.recovers()
 
 

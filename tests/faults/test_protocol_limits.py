@@ -12,13 +12,13 @@ from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, H
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, Scene
 
 LIMITS = {"nothing": 0, "a byte": 1, "a kibibyte": 1024, "4 GiB": 2**32, "all there is": 2**64 - 1}
-# What the client may ask for at once, whatever is announced.
+# The client's own bound of one request, above any announced limit.
 LEAST, MOST = 1024, 255 * 1024
 BIG = bytes(range(251)) * 2000
 
 
 def sizes(fake: FakeSftp, kind: int) -> list[int]:
-    """Return how many bytes each READ asked for, or each WRITE carried."""
+    """Return the bytes of each READ or WRITE request."""
     found = []
     for request in (request for request in fake.requests if request.kind == kind):
         request.position = 0
@@ -28,7 +28,7 @@ def sizes(fake: FakeSftp, kind: int) -> list[int]:
 
 
 def succeeds_with(scene: Scene, origin: FakePlace, target: FakePlace) -> None:
-    """See much more than one request's worth arrive."""
+    """Relay a file of many requests and check the copy."""
     origin.put(b"backup", BIG)
     assert not scene.relay().error
     assert target.files() == {b"copy": BIG}

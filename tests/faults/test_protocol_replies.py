@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies that are not what was asked for, or not what the protocol allows, at either end of a relay."""
+"""Replies of the wrong type or against the protocol, at either end of a relay."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def another_type(request: Request, honest: Honest) -> list[bytes]:
 
 
 def unasked_ok(request: Request, honest: Honest) -> list[bytes]:
-    """Say that a request was done that must be answered with something, and the other way round."""
+    """Reply with OK where data is due, and with data where a status is due."""
     done = request.kind not in (sftp.WRITE, sftp.CLOSE, sftp.EXTENDED)
     return [sftp.status(request.id, sftp.OK) if done else packet(sftp.ATTRS, u32(request.id) + sftp.attrs(1))]
 
@@ -67,7 +67,7 @@ def without_id(request: Request, honest: Honest) -> list[bytes]:
 
 
 def cut_short(request: Request, honest: Honest) -> list[bytes]:
-    """Leave out the end of what a reply must have: of a STATUS half its code, of all else the last four bytes."""
+    """Cut the end of a reply: half the code of a STATUS, the last four bytes of all others."""
     (whole,) = honest()
     return [packet(whole[4], whole[5:11] if whole[4] == sftp.STATUS else whole[5:-4])]
 
@@ -137,7 +137,7 @@ def test_a_wrong_reply_of_the_destination(origin: FakePlace, target: FakePlace, 
 
 @pytest.mark.fault("protocol.matching")
 @pytest.mark.fault("protocol.malformed")
-@pytest.mark.parametrize("answer", [case for case in EACH if case.values != (twice,)])  # nobody hears the second one
+@pytest.mark.parametrize("answer", [case for case in EACH if case.values != (twice,)])  # the second reply is not read
 @pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
 def test_a_wrong_reply_to_the_last_rename(origin: FakePlace, target: FakePlace, answer: Answer, done: bool) -> None:
     def to_rename(request: Request, honest: Honest) -> list[bytes]:
@@ -158,7 +158,7 @@ def test_a_wrong_reply_to_the_last_rename(origin: FakePlace, target: FakePlace, 
 
 
 def in_batches(count: int) -> Answer:
-    """Keep replies back until there are so many, and send them in reverse order then."""
+    """Hold replies until there are this many, then send them in reverse order."""
     kept: list[bytes] = []
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
@@ -242,7 +242,7 @@ def test_silence_after_half_a_reply(origin: FakePlace, target: FakePlace, role: 
         (whole,) = honest()
         return [whole[: len(whole) // 2]]
 
-    scene = Scene(origin, target, waiting=task.IMPATIENT)
+    scene = Scene(origin, target, waiting=task.SHORT_TIMEOUTS)
     (origin if role == "source" else target).fake.on(kind, half, times=1)
     scene.fails("timed_out", role=role)
     scene.recovers()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that fail where a file is written, closed and published: nothing has changed then, and nothing is left."""
+"""Servers that fail when a file is written, closed or published: nothing is changed and nothing is left."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_is_refused_while_writing_leaves_the_old_file(
 
 
 def _moved(journey: Journey, place: Place) -> Place:
-    """Another place with the same old file: this server will never be any better."""
+    """Another destination with the same old file: this server keeps failing."""
     (place.folder / "copy").write_bytes(OLD)
     return place
 
@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_old_file(
 @pytest.mark.fault("writing.disk_full")
 @pytest.mark.parametrize("kind", ["openssh", "asyncssh"])
 def test_a_limit_on_the_size_of_files_leaves_the_old_file(source: Place, placed: Placed, kind: str) -> None:
-    """sftp-server is killed by the signal for it (setrlimit(2)), as if the connection were lost; others say failure."""
+    """SIGXFSZ kills sftp-server (setrlimit(2)), which looks like a lost connection; other servers reply FAILURE."""
     start = start_openssh if kind == "openssh" else start_asyncssh
     with start() as server:
         server.limit_files(MIB // 2)
@@ -155,7 +155,7 @@ def test_a_rename_without_an_answer_is_looked_up(
 
 
 @pytest.mark.fault("writing.rename_unanswered")
-def test_a_rename_without_an_answer_is_called_uncertain_when_nobody_looks(
+def test_a_rename_without_an_answer_is_called_uncertain_without_a_retry(
     journey_to_failing_server: StartJourney,
 ) -> None:
     journey = journey_to_failing_server(drop_after_rename=1)
@@ -165,42 +165,42 @@ def test_a_rename_without_an_answer_is_called_uncertain_when_nobody_looks(
     journey.arrives(state="unchanged")
 
 
-def _kept_draft(journey: Journey) -> Path:
-    """Leave a partial file, and return where the next run will look for it."""
+def _kept_partial_file(journey: Journey) -> Path:
+    """Leave a partial file; return its path, which the next run computes too."""
     journey.target.proxy.upstream.cut_at(journey.size // 2)
     journey.fails("link_lost", role="destination", keeps=True)
-    (draft,) = journey.target.drafts()
-    return draft
+    (partial,) = journey.target.partial_files()
+    return partial
 
 
 @pytest.mark.fault("writing.planted")
 def test_a_temporary_file_is_nobody_elses_business(source: Place, placed: Placed, lab: SharedLab) -> None:
-    """Its mode is given where it is created, whatever the server's umask leaves of it."""
+    """The mode is set when the file is created, and does not depend on the server's umask."""
     journey = Journey(source, placed(lab.openssh(sftp_options=("-u", "000"))))
-    assert _kept_draft(journey).stat().st_mode & 0o777 == 0o600
+    assert _kept_partial_file(journey).stat().st_mode & 0o777 == 0o600
     journey.recovers()
 
 
 @pytest.mark.fault("writing.planted")
 @pytest.mark.parametrize("planted", ["link", "dangling link", "file", "directory"])
 def test_what_waits_under_the_temporary_name_is_never_written_to(journey: Journey, planted: str) -> None:
-    draft = _kept_draft(journey)
-    draft.unlink()
+    partial = _kept_partial_file(journey)
+    partial.unlink()
     victim = journey.target.folder.parent / f"victim-{os.getpid()}"
     if planted == "file":
-        draft.write_bytes(b"theirs")
-        draft.chmod(0o664)
+        partial.write_bytes(b"another user's")
+        partial.chmod(0o664)
     elif planted == "directory":
-        draft.mkdir()
+        partial.mkdir()
     else:
-        draft.symlink_to(victim)
+        partial.symlink_to(victim)
     if planted == "link":
-        victim.write_bytes(b"theirs")
+        victim.write_bytes(b"another user's")
     (outcome,) = journey.run().outcomes
     assert outcome.bytes_resumed == 0
     assert journey.target.content() == journey.bytes
-    assert draft.is_symlink() == ("link" in planted)
-    assert draft.is_dir() or not draft.exists() or draft.read_bytes() == b"theirs"
+    assert partial.is_symlink() == ("link" in planted)
+    assert partial.is_dir() or not partial.exists() or partial.read_bytes() == b"another user's"
     assert victim.exists() == (planted == "link")
     victim.unlink(missing_ok=True)
 
@@ -217,7 +217,7 @@ def test_a_read_only_server_says_so_before_the_source_is_read(source: Place, pla
 def test_a_server_that_lies_about_its_digest_is_found_by_reading_back(
     journey_to_failing_server: StartJourney, source: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It damages the copy, and says of it what is true of the source."""
+    """The server damages the copy and replies with the digest of the source."""
     liar = tmp_path / "sha256sum"
     liar.write_text(f"#!/bin/sh\nexec /usr/bin/sha256sum -b {source.folder}/backup\n", encoding="ascii")
     liar.chmod(0o755)
@@ -232,7 +232,7 @@ def test_a_server_that_lies_about_its_digest_is_found_by_reading_back(
 def test_a_server_that_takes_the_file_away_is_called_that(journey_to_failing_server: StartJourney) -> None:
     journey = journey_to_failing_server(
         remove_written=4
-    )  # each task tries twice: the first time it may have been another run
+    )  # each task tries twice: at the first try another run may have removed it
     journey.fails("publish_failed", role="destination", says="moved or removed by the server")
     journey.fails("publish_failed", role="destination", verify="acknowledged")
     journey.recovers()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must not be seen is not seen, and what a server says does nothing to whoever reads it."""
+"""Secrets stay out of every output, and text of a server has no effect in a terminal or a template."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CANARY, PASSPHRASE = "canary-password-5d1e", "canary passphrase 3b8f"
 
 @pytest.fixture
 def canaries(site: Site, lab: SharedLab) -> tuple[Vars, list[str]]:
-    """An endpoint with a secret in every option that takes one, also on its way; and what must be nowhere."""
+    """An endpoint with a secret in every option that takes one, also of its jump host; and these secrets."""
     server, locked = lab.asyncssh(), site.folder / "locked_key"
     make_key(locked, "ed25519", passphrase=PASSPHRASE)
     text = locked.read_text(encoding="ascii")
@@ -41,7 +41,7 @@ def canaries(site: Site, lab: SharedLab) -> tuple[Vars, list[str]]:
 
 @pytest.mark.fault("secrets.canary")
 def test_a_canary_in_every_option_is_nowhere(site: Site, canaries: tuple[Vars, list[str]]) -> None:
-    """In tasks that fail in every phase, in one that runs on its own, in the role and in its report; at -vvvv."""
+    """In tasks that fail in each phase, in a background task, in the role and in its report; at -vvvv."""
     known, secrets = canaries
     hopping: Vars = {**known, "jump": [known]}
     unknown: Vars = {**known, "known_hosts": "# nobody"}
@@ -92,8 +92,8 @@ def test_a_canary_in_every_option_is_nowhere(site: Site, canaries: tuple[Vars, l
 
 
 @pytest.fixture
-def talkative(source: Place, placed: Placed) -> t.Iterator[Journey]:
-    """A relay to a server that answers every attempt to write with far too much."""
+def verbose_journey(source: Place, placed: Placed) -> t.Iterator[Journey]:
+    """A relay to a server that refuses every write with a very long message."""
     with start_asyncssh(sftp_class=HOSTILE_MESSAGE_SERVER) as server:
         yield Journey(source, placed(server), size=100)
 
@@ -106,7 +106,7 @@ SIZES = {"kept.1000": 1000, "cut.200000": 200_000, "refused.1000000": 1_000_000}
 def test_what_a_server_says_is_inert_and_cut(
     talkative: Journey, forking_host: ForkingHost, tmp_path: Path, name: str
 ) -> None:
-    """The server says as many characters as the name of the file asks for."""
+    """The length of the server's message is the number at the end of the file name."""
     place = talkative.target
     source = endpoint_of(
         talkative.source.server, path=talkative.source.server.remote_path(talkative.source.folder) + "/backup"
@@ -118,7 +118,7 @@ def test_what_a_server_says_is_inert_and_cut(
     assert "\\x1b" in json.dumps(ended.result["error"]) or SIZES[name] > 200_000
     assert "\x1b" not in ended.output and "\u202e" not in ended.output
     assert len(ended.output) < 30_000
-    assert place.drafts() == []
+    assert place.partial_files() == []
     (error,) = talkative.run().results
     assert isinstance(error, BackhaulError) and len(error.message) < 10_000
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choosing the newest out of listings that are odd, incomplete, endless or enormous."""
+"""Choosing the newest file of listings that are malformed, incomplete, endless or very large."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def put(place: FakePlace, name: bytes, *, age: int, size: int = 100) -> None:
 
 
 def listed(*entries: tuple[bytes, bytes]) -> Answer:
-    """List these and no more."""
+    """Let the fake list these entries only."""
     said: list[bool] = []
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
@@ -202,7 +202,7 @@ def test_a_source_that_grows_while_it_is_relayed(origin: FakePlace, store: RealP
 
 
 def endless(*, new_names: bool, size: int) -> Answer:
-    """List without an end: ``size`` entries in each packet, always the same or always others."""
+    """Let the fake list without end: ``size`` entries in each packet, the same ones or new ones."""
     counter = itertools.count()
 
     def answer(request: Request, honest: Honest) -> list[bytes]:
@@ -224,7 +224,7 @@ FILES = [(b"%d" % number, ATTRIBUTES) for number in range(1000)]
 def test_a_listing_without_an_end(
     origin: FakePlace, monkeypatch: pytest.MonkeyPatch, new_names: bool, size: int
 ) -> None:
-    """The bound is lowered from ten millions, so that it does not take minutes."""
+    """The bound of ten million entries is lowered, so that the test does not take minutes."""
     monkeypatch.setattr(listing, "MAX_ENTRIES", 2000)
     origin.fake.on(sftp.READDIR, endless(new_names=new_names, size=size))
     result = task.find(origin.end())
@@ -238,7 +238,7 @@ def test_a_listing_without_an_end(
 @pytest.mark.fault("selection.endless")
 @pytest.mark.parametrize("per_level", [1, 2], ids=["ever deeper", "ever wider"])
 def test_directories_without_an_end(origin: FakePlace, monkeypatch: pytest.MonkeyPatch, per_level: int) -> None:
-    """Whatever directory is opened has others in it."""
+    """Every directory has further directories in it."""
     monkeypatch.setattr(walk, "MAX_DIRECTORIES", 300)
     within = [(b"d%d" % number, attrs(1, DIRECTORY, 1)) for number in range(per_level)]
     unread: list[bytes] = []
@@ -289,7 +289,7 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_listing(origin: FakePlace)
 
 @pytest.mark.fault("selection.listing_fails")
 def test_a_directory_further_down_that_cannot_be_listed(origin: FakePlace) -> None:
-    """The newest could be in there."""
+    """The directory could hold the newest file."""
     put(origin, b"good", age=HOUR)
     origin.fake.on(sftp.READDIR, listed((b"good", ATTRIBUTES), (b"closed", attrs(1, DIRECTORY, NOW))))
     origin.fake.on(sftp.OPENDIR, lambda request, honest: [sftp.status(request.id, sftp.PERMISSION_DENIED)], after=1)
@@ -297,12 +297,12 @@ def test_a_directory_further_down_that_cannot_be_listed(origin: FakePlace) -> No
 
 
 def memory_bytes() -> int:
-    """Return how much memory this process has right now (Linux)."""
+    """Return the resident memory of this process in bytes (Linux)."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
 class Enormous:
-    """A directory of so many entries, without SSH in between; memory is noted after a fifth of them, and at the end."""
+    """A directory of this many entries, without SSH. Memory is measured after a fifth of them and at the end."""
 
     def __init__(self, count: int) -> None:
         self._firsts = iter(range(0, count, BLOCK))
@@ -324,7 +324,7 @@ class Enormous:
         return [packet(sftp.NAME, u32(request.id) + u32(BLOCK) + b"".join(entries))]
 
     def grew_by(self) -> int:
-        """Return by how much memory grew from the first fifth to the end."""
+        """Return the growth of memory from the first fifth to the end."""
         earlier, later = self.memory
         return later - earlier
 
@@ -341,7 +341,7 @@ def test_a_million_entries() -> None:
 
 @pytest.mark.fault("selection.million")
 def test_the_newest_of_hundreds_of_thousands() -> None:
-    """Names that came before are remembered up to a number that the first fifth has reached nearly."""
+    """The number of remembered names is bounded; the first fifth nearly reaches that bound."""
     enormous = Enormous(300_000)
     selector = Selector(Selection(limit=5), now=NOW)
     walk.walk(enormous.files, b"/", selector, depth=1)
@@ -351,7 +351,7 @@ def test_the_newest_of_hundreds_of_thousands() -> None:
     assert enormous.grew_by() < 20 * 1024 * 1024
 
 
-# An entry of a listing, but for the number in its name.
+# An entry of a listing; the number is inserted in its name.
 NAMED = sftp.text(b"backup-0000000.tar").replace(b"0000000", b"%07d") + sftp.text(b"") + ATTRIBUTES.replace(b"%", b"%%")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Others who can write to the source's folder: links that come and go, content that changes and keeps its time."""
+"""Users who can write to the source's folder: links that appear and vanish, content that changes without its mtime."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ansible_collections.backhaul.sftp.tests.lab import SharedLab
 LONG_AGO = 1_700_000_000
 SECRET, DECOY = b"S" * 5000, b"D" * 5000
 NOBODY = 65534
-# Each of these took another file in a fifth of its runs and more before, so that all of them missing it is no chance.
+# Before the check, each way took the wrong file in at least a fifth of its runs, so this many runs would show it.
 RACES = 25
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of two users")
 Copy = t.Callable[[str, int], t.Tuple[task.Result, Path]]
 
 
 def make_pair(folder: Path) -> Path:
-    """Make a secret of ours and a decoy of another user, of the same size and time; return the secret."""
+    """Make a secret of this user and a decoy of another user with the same size and mtime; return the secret."""
     folder.mkdir(exist_ok=True)
     secret, decoy = folder.parent / f"{folder.name}.secret", folder / "decoy"
     secret.write_bytes(SECRET)
@@ -48,7 +48,7 @@ def make_pair(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def exchanging(folder: Path, secret: Path) -> t.Iterator[None]:
-    """Let another user put the decoy and a link to the secret under the name ``f``, in turn, as fast as may be."""
+    """As another user, alternate between the decoy and a link to the secret under the name ``f``, without pause."""
     os.chown(folder, NOBODY, NOBODY)
     (folder / "f").symlink_to(secret)
     os.lchown(folder / "f", NOBODY, NOBODY)
@@ -78,7 +78,7 @@ def odd(lab: SharedLab, place: Place) -> t.Callable[..., RealPlace]:
 
 @pytest.fixture
 def race(lab: SharedLab, place: Place, tmp_path: Path) -> t.Callable[[str], tuple[Path, Copy]]:
-    """Return the folder of the source, and how to copy the file in it, by the name of a way."""
+    """Return the source's folder and a function that copies its file, by the name of a way to copy."""
     source, target = place(lab.openssh()), place(lab.openssh())
     for folder in (source.folder, *tmp_path.parents, tmp_path):
         folder.chmod(folder.stat().st_mode | 0o055)
@@ -134,7 +134,7 @@ WAYS_OF_PUT = ("put", "put of a directory")
 @pytest.mark.fault("names.becomes_link")
 @pytest.mark.parametrize("way", [*WAYS, *WAYS_OF_PUT])
 def test_a_file_that_is_exchanged_for_a_link_in_a_race(race: t.Callable[[str], tuple[Path, Copy]], way: str) -> None:
-    """Another user owns the folder and exchanges a file of the same size and time for a link to one of ours."""
+    """Another user owns the folder and replaces a file by a link to ours, with the same size and mtime."""
     folder, copy = race(way)
     secret = make_pair(folder)
     codes = []
@@ -152,7 +152,7 @@ def test_a_file_that_is_exchanged_for_a_link_in_a_race(race: t.Callable[[str], t
 def test_a_file_that_is_a_link_only_while_it_is_opened(
     odd: t.Callable[..., RealPlace], store: RealPlace, tmp_path: Path, way: str
 ) -> None:
-    """The look before and the one after see the decoy; only what is open tells whose it is."""
+    """LSTAT before and after shows the decoy; only the open handle shows the owner of the file that is read."""
     secret = make_pair(tmp_path / "in")
     source = odd(opened="f", opens=str(secret))
     source.put(b"f", DECOY)
@@ -217,7 +217,7 @@ SIZE = 3 * 1024 * 1024
 
 
 def put_torn(odd: t.Callable[..., RealPlace], mtime: float, *, shell: bool) -> task.Json:
-    """Return a source of a few MiB that is overwritten once it is half read, and keeps its size and time."""
+    """Return a source of a few MiB that is overwritten when half of it was read, with the same size and mtime."""
     folder = odd(shell=shell, tear=SIZE // 2)
     folder.put(b"backup", b"A" * SIZE)
     os.utime(folder.local(b"backup"), (mtime, mtime))
@@ -230,7 +230,7 @@ def put_torn(odd: t.Callable[..., RealPlace], mtime: float, *, shell: bool) -> t
 def test_a_source_that_is_written_to_and_keeps_the_time_of_this_moment(
     odd: t.Callable[..., RealPlace], lab: SharedLab, place: Place, tmp_path: Path, shell: bool, way: str
 ) -> None:
-    """It was written just now, so that one more change may not show in its time."""
+    """The file was written just now, so that a further change may not change its mtime."""
     end = put_torn(odd, time.time() + 5, shell=shell)
     stores = [place(lab.openssh()) for _number in range(2 if way == "relay to two" else 1)]
     if way == "get":
@@ -247,7 +247,7 @@ def test_a_source_that_is_written_to_and_keeps_the_time_of_this_moment(
 def test_a_source_that_is_written_to_and_has_its_time_set_back(
     odd: t.Callable[..., RealPlace], store: RealPlace, shell: bool
 ) -> None:
-    """No time shows it; only the source's own digest does."""
+    """The mtime does not show the change; only the source's own digest does."""
     end = put_torn(odd, LONG_AGO, shell=shell)
     store.put(b"copy", b"C" * SIZE)
     result = task.relay(end, store.end(b"copy"), source_digest="always", compare="size_mtime")
@@ -307,7 +307,7 @@ FOLDING_WAYS = [
 def test_names_that_the_destination_folds(
     odd: t.Callable[..., RealPlace], store: RealPlace, tmp_path: Path, way: str, first: bytes, second: bytes
 ) -> None:
-    """One of two copies would replace the other, and both be reported as success."""
+    """Without the check, one of two copies replaces the other and both are reported as success."""
     folding = odd(fold_names=True)
     contents = {first: b"the first", second: b"the other"}
     for name, content in contents.items():
@@ -335,7 +335,7 @@ def test_names_that_the_destination_folds(
 
 @pytest.mark.fault("names.folded")
 def test_names_that_differ_for_the_destination_are_no_obstacle(store: RealPlace, place: Place, lab: SharedLab) -> None:
-    """The server keeps them apart: new, unchanged, and replaced, all are copied; and the warning is given."""
+    """The server distinguishes the names: new, unchanged and replaced files are copied, with a warning."""
     target = place(lab.openssh())
     os.mkdir(store.local(b"in"))
     for age, content in enumerate([b"1", b"1", b"2"]):
@@ -353,7 +353,7 @@ def test_names_that_differ_for_the_destination_are_no_obstacle(store: RealPlace,
 def test_an_old_copy_that_cannot_be_read(
     odd: t.Callable[..., RealPlace], store: RealPlace, tmp_path: Path, way: str
 ) -> None:
-    """Its server fails to read it: it is not the same as the source, and is replaced."""
+    """The server fails to read the copy, so the copy counts as different and is replaced."""
     damaged = odd(damaged="damaged")
     damaged.put(b"copy", b"damaged old")
     content = b"the content"

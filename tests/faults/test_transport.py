@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to the server at its worst: what arrives is right, or an error says in time what is wrong."""
+"""Network faults: the copy is right, or the task fails within its deadlines with the right error."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ MIDDLE = 3 * MIB
 
 
 def stop(place: Place) -> None:
-    """Stop the server's processes in the middle, as a machine does whose storage hangs."""
+    """Stop the server's processes in the middle of a transfer, as a machine with hanging storage does."""
     place.proxy.upstream.do_at(MIDDLE, place.server.pause_sessions)
     place.proxy.downstream.do_at(MIDDLE, place.server.pause_sessions)
 
 
 def lose(place: Place) -> None:
-    """Lose the server without a word."""
+    """Drop the server's side of the connection without closing the client's."""
     place.proxy.upstream.do_at(MIDDLE, place.proxy.half_open)
     place.proxy.downstream.do_at(MIDDLE, place.proxy.half_open)
 
 
 def drip(place: Place) -> None:
-    """Let next to nothing through."""
+    """Throttle the connection to a few bytes per second."""
     place.proxy.upstream.drip_at(MIDDLE)
     place.proxy.downstream.drip_at(MIDDLE)
 
 
 def mend(place: Place) -> None:
-    """Take back what the three above have done."""
+    """Undo the faults of the three functions above."""
     place.proxy.cut()
     for direction in (place.proxy.upstream, place.proxy.downstream):
         direction.forgive()
@@ -51,14 +51,14 @@ def mend(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def mortal() -> t.Iterator[tuple[Server, Server]]:
-    """Servers that nobody else uses, so that they may be stopped and killed."""
+    """Servers of this test alone, which may be stopped and killed."""
     with start_openssh() as source, start_openssh(variant="internal") as target:
         yield source, target
 
 
 @pytest.fixture
 def own_servers(placed: Placed, mortal: tuple[Server, Server]) -> Journey:
-    """A journey between those."""
+    """A relay between these servers."""
     source, target = map(placed, mortal)
     return Journey(source, target)
 
@@ -89,7 +89,7 @@ def test_a_stall_is_retried_over_a_new_connection(journey: Journey) -> None:
 @pytest.mark.fault("transport.cut")
 @pytest.mark.parametrize("number", range(4))
 def test_a_connection_that_is_reset_at_any_byte_is_made_again(journey: Journey, number: int) -> None:
-    """Each end is cut once, somewhere between its first byte and its last."""
+    """Each connection is cut once, at a random byte."""
     runtime = random.Random(SEED + number)
     journey.source.proxy.downstream.cut_at(runtime.randrange(journey.size))
     journey.target.proxy.upstream.cut_at(runtime.randrange(journey.size))
@@ -100,7 +100,7 @@ def test_a_connection_that_is_reset_at_any_byte_is_made_again(journey: Journey, 
 
 @pytest.mark.fault("transport.cut")
 def test_a_server_that_dies_and_comes_back_gets_the_rest(own_servers: Journey) -> None:
-    """It is gone for a while, so that the first retries are refused."""
+    """The server is down for a while, so that the first retries are refused."""
     server, done = own_servers.target.server, threading.Event()
 
     def come_back() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that keep us waiting, turn us away, change their key or speak out of turn: each is called what it is."""
+"""Servers that do not reply, refuse, change their key or send unexpected messages: each has its error code."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ HURRIED = Timeouts(connect_seconds=2, operation_seconds=2, stall_seconds=2)
 
 @pytest.fixture
 def key(workshop: Workshop) -> Key:
-    """The host key of the servers here."""
+    """The host key of the servers in this file."""
     return workshop.key("ed25519", "host")
 
 
 @dataclass
 class Elsewhere:
-    """A place at a server that the lab does not run."""
+    """A destination on a server that is not of the lab."""
 
     endpoint: Endpoint
     path: bytes = b"/copy"
 
     def destination(self) -> Destination:
-        """Return it as a destination."""
+        """Return the destination."""
         return Destination(self.endpoint, self.path)
 
 
 def refusal(source: Place, endpoint: Endpoint) -> BackhaulError:
-    """Relay to an endpoint in vain, and return why."""
+    """Relay to an endpoint and return the error."""
     (source.folder / "backup").write_bytes(b"content")
     elsewhere: t.Any = Elsewhere(replace(endpoint, role="destination"))
     started = time.monotonic()
@@ -77,7 +77,7 @@ def for_ever() -> None:
 
 
 class _Deaf(Account):
-    """Never says whether the login is right."""
+    """Never replies to a login."""
 
     def check_auth_none(self, username: str) -> int:
         for_ever()
@@ -93,7 +93,7 @@ class _Idle(Account):
 
 
 class _Mute(Account):
-    """Starts a subsystem that never speaks."""
+    """Starts a subsystem that never replies."""
 
     def check_channel_subsystem_request(self, channel: t.Any, name: str) -> bool:
         return True
@@ -158,7 +158,7 @@ def test_a_packet_larger_than_any_ends_the_connection(source: Place, key: Key) -
 
 @pytest.mark.fault("transport.damage")
 def test_more_than_the_window_allows_ends_the_connection(placed: Placed, destination: Place, key: Key) -> None:
-    destination.proxy.upstream.throttle(4 * MIB)  # the flood comes half a second after the session was opened
+    destination.proxy.upstream.throttle(4 * MIB)  # the flood starts half a second after the session was opened
     folder = destination.folder / "files"
     folder.mkdir()
     (folder / "backup").write_bytes(os.urandom(8 * MIB))
@@ -168,12 +168,14 @@ def test_more_than_the_window_allows_ends_the_connection(placed: Placed, destina
     assert isinstance(error, BackhaulError) and error.role == "source"
     assert error.code in ("link_lost", "protocol_violation")
     assert destination.content() is None
-    assert all((folder / "backup").read_bytes().startswith(draft.read_bytes()) for draft in destination.drafts())
+    assert all(
+        (folder / "backup").read_bytes().startswith(partial.read_bytes()) for partial in destination.partial_files()
+    )
 
 
 @dataclass
 class _Source:
-    """A source that is not of the lab, with the attributes that :func:`run` asks for."""
+    """A source that is not of the lab, with the attributes that :func:`run` uses."""
 
     _endpoint: Endpoint
     folder: Path
@@ -230,7 +232,7 @@ def test_another_key_when_keys_are_renewed_is_refused(destination: Place, worksh
 
 @contextlib.contextmanager
 def crowded(server: Server) -> t.Iterator[contextlib.ExitStack]:
-    """Take the only place that the server has for those who have not logged in."""
+    """Occupy the server's only slot for unauthenticated connections."""
     with contextlib.ExitStack() as visitors:
         visitor = visitors.enter_context(socket.create_connection((server.host, server.port)))
         assert visitor.recv(4) == b"SSH-"
@@ -239,7 +241,7 @@ def crowded(server: Server) -> t.Iterator[contextlib.ExitStack]:
 
 @pytest.fixture(scope="module")
 def narrow() -> t.Iterator[Server]:
-    """A server that lets one in at a time, and has one session for each."""
+    """A server with MaxStartups 1 and MaxSessions 1."""
     with start_openssh(variant="internal", extra=["MaxStartups 1:100:1", "MaxSessions 1"]) as server:
         yield server
 
@@ -270,7 +272,7 @@ def test_one_session_is_enough(source: Place, placed: Placed, narrow: Server) ->
 
 @contextlib.contextmanager
 def dead_address(host: str, port: int) -> t.Iterator[None]:
-    """Have an address that answers nothing: a socket that listens, and whose queue is full."""
+    """An address that never answers: a listening socket with a full queue."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sources and destinations."""
+"""Sources and destinations for relays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Placed = t.Callable[[Server], Place]
 
 @pytest.fixture
 def placed() -> t.Iterator[Placed]:
-    """Make a folder on a server and put a proxy before it."""
+    """Make a folder on a server, reached through a proxy."""
     with contextlib.ExitStack() as stack:
 
         def make(server: Server) -> Place:
@@ -36,7 +36,7 @@ def placed() -> t.Iterator[Placed]:
 
 @pytest.fixture
 def source(placed: Placed, lab: SharedLab) -> Place:
-    """A source whose server has a shell, and so can hash."""
+    """A source whose server has a shell and can hash files."""
     return placed(lab.openssh())
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays between real servers, without Ansible around them."""
+"""Helpers for relays between real servers without Ansible."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server
 
 MIB = 1024 * 1024
 _RELAY_PROCESS = "ansible_collections.backhaul.sftp.tests.actors.relay_process"
-PATIENCE = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)
+LONG_TIMEOUTS = Timeouts(connect_seconds=20, operation_seconds=20, stall_seconds=20)
 Result = t.Union[Outcome, BackhaulError]
 
 
 @dataclass
 class Place:
-    """A folder on a server, and a proxy on the way to it."""
+    """A folder on a server that is reached through a proxy."""
 
     server: Server
     proxy: Proxy
     folder: Path
-    timeouts: Timeouts = PATIENCE
+    timeouts: Timeouts = LONG_TIMEOUTS
 
     def destination(self, name: str = "copy") -> Destination:
-        """Return a place for a copy, reached through the proxy."""
+        """Return the destination of a copy, reached through the proxy."""
         endpoint = replace(self.proxy.endpoint("destination"), timeouts=self.timeouts)
         return Destination(endpoint, self.server.remote_bytes(self.folder / name))
 
@@ -56,18 +56,18 @@ class Place:
         path = self.folder / name
         return path.read_bytes() if path.exists() else None
 
-    def drafts(self) -> list[Path]:
-        """Return what has a temporary name of ours."""
+    def partial_files(self) -> list[Path]:
+        """Return the files with a temporary name of the collection."""
         return sorted(self.folder.glob(".backhaul-*"))
 
-    def draft_bytes(self) -> int:
-        """Return how much is in the only draft; 0 without one."""
-        return sum(path.stat().st_size for path in self.drafts())
+    def partial_bytes(self) -> int:
+        """Return the size of the partial file; 0 without one."""
+        return sum(path.stat().st_size for path in self.partial_files())
 
 
 @dataclass
 class Report:
-    """What came of a run: a result per destination, and what it took."""
+    """The results of a run by destination, the bytes read and the number of connections."""
 
     results: list[Result]
     bytes_read: int
@@ -90,14 +90,14 @@ def run(
     name: str = "backup",
     **options: t.Any,
 ) -> Report:
-    """Relay a file of the source's folder, as a task of its own."""
+    """Relay a file of the source's folder once."""
     endpoint = replace(source.proxy.endpoint("source"), timeouts=source.timeouts)
     found: dict[int, Result] = {}
     finished: list[int] = []
     policy = RetryPolicy(retries=retries, base_seconds=0.1)
-    with ConnectionPool(resources=resources) as ends:
+    with ConnectionPool(resources=resources) as pool:
         path = source.server.remote_bytes(source.folder / name)
-        relay = Relay(ends, endpoint, path, options=RelayOptions(**options), retries=policy, runtime=RUNTIME)
+        relay = Relay(pool, endpoint, path, options=RelayOptions(**options), retries=policy, runtime=RUNTIME)
 
         def done(number: int, result: t.Any) -> None:
             finished.append(number)
@@ -109,7 +109,7 @@ def run(
             if len(places) > 1:
                 raise
             done(0, exc)
-        return Report([found[n] for n in range(len(places))], relay.bytes_read, len(ends.reports), finished)
+        return Report([found[n] for n in range(len(places))], relay.bytes_read, len(pool.reports), finished)
 
 
 def random_content(size: int) -> bytes:
@@ -123,7 +123,7 @@ def put(place: Place, content: bytes, name: str = "backup") -> None:
 
 
 def eventually(condition: t.Callable[[], bool]) -> None:
-    """Wait until something has happened."""
+    """Wait until the condition holds; fail after 60 seconds."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it never happened"

@@ -47,7 +47,7 @@ def test_the_source_is_read_once_for_three(source: Place, targets: list[Place], 
     assert [outcome.verified_by for outcome in report.outcomes] == ["readback", "check-file", "command"]
     assert [place.content() == content for place in targets] == [True] * 3
     assert (report.bytes_read, report.connections) == (SIZE, 4)
-    assert [place.drafts() for place in targets] == [[]] * 3
+    assert [place.partial_files() for place in targets] == [[]] * 3
     again = run(source, *targets)
     assert [outcome.state for outcome in again.outcomes] == ["unchanged"] * 3
     assert again.bytes_read == 0

@@ -47,13 +47,13 @@ def test_a_later_run_resumes_after_a_cut_on_the_way_to_the_destination(
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.details["resumable"]) == ("link_lost", "destination", True)
     assert place.content() == b"old"
-    there = place.draft_bytes()
+    there = place.partial_bytes()
     assert MIB < there < SIZE
     report = run(source, place)
     (outcome,) = report.outcomes
     assert (outcome.state, outcome.verified_by) == ("replaced", proof)
     assert place.content() == content
-    assert place.drafts() == []
+    assert place.partial_files() == []
     assert outcome.bytes_sent + outcome.bytes_resumed == SIZE
     assert outcome.bytes_resumed > there - 5 * MIB
     assert report.bytes_read == outcome.bytes_sent
@@ -69,7 +69,7 @@ def test_a_retry_resumes_after_a_cut_of_either_end(source: Place, target: tuple[
     assert (outcome.state, outcome.attempts) == ("created", 3)
     assert outcome.bytes_resumed > 0
     assert place.content() == content
-    assert place.drafts() == []
+    assert place.partial_files() == []
 
 
 @pytest.mark.parametrize("shell", [True, False])
@@ -108,7 +108,7 @@ def test_a_damaged_partial_file_starts_over(source: Place, target: tuple[Place, 
     put(source, content)
     place.proxy.upstream.cut_at(SIZE // 2)
     run(source, place)
-    (draft,) = place.drafts()
+    (draft,) = place.partial_files()
     with draft.open("r+b") as file:
         file.seek(1234)
         byte = file.read(1)
@@ -116,7 +116,7 @@ def test_a_damaged_partial_file_starts_over(source: Place, target: tuple[Place, 
         file.write(bytes([byte[0] ^ 1]))
     (outcome,) = run(source, place).outcomes
     assert (outcome.bytes_resumed, outcome.bytes_sent, place.content()) == (0, SIZE, content)
-    assert place.drafts() == []
+    assert place.partial_files() == []
 
 
 def _is_reached(place: Place, point: int, planted: subprocess.Popen[bytes]) -> bool:
@@ -142,5 +142,5 @@ def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
     place.proxy.upstream.throttle(0)
     (outcome,) = run(source, place).outcomes
     assert place.content() == content
-    assert place.drafts() == []
+    assert place.partial_files() == []
     assert outcome.bytes_resumed > 0

@@ -36,13 +36,13 @@ def test_the_second_waits_and_finds_it_done(source: Place, destination: Place) -
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
     first = in_background(source, destination)
-    eventually(lambda: destination.draft_bytes() > 0)
+    eventually(lambda: destination.partial_bytes() > 0)
     second = run(source, destination)
     (done,), (found,) = first().outcomes, second.outcomes
     assert (done.state, done.bytes_sent) == ("created", SIZE)
     assert (found.state, found.changed, found.bytes_sent) == ("unchanged", False, 0)
     assert destination.content() == content
-    assert destination.drafts() == []
+    assert destination.partial_files() == []
 
 
 def test_the_second_is_locked_when_it_may_not_wait(source: Place, destination: Place) -> None:
@@ -50,13 +50,13 @@ def test_the_second_is_locked_when_it_may_not_wait(source: Place, destination: P
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
     first = in_background(source, destination)
-    eventually(lambda: destination.draft_bytes() > 0)
+    eventually(lambda: destination.partial_bytes() > 0)
     (error,) = run(source, destination, lock_timeout_seconds=0, retries=2).results
     assert isinstance(error, BackhaulError)
     assert (error.code, error.role, error.details["attempts"]) == ("locked", "destination", 1)
     assert first().outcomes[0].state == "created"
     assert destination.content() == content
-    assert destination.drafts() == []
+    assert destination.partial_files() == []
 
 
 def test_five_at_once_send_it_once(source: Place, destination: Place) -> None:
@@ -69,7 +69,7 @@ def test_five_at_once_send_it_once(source: Place, destination: Place) -> None:
     assert states == ["replaced", "unchanged", "unchanged", "unchanged", "unchanged"]
     assert sum(report.outcomes[0].bytes_sent for report in reports) == SIZE
     assert destination.content() == content
-    assert destination.drafts() == []
+    assert destination.partial_files() == []
 
 
 def test_the_partial_file_of_a_killed_run_locks_no_other_run_out(source: Place, destination: Place) -> None:
@@ -77,7 +77,7 @@ def test_the_partial_file_of_a_killed_run_locks_no_other_run_out(source: Place, 
     put(source, content)
     destination.proxy.upstream.throttle(2 * MIB)
     with start_relay(source, destination) as victim:
-        eventually(lambda: destination.draft_bytes() > 2 * MIB)
+        eventually(lambda: destination.partial_bytes() > 2 * MIB)
         victim.send_signal(signal.SIGKILL)
     destination.proxy.upstream.throttle(0)
     (outcome,) = run(source, destination, lock_timeout_seconds=0).outcomes
@@ -85,7 +85,7 @@ def test_the_partial_file_of_a_killed_run_locks_no_other_run_out(source: Place, 
     assert outcome.bytes_sent + outcome.bytes_resumed == SIZE
     assert outcome.bytes_resumed >= MIB
     assert destination.content() == content
-    assert destination.drafts() == []
+    assert destination.partial_files() == []
 
 
 def test_without_resume_each_makes_a_copy_of_its_own(source: Place, destination: Place) -> None:
@@ -97,4 +97,4 @@ def test_without_resume_each_makes_a_copy_of_its_own(source: Place, destination:
     results = [result for report in reports for result in report.results]
     assert any(isinstance(result, Outcome) for result in results)
     assert destination.content() == content
-    assert destination.drafts() == []
+    assert destination.partial_files() == []
