@@ -82,7 +82,7 @@ def replies(extensions: t.Mapping[bytes, bytes]) -> tuple[int, int]:
     """Return the number of replies of each server in an unchanged relay."""
     source, target = server({b"/backup": CONTENT}), server({b"/copy": OLD}, extensions)
     assert isinstance(relay(source, target, timeouts=CALM), Outcome)
-    return len(source.log.replies), len(target.log.said)
+    return len(source.log.replies), len(target.log.replies)
 
 
 AT_SOURCE, AT_TARGET = replies(EXTENSIONS)

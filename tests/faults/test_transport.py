@@ -44,7 +44,7 @@ def mend(place: Place) -> None:
     """Undo the faults of the three functions above."""
     place.proxy.cut()
     for direction in (place.proxy.upstream, place.proxy.downstream):
-        direction.forgive()
+        direction.clear_faults()
         direction.throttle(0)
     place.server.resume_sessions()
 
@@ -129,7 +129,7 @@ def test_a_connection_that_is_cut_again_and_again_is_given_up(journey: Journey) 
     journey.target.proxy.upstream.cut_at(20_000, times=100)
     error = journey.fails("link_lost", "connect_failed", role="destination", retries=2)
     assert error.details["attempts"] == 3
-    journey.target.proxy.upstream.forgive()
+    journey.target.proxy.upstream.clear_faults()
     journey.recovers()
 
 

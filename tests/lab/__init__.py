@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real SFTP servers on loopback, each with its own keys and folder, always stopped: for the tests and the demo.
+"""Real SFTP servers on loopback for tests and the demo, each with its own keys and folder; all are stopped at the end.
 
     with start_openssh() as server, Proxy(server) as proxy:
         ...

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process behind :mod:`asyncssh_server`.
+"""The server process of :mod:`asyncssh_server`.
 
 Usage: asyncssh_program.py SETTINGS.json
 """
@@ -21,14 +21,14 @@ import asyncssh
 
 
 class _Login(asyncssh.SSHServer):
-    """Let one user in, by the ways that the settings name."""
+    """Accept one user by the authentication methods of the settings."""
 
     def __init__(self, settings: dict[str, t.Any]) -> None:
         self._settings = settings
         self._key = asyncssh.import_public_key(settings["authorized_key"])
 
-    def _allows(self, way: str) -> bool:
-        return way in self._settings["authentications"]
+    def _allows(self, method: str) -> bool:
+        return method in self._settings["authentications"]
 
     def begin_auth(self, username: str) -> bool:
         return True

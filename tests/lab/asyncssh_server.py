@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An asyncssh server in a process of its own: needs no server program, and its SFTP server can be a subclass."""
+"""An asyncssh server in a process of its own. It needs no server program, and its SFTP server can be a subclass."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def start_asyncssh(
     sftp_class: str = "",
     options: t.Mapping[str, t.Any] | None = None,
 ) -> t.Iterator[Server]:
-    """Run asyncssh with one user, as whoever runs this.
+    """Run asyncssh with one user, who is the user of this process.
 
-    ``chroot`` shows the user its folder as ``/`` (for SFTP; no root needed), ``shell`` answers commands by ``/bin/sh
-    -c``. ``sftp_class`` is ``FILE.py:CLASS``, a subclass of ``asyncssh.SFTPServer`` that misbehaves; it is given
-    ``options`` as its class attribute of that name.
+    ``chroot`` shows the user's folder as ``/`` (for SFTP; no root needed). ``shell`` runs commands by ``/bin/sh -c``.
+    ``sftp_class`` is ``FILE.py:CLASS``, a subclass of ``asyncssh.SFTPServer`` (see ``tests/actors``); ``options``
+    becomes its class attribute of that name.
     """
     if importlib.util.find_spec("asyncssh") is None:
         raise UnavailableError("the Python package asyncssh is not installed")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A disk in which hardly anything fits."""
+"""A mounted file system of a few MiB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .server import UnavailableError
 
 
 class Disk:
-    """A small file system in memory that is mounted on a folder; the folder's owner may write to it."""
+    """A small tmpfs mounted on a folder; the folder's owner may write to it."""
 
     def __init__(self, folder: Path, size_bytes: int) -> None:
         owner = folder.stat()
@@ -28,7 +28,7 @@ class Disk:
         subprocess.run(["mount", "-o", f"remount,size={size_bytes}", str(self._folder)], check=True)
 
     def unmount(self) -> None:
-        """Take it away with all that is on it, though somebody may use it still."""
+        """Unmount the file system with its files, even while a process uses it."""
         subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
 
 

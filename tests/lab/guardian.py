@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run one server for as long as standard input stays open, then end it and everything that it started.
+"""Run one server until standard input closes, then end the server and its descendants.
 
 Usage: guardian.py LOG FOLDERS PROGRAM [ARGUMENT...]
 
-The lab holds the other end of standard input, and writes a byte to it to stop the server. When the lab ends in
-whatever other way, kill -9 included, the kernel closes that end: the server goes too, and then the folders (separated
-by colons), which nobody else will remove. A server's sessions leave its process group, so they are found as
-descendants.
+The lab holds the other end of standard input and writes a byte to stop the server. When the lab is killed, the kernel
+closes that end: the server is ended and FOLDERS (separated by colons) are removed. Sessions of a server leave its
+process group, so they are found as descendants.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ import signal
 import sys
 from pathlib import Path
 
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2): orphaned descendants become our children, so that none can slip away
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2): orphaned descendants become children of this process
 
 
 def main() -> int:
     """Start the program, print its process id, wait, clean up."""
     log, folders, *command = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # they are for the lab, whose end closes our standard input
+        signal.signal(number, signal.SIG_IGN)  # the lab handles them, and its end closes our standard input
     _adopt_orphans()
     pid = _start(command, log)
     print(pid, flush=True)
     is_orphan = False
     try:
-        is_orphan = _wait_until_unneeded(pid)
+        is_orphan = _wait_for_end(pid)
     finally:
         _end_descendants(pid)
     if is_orphan:
@@ -45,7 +44,7 @@ def main() -> int:
 
 
 def _adopt_orphans() -> None:
-    with contextlib.suppress(AttributeError):  # not Linux: the process group is all that we can end there
+    with contextlib.suppress(AttributeError):  # not Linux: only the process group can be ended
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -64,8 +63,8 @@ def _start(command: list[str], log: str) -> int:
         os._exit(127)
 
 
-def _wait_until_unneeded(pid: int) -> bool:
-    """Wait for the server's or the lab's end; return whether the lab ended without a word."""
+def _wait_for_end(pid: int) -> bool:
+    """Wait for the end of the server or the lab; return whether the lab ended without writing a byte."""
     while not select.select([0], [], [], 0.1)[0]:
         if pid in _reap():
             return False
@@ -89,8 +88,8 @@ def _end_descendants(pid: int) -> None:
         living = descendants(os.getpid())
         if not living:
             break
-        for victim in living:
-            _kill(victim)
+        for descendant in living:
+            _kill(descendant)
         select.select([], [], [], 0.01)
         _reap()
     if not Path("/proc/self/stat").exists():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Throw-away SSH keys: by ssh-keygen, or by the ``cryptography`` package where that program is missing."""
+"""Temporary SSH keys, made by ssh-keygen or, where that is missing, by the ``cryptography`` package."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ def _new_private_key(key_type: str) -> t.Any:
 
 
 def new_password() -> str:
-    """Return a password that no run before has used."""
+    """Return a new random password."""
     return base64.urlsafe_b64encode(os.urandom(18)).decode("ascii")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OpenSSH's sshd for one account, in the foreground, with a configuration of its own and nothing of /etc/ssh."""
+"""OpenSSH's sshd for one account, in the foreground, with its own configuration; /etc/ssh is not read."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _common_lines(folder: Path, host_keys: t.Iterable[Path], user: pwd.struct_pa
     return [
         *lines,
         "PidFile none",
-        # The account's own start-up files are none of a test's business, and can take seconds or a lock.
+        # Without the account's own start-up files, which can take seconds or wait for a lock.
         f"SetEnv HOME={_home(folder, user)}",
         f"AuthorizedKeysFile {folder}/authorized_keys",
         "StrictModes no",

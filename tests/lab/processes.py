@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start a server program on a free port and know when it answers."""
+"""Start a server program on a free port and wait until it accepts connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _held: list[t.IO[str]] = []
 
 
 class Guarded:
-    """A running server program; it ends with :meth:`stop`, or with this process, and then ``folders`` go, too."""
+    """A running server program. It ends at :meth:`stop` or with this process, which also removes ``folders``."""
 
     def __init__(self, command: t.Sequence[str], log: Path, *, folders: t.Sequence[Path] = ()) -> None:
         self._guardian = subprocess.Popen(
@@ -41,11 +41,11 @@ class Guarded:
 
     @property
     def running(self) -> bool:
-        """Whether the server still runs: its guardian ends with it."""
+        """Whether the server runs; its guardian ends with it."""
         return self._guardian.poll() is None
 
     def stop(self) -> None:
-        """End the server and all its sessions; do nothing if that was done already."""
+        """End the server and all its sessions; do nothing if it has ended."""
         assert self._guardian.stdin is not None and self._guardian.stdout is not None
         if not self._guardian.stdin.closed:
             with contextlib.suppress(BrokenPipeError), self._guardian.stdin as stream:
@@ -55,9 +55,9 @@ class Guarded:
 
 
 def free_port() -> int:
-    """Return a port that no process listens on, and that no other process of the tests is given while this one runs.
+    """Return a free port; no other process of the tests gets it while this one runs.
 
-    The ports are below those that the system gives to outgoing connections (ip_local_port_range).
+    Ports are below the range of outgoing connections (ip_local_port_range).
     """
     _PORTS.mkdir(mode=0o700, exist_ok=True)
     while True:
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 
 def start_on_port(command: t.Sequence[str], log: Path, port: int, *, folders: t.Sequence[Path] = ()) -> Guarded:
-    """Start a server that listens on ``port`` and return when it greets; raise RuntimeError with its log if not."""
+    """Start a server on ``port`` and wait for its greeting; raise RuntimeError with its log otherwise."""
     server = Guarded(command, log, folders=folders)
     try:
         deadline = time.monotonic() + _START_SECONDS
@@ -92,9 +92,9 @@ def start_on_port(command: t.Sequence[str], log: Path, port: int, *, folders: t.
 def start_on_free_port(
     configure: t.Callable[[int], t.Sequence[str]], log: Path, *, folders: t.Sequence[Path] = ()
 ) -> tuple[Guarded, int]:
-    """Start a server on a free port: ``configure`` gets the port and returns the command.
+    """Start a server on a free port; ``configure`` returns the command for a port.
 
-    Between finding a port and listening on it another program may take it, so this tries again with another one.
+    Retry with another port, because another program may take the port before the server listens.
     """
     for _attempt in range(_PORT_ATTEMPTS):
         port = free_port()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ProFTPD with mod_sftp: another SFTP server by other people; it answers check-file and takes passwords."""
+"""ProFTPD with mod_sftp, which has check-file and password logins."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _module_folder() -> Path:
 
 
 def _crypt(password: str) -> str:
-    # Python's own crypt module is gone since 3.13; this is the library function that ProFTPD itself calls.
+    # Python 3.13 has no crypt module; this is the library function that ProFTPD calls.
     library = ctypes.util.find_library("crypt")
     if library is None:
         raise UnavailableError("the library libcrypt is not installed")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TCP proxy on loopback that a test can make misbehave, per direction."""
+"""A TCP proxy on loopback with network faults for each direction."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _TICK_SECONDS = 0.02
 
 @dataclass
 class _Fault:
-    """Something that happens when a connection has passed ``at`` bytes; ``times`` connections meet it."""
+    """A fault at the byte ``position`` of a connection, for the next ``times`` connections that reach it."""
 
     kind: str
-    at: int
+    position: int
     times: int
     act: t.Callable[[], None] = lambda: None
 
 
 @dataclass
 class Direction:
-    """How one direction behaves: ``upstream`` is from the client to the server, ``downstream`` the other.
+    """The faults of one direction: ``upstream`` is from the client to the server, ``downstream`` the other.
 
     Positions count the bytes of one connection in this direction, from 0. A fault with a position happens to the next
-    connections that get there, ``times`` of them; the others pass unharmed.
+    ``times`` connections that reach it, and to no others.
     """
 
     passed_bytes: int = 0
@@ -56,7 +56,7 @@ class Direction:
         self._open.clear()
 
     def resume(self) -> None:
-        """Let the bytes flow again."""
+        """Pass bytes again."""
         self._open.set()
 
     def stall_at(self, position: int, *, times: int = 1) -> None:
@@ -72,24 +72,24 @@ class Direction:
         self._add(_Fault("flip", position, times))
 
     def drip_at(self, position: int, *, bytes_per_second: float = 1) -> None:
-        """Pass ``position`` bytes, then next to nothing, on any connection, until :meth:`throttle`."""
+        """Pass ``position`` bytes, then throttle all connections until :meth:`throttle`."""
         self.do_at(position, lambda: self.throttle(bytes_per_second))
 
     def do_at(self, position: int, act: t.Callable[[], None], *, times: int = 1) -> None:
-        """Pass ``position`` bytes, then let ``act`` do whatever it does, and go on."""
+        """Pass ``position`` bytes, call ``act``, and go on."""
         self._add(_Fault("act", position, times, act))
 
-    def forgive(self) -> None:
-        """Forget what was still to happen."""
+    def clear_faults(self) -> None:
+        """Remove the faults that have not happened."""
         with self._lock:
             self._faults.clear()
 
     def delay(self, seconds: float) -> None:
-        """Deliver every byte this much later, without slowing the stream."""
+        """Delay every byte by this time, without limiting the rate."""
         self.delay_seconds = seconds
 
     def throttle(self, bytes_per_second: float) -> None:
-        """Pass no more than this; 0 means as fast as it goes."""
+        """Limit the rate; 0 removes the limit."""
         self.bytes_per_second = bytes_per_second
 
     def _add(self, fault: _Fault) -> None:
@@ -97,17 +97,17 @@ class Direction:
             self._faults.append(fault)
 
     def take_fault(self, start: int, end: int) -> _Fault | None:
-        """Return the first fault between two positions of a connection, and use it up."""
+        """Return the first fault between two positions of a connection and count it as done."""
         with self._lock:
-            due = [fault for fault in self._faults if fault.times > 0 and start <= fault.at < end]
+            due = [fault for fault in self._faults if fault.times > 0 and start <= fault.position < end]
             if not due:
                 return None
-            first = min(due, key=lambda fault: fault.at)
+            first = min(due, key=lambda fault: fault.position)
             first.times -= 1
             return first
 
     def count(self, number: int) -> None:
-        """Add to the bytes that were passed on all connections."""
+        """Add to ``passed_bytes``, the sum over all connections."""
         with self._lock:
             self.passed_bytes += number
 
@@ -118,14 +118,14 @@ class Direction:
 
 
 class Proxy:
-    """Listen on a free port and pass every connection on to a server, as long as the ``with`` block lasts.
+    """Context manager: listen on a free port and forward every connection to a server.
 
-    ``upstream`` and ``downstream`` say how; ``connections`` counts what was accepted. With ``refusing`` a new
-    connection is closed at once.
+    ``upstream`` and ``downstream`` have the faults. ``connections`` counts accepted connections. With ``refusing``
+    a new connection is closed at once.
     """
 
     def __init__(self, server: t.Any) -> None:
-        """Take anything with ``host`` and ``port``."""
+        """Forward to ``server.host`` and ``server.port``."""
         self._server = server
         self.upstream = Direction()
         self.downstream = Direction()
@@ -151,7 +151,7 @@ class Proxy:
 
     @property
     def open_connections(self) -> int:
-        """How many connections are up now."""
+        """The number of open connections."""
         return sum(not link.closed.is_set() for link in self._links)
 
     def cut(self) -> None:
@@ -160,9 +160,9 @@ class Proxy:
             link.reset()
 
     def half_open(self) -> None:
-        """Lose the server without a word: its side is closed, the client's stays up and is never answered.
+        """Close the server's side; the client's side stays open and gets no more bytes.
 
-        This is for the connections that are up; a new one goes through.
+        Open connections only; new ones are forwarded.
         """
         for link in list(self._links):
             link.drop_server()
@@ -187,7 +187,7 @@ class Proxy:
                 client.close()
                 continue
             link = _Link(client, server)
-            self._links.append(link)  # before it works, so that whoever has an answer can also cut it
+            self._links.append(link)  # before bytes pass, so that cut() sees every connection with a reply
             link.start(self.upstream, self.downstream)
 
 
@@ -205,7 +205,7 @@ class _Link:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def start(self, upstream: Direction, downstream: Direction) -> None:
-        """Pass bytes in both directions from now on."""
+        """Start to pass bytes in both directions."""
         _Pump(self, upstream, self._client, self._server)
         _Pump(self, downstream, self._server, self._client)
 
@@ -216,7 +216,7 @@ class _Link:
             _reset(end)
 
     def finish(self, target: socket.socket) -> None:
-        """Pass the end of one direction on; with both at their end, close."""
+        """Shut down one direction; close the connection after both."""
         if self.silent:
             return
         with contextlib.suppress(OSError):
@@ -230,13 +230,13 @@ class _Link:
         self._server.close()
 
     def drop_server(self) -> None:
-        """Close the server's side only, and swallow whatever the client sends from now on."""
+        """Close the server's side only; discard further bytes of the client."""
         self.silent = True
         _reset(self._server)
 
 
 class _Pump:
-    """Carry one direction of one connection; a queue between reader and writer keeps delays from slowing it."""
+    """Passes one direction of one connection; its queue keeps delays from limiting the rate."""
 
     def __init__(self, link: _Link, direction: Direction, source: socket.socket, target: socket.socket) -> None:
         self._link, self._direction = link, direction
@@ -274,15 +274,15 @@ class _Pump:
             if not chunk:
                 self._link.finish(self._target)
                 return
-            self._write_and_publish(chunk)
+            self._pass_with_faults(chunk)
 
-    def _write_and_publish(self, chunk: bytes) -> None:
+    def _pass_with_faults(self, chunk: bytes) -> None:
         while chunk and not self._link.closed.is_set():
             fault = self._direction.take_fault(self._position, self._position + len(chunk))
             if fault is None:
                 self._pass(chunk)
                 return
-            before = fault.at - self._position
+            before = fault.position - self._position
             self._pass(chunk[:before])
             chunk = chunk[before:]
             if fault.kind == "cut":
@@ -292,7 +292,7 @@ class _Pump:
                 self._direction.stall()
             elif fault.kind == "act":
                 fault.act()
-            # With this byte gone, the next fault is the next connection's.
+            # After this byte, a fault at the same position is for the next connection.
             self._pass(bytes([chunk[0] ^ (fault.kind == "flip")]))
             chunk = chunk[1:]
 

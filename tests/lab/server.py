@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every server of the lab offers, whatever program it is."""
+"""The interface of every server of the lab."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ AnyPath = t.Union[str, bytes, "os.PathLike[str]"]
 
 
 class UnavailableError(Exception):
-    """This server cannot run here; the text says why."""
+    """The server cannot run on this machine; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class ClientKey:
-    """A private key that a server accepts: its path, and its text as it would stand in a vault."""
+    """A private key that a server accepts, with its path and its text."""
 
     path: Path
     public_line: str
@@ -73,7 +73,7 @@ class Server:
 
     @property
     def _folders(self) -> list[Path]:
-        """What is gone with the server: its folder, and that of its files where it is another (a chroot)."""
+        """The folders to remove with the server: its own, and that of its files if it is another (a chroot)."""
         return [self.folder] if self.folder in self.root.parents else [self.folder, self.root.parent]
 
     @property
@@ -92,7 +92,7 @@ class Server:
             self._process, self.port = start_on_free_port(self.configure, self.log, folders=self._folders)
 
     def stop(self) -> None:
-        """End the server and every session; files and keys stay for another start."""
+        """End the server and every session; files and keys stay for the next start."""
         if self._process is not None:
             process, self._process = self._process, None
             process.stop()
@@ -114,27 +114,27 @@ class Server:
         return self.visible_root if inside == b"." else os.path.join(self.visible_root, inside)
 
     def remote_path(self, local: AnyPath) -> str:
-        """Return the same as text, for playbooks (bytes that are not UTF-8 as surrogates)."""
+        """Return the account's view of a local path as text (bytes that are not UTF-8 as surrogates)."""
         return os.fsdecode(self.remote_bytes(local))
 
     def limit_files(self, size_bytes: int) -> None:
-        """Let no session that begins from now on write a file larger than this (RLIMIT_FSIZE; Linux)."""
+        """Limit the size of files that new sessions write (RLIMIT_FSIZE; Linux)."""
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
 
     def session_pids(self) -> list[int]:
-        """Return the processes of the sessions that are open, nearest to the server first (Linux)."""
+        """Return the processes of the open sessions, nearest to the server first (Linux)."""
         return guardian.descendants(self.pid)
 
     def pause_sessions(self) -> None:
-        """Stop every session in its tracks (SIGSTOP): the connection stays up and says nothing more."""
+        """Stop every session (SIGSTOP): connections stay open without replies."""
         self._signal_sessions(signal.SIGSTOP)
 
     def resume_sessions(self) -> None:
-        """Let paused sessions go on."""
+        """Continue paused sessions (SIGCONT)."""
         self._signal_sessions(signal.SIGCONT)
 
     def kill_sessions(self) -> None:
-        """Kill every session (SIGKILL); the server itself goes on."""
+        """Kill every session (SIGKILL); the server keeps running."""
         self._signal_sessions(signal.SIGKILL)
 
     def _signal_sessions(self, number: signal.Signals) -> None:
@@ -157,9 +157,9 @@ class Server:
 
 @contextmanager
 def server_folder(parent: Path | None = None) -> t.Iterator[Path]:
-    """Make a folder for one server and remove it with all its content at the end.
+    """Make a folder for one server; remove it at the end.
 
-    Other accounts may pass through it, so that a server that changes its user can reach its files.
+    Other accounts may traverse it, because a server may change its user.
     """
     folder = Path(tempfile.mkdtemp(prefix="backhaul-lab-", dir=parent))
     try:
@@ -171,7 +171,7 @@ def server_folder(parent: Path | None = None) -> t.Iterator[Path]:
 
 @contextmanager
 def running(server: Server) -> t.Iterator[Server]:
-    """Run a server for the length of a ``with`` block."""
+    """Run a server until the block ends."""
     try:
         server.start()
         yield server

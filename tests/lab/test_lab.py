@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab keeps its own promises: everything that it starts is stopped, and the proxy does what it is told."""
+"""Tests of the lab: every server is stopped, and the proxy's faults happen as set."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_what_cannot_run_says_why() -> None:
 
 
 class _Echo:
-    """A server that sends back what it gets."""
+    """A server that echoes."""
 
     def __enter__(self) -> _Echo:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -171,7 +171,7 @@ def test_a_proxy_flips_one_bit_of_one_connection(proxy: Proxy) -> None:
 def test_a_proxy_cuts_so_many_connections_at_a_byte(proxy: Proxy) -> None:
     proxy.upstream.cut_at(50_000, times=2)
     for _attempt in range(2):
-        with pytest.raises(OSError) as caught:  # (which call notices the reset is a matter of luck)
+        with pytest.raises(OSError) as caught:  # either call may be the first that sees the reset
             _ask(proxy, bytes(2_000_000))
         assert caught.value.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
     assert _ask(proxy, bytes(100_000)) == bytes(100_000)

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relay in a loop among troubles, look at every result, and say how it went; ``make soak MINUTES=60``.
+"""Relay in a loop during injected faults, check every result, and print a summary; ``make soak MINUTES=60``.
 
 Usage: python -m ansible_collections.backhaul.sftp.tests.soak [--minutes N] [--seed N]
 
-It ends by itself. Its status is 0 when every result was right: a relay that says done has brought every byte, one that
-says failed has left the old file or the new, nothing in between, and a run in peace after all that finishes every copy.
+The exit status is 0 if every result was right: after success the copy equals the source, after a failure it is the old
+file or the new one, and a last relay without faults completes every copy.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from ansible_collections.backhaul.sftp.tests.relay.scene import MIB, Place
 from ansible_collections.backhaul.sftp.tests.soak.fault_injector import FaultInjector
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import endpoint_of
 
-# Troubles need something to interrupt, and a relay must end between two of them now and then.
+# Large enough that faults interrupt relays, small enough that some relays end between two faults.
 _SIZES = (0, 1, 200_000, 3 * MIB, 12 * MIB)
 _TIMES = {"connect_timeout": 10, "operation_timeout": 2, "stall_timeout": 2}
 _KILLED_SHARE = 0.15
 _STEPS = 150
-# More than all deadlines of all attempts add up to: whatever takes longer hangs, and ends the soak.
+# More than the sum of all deadlines of all attempts; a run that takes longer hangs and ends the soak.
 _LONGEST_RUN_SECONDS = 300.0
 
 
 @dataclass
 class Tally:
-    """What was counted."""
+    """Counts of all relays."""
 
     relays: int = 0
     done: int = 0
@@ -54,7 +54,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def add(self, ended: ModuleExit) -> None:
-        """Count what a run says."""
+        """Count the result of a run."""
         self.relays += 1
         if ended.status < 0:
             self.killed += 1
@@ -71,32 +71,32 @@ class Tally:
 
 
 class Soak:
-    """One source, three destinations, and what must be under the name of each copy at any time."""
+    """One source, three destinations, and the contents that each copy may have."""
 
     def __init__(
         self, source: Place, targets: t.Sequence[Place], forking_host: ForkingHost, folder: Path, seed: int
     ) -> None:
         self._source, self._targets = source, targets
         self._forking_host, self._folder = forking_host, folder
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._content = b""
-        # What a copy may be: what it was when it was last seen, and whatever was on its way to it since.
+        # The contents that a copy may have: the last one seen, and those of all relays since.
         self._allowed: list[set[bytes | None]] = [{None} for _target in targets]
         self.tally = Tally()
 
     def relay(self) -> None:
-        """Relay a new backup, or the same again, and look at what came of it."""
-        if self._chance.random() < 0.6 or not self.tally.relays:
-            self._content = self._chance.randbytes(self._chance.choice(_SIZES))
+        """Relay a new backup, or the same one again, and check the result."""
+        if self._random.random() < 0.6 or not self.tally.relays:
+            self._content = self._random.randbytes(self._random.choice(_SIZES))
             (self._source.folder / "backup").write_bytes(self._content)
-        is_killed = self._chance.random() < _KILLED_SHARE
-        kill_at = KillPoint(self._chance.randrange(1, _STEPS)) if is_killed else None
-        self._look(self._run(retries=self._chance.choice((0, 4)), kill_at=kill_at))
+        is_killed = self._random.random() < _KILLED_SHARE
+        kill_at = KillPoint(self._random.randrange(1, _STEPS)) if is_killed else None
+        self._check(self._run(retries=self._random.choice((0, 4)), kill_at=kill_at))
 
     def finish(self) -> None:
-        """Relay in peace: every copy must be right now."""
+        """Relay without faults; check that every copy equals the source."""
         ended = self._run(retries=6)
-        self._look(ended)
+        self._check(ended)
         for target in self._targets:
             if target.content() != self._content:
                 self.tally.wrong.append(f"the last copy on {target.server.kind} is not the source: {ended.output}")
@@ -119,7 +119,7 @@ class Soak:
         path = place.server.remote_path(place.folder / name)
         return endpoint_of(place.server, host=place.proxy.host, port=place.proxy.port, path=path, **_TIMES)
 
-    def _look(self, ended: ModuleExit) -> None:
+    def _check(self, ended: ModuleExit) -> None:
         self.tally.add(ended)
         if ended.status >= 0 and "destinations" not in ended.result and "error" not in ended.result:
             self.tally.wrong.append(f"neither a result nor an error: {ended.output}")
@@ -145,7 +145,7 @@ def _place(server: t.ContextManager[Server]) -> t.Iterator[Place]:
 
 
 def main() -> int:
-    """Soak."""
+    """Run the soak and print the summary."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
@@ -157,34 +157,34 @@ def main() -> int:
         places = [stack.enter_context(_place(start)) for start in starts]
         forking_host = stack.enter_context(ForkingHost(folder, timeout_seconds=_LONGEST_RUN_SECONDS))
         soak = Soak(places[0], places[1:], forking_host, folder, wanted.seed)
-        troubles = _soak(soak, places, wanted.minutes * 60, wanted.seed)
+        faults = _soak(soak, places, wanted.minutes * 60, wanted.seed)
         soak.finish()
     tally = soak.tally
     print(f"relays {tally.relays}: done {tally.done}, failed {tally.failed}, killed {tally.killed}")
     print(f"bytes sent {tally.sent_bytes}, resumed {tally.resumed_bytes}; attempts {tally.attempts}")
     print(f"errors {tally.codes}")
-    print(f"troubles {sum(troubles.counts.values())}: {dict(troubles.counts)}")
-    wrong = [*tally.wrong, *map(repr, troubles.mistakes)]
+    print(f"faults {sum(faults.counts.values())}: {dict(faults.counts)}")
+    wrong = [*tally.wrong, *map(repr, faults.errors)]
     print(f"wrong results {len(wrong)}", *wrong, sep="\n  ")
     return 1 if wrong else 0
 
 
 def _soak(soak: Soak, places: t.Sequence[Place], seconds: float, seed: int) -> FaultInjector:
-    end, next_word = time.monotonic() + seconds, time.monotonic() + 60
-    with FaultInjector(places, random.Random(seed)) as troubles:
-        while time.monotonic() < end and not troubles.mistakes:
+    end, next_report = time.monotonic() + seconds, time.monotonic() + 60
+    with FaultInjector(places, random.Random(seed)) as faults:
+        while time.monotonic() < end and not faults.errors:
             soak.relay()
-            if time.monotonic() > next_word:
-                next_word += 60
+            if time.monotonic() > next_report:
+                next_report += 60
                 print(f"{soak.tally.relays} relays, {len(soak.tally.wrong)} wrong", flush=True)
     for place in places:
         for direction in (place.proxy.upstream, place.proxy.downstream):
-            direction.forgive()
+            direction.clear_faults()
             direction.throttle(0)
             direction.resume()
         place.server.start()
         place.server.resume_sessions()
-    return troubles
+    return faults
 
 
 if __name__ == "__main__":

@@ -416,7 +416,7 @@ def cut_at_each_byte(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
         connect(through).__exit__()
         said_bytes = proxy.downstream.passed_bytes
         for position in range(said_bytes - 400, said_bytes, 20):
-            proxy.downstream.forgive()
+            proxy.downstream.clear_faults()
             proxy.downstream.cut_at(position)
             try:
                 connect(through).__exit__()
