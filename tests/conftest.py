@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests share: the markers, and the lab."""
+"""Markers and the lab, for all tests."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let several processes share the tests of a folder."""
+    """Add the option that divides the tests of a folder among processes."""
     parser.addoption("--shard", metavar="NUMBER/COUNT", help="run one test of COUNT only, beginning with this NUMBER")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of this shard. Neighbours take about as long as each other, so they go to different shards."""
+    """Keep the tests of this shard. Adjacent tests take about the same time, so they go to different shards."""
     if config.option.shard is None:
         return
     number, count = map(int, config.option.shard.split("/"))
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def skip_or_fail(reason: str) -> t.NoReturn:
-    """Skip for a server that cannot run here; fail where everything must run: in CI, and as root."""
+    """Skip a test whose server cannot run; fail in CI and as root, where all servers must run."""
     if os.environ.get("CI") or os.geteuid() == 0:
         pytest.fail(f"this server must run here, but: {reason}")
     pytest.skip(reason)
@@ -43,6 +43,6 @@ def skip_or_fail(reason: str) -> t.NoReturn:
 
 @pytest.fixture(scope="session")
 def lab() -> t.Iterator[SharedLab]:
-    """Servers by what they can do: ``lab.openssh(variant="internal")``; the same knobs give the same server."""
+    """Servers by their options, such as ``lab.openssh(variant="internal")``; the same options give the same server."""
     with SharedLab(skip_or_fail) as shared:
         yield shared

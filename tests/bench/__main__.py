@@ -36,7 +36,7 @@ _OF_BYTES = ("large", "delayed", "slowed", "slow_bytes_per_second")
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Run the workloads that were asked for, and write the tables after each; the status tells of failed runs."""
+    """Run the requested workloads and write the tables after each; return 1 after failed runs."""
     signal.signal(signal.SIGTERM, lambda *_received: sys.exit(128 + signal.SIGTERM))
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the workloads have in common: files to copy, and the comparison of the copies, byte by byte."""
+"""Files for the workloads, and the comparison of copies byte by byte."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Facts = t.Mapping[str, float]
 
 @dataclass(frozen=True)
 class Case:
-    """A workload made ready: ``prepare`` comes before every run, ``check`` after it.
+    """A prepared workload: ``prepare`` runs before each run, ``check`` after it.
 
-    ``check`` raises RunError when the result is wrong, and returns the facts that it found out.
+    ``check`` raises RunError if the result is wrong, and returns facts of the run.
     """
 
     ways: t.Sequence[Way]
@@ -38,7 +38,7 @@ class Case:
 
 
 def fill(path: Path, size: int) -> None:
-    """Write random bytes, which nothing can compress."""
+    """Write random bytes, which are incompressible."""
     with path.open("wb") as stream:
         for start in range(0, size, MIB):
             stream.write(os.urandom(min(MIB, size - start)))
@@ -54,7 +54,7 @@ def small_files(folder: Path, count: int) -> list[str]:
 
 
 def dated_files(folder: Path, count: int) -> str:
-    """Make files of one byte, a minute of age apart in no order, and return the name of the newest."""
+    """Make files of one byte with mtimes a minute apart, in random order; return the name of the newest."""
     folder.mkdir(exist_ok=True)
     ages = list(range(count))
     random.Random(count).shuffle(ages)
@@ -88,7 +88,7 @@ def require_same(one: Path, other: Path) -> None:
 
 
 def relay_facts(measurement: Measurement, size: int) -> Facts:
-    """Return what a run of a module cost by the size of what it copied; of a relay also what it read."""
+    """Return the bytes that a module copied and, for a relay, read."""
     facts = {CPU_PER_GIB: measurement.cpu_seconds * GIB / size}
     read = json.loads(measurement.output).get("bytes_read")
     return facts if read is None else {**facts, READ: read / size}

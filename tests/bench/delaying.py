@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TCP proxy that delivers every byte later and slows nothing else: a program of its own, in one thread.
+"""A TCP proxy that delays every byte without limiting the rate; a program of its own with one thread.
 
     python -I -S delaying.py SECONDS HOST:PORT [HOST:PORT...]
 
 It prints the port that it listens on for each server, and ends with its standard input. The lab's proxy can also cut,
-stall and corrupt; this one only has to keep up with whoever is measured, so it holds as much as is on its way.
+stall and corrupt; this one must be faster than the measured programs, so it buffers all delayed bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Loop = selectors.BaseSelector
 
 
 class _Half:
-    """One direction of one connection: what was read from one socket and is due later at the other."""
+    """One direction of one connection: bytes from one socket that are due later at the other."""
 
     def __init__(self, source: socket.socket, target: socket.socket, delay_seconds: float) -> None:
         self._source, self._target = source, target
@@ -35,7 +35,7 @@ class _Half:
         self.finished = False
 
     def read(self) -> bool:
-        """Take what there is; return whether more may come."""
+        """Read the available bytes; return whether more may follow."""
         try:
             chunk = self._source.recv(_CHUNK_BYTES)
         except BlockingIOError:
@@ -47,7 +47,7 @@ class _Half:
         return not self._ended
 
     def write(self, now: float) -> float | None:
-        """Deliver what is due; return when to come again, or None when there is nothing to deliver."""
+        """Write the due bytes; return the time of the next call, or None without waiting bytes."""
         while self._waiting and self._waiting[0][0] <= now:
             due, chunk = self._waiting.popleft()
             if not chunk:
@@ -62,7 +62,7 @@ class _Half:
                 return None
             if sent < len(chunk):
                 self._waiting.appendleft((due, chunk[sent:]))
-                return now + 0.001  # the receiver is behind: no hurry
+                return now + 0.001  # the receiver's buffer is full
         return self._waiting[0][0] if self._waiting else None
 
     def _finish(self) -> None:
@@ -73,7 +73,7 @@ class _Half:
 
 
 class _Proxy:
-    """Every connection to every server, in one loop."""
+    """Forwards all connections to all servers in one selector loop."""
 
     def __init__(self, delay_seconds: float) -> None:
         self._delay_seconds = delay_seconds
@@ -82,13 +82,13 @@ class _Proxy:
         self._loop.register(sys.stdin, selectors.EVENT_READ, None)
 
     def listen(self, server: tuple[str, int]) -> int:
-        """Listen for one server and return the port."""
+        """Listen for connections to one server and return the port."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._loop.register(listener, selectors.EVENT_READ, lambda: self._accept(listener, server))
         return int(listener.getsockname()[1])
 
     def run(self) -> None:
-        """Carry bytes until standard input ends."""
+        """Forward bytes until standard input ends."""
         due: float | None = None
         while True:
             timeout = None if due is None else max(0.0, due - time.monotonic())
@@ -96,15 +96,15 @@ class _Proxy:
                 if key.data is None:
                     return
                 key.data()
-            due = self._write_and_publish()
+            due = self._write_due()
 
-    def _write_and_publish(self) -> float | None:
+    def _write_due(self) -> float | None:
         now = time.monotonic()
         moments = [half.write(now) for pair in self._pairs for half in pair[:2]]
         for pair in [pair for pair in self._pairs if pair[0].finished and pair[1].finished]:
             self._pairs.remove(pair)
             for end in pair[2:]:
-                with contextlib.suppress(KeyError):  # one that has not ended by itself is still watched
+                with contextlib.suppress(KeyError):  # a socket that has not ended is still registered
                     self._loop.unregister(end)
                 end.close()
         return min((moment for moment in moments if moment is not None), default=None)
@@ -133,8 +133,8 @@ class _Proxy:
 
 
 def main(arguments: t.Sequence[str]) -> None:
-    """Listen for every server, say where, and carry bytes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the benchmark, which then closes our standard input
+    """Listen for every server, print the ports, and forward bytes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the benchmark handles Ctrl-C and then closes our standard input
     proxy = _Proxy(float(arguments[0]))
     for address in arguments[1:]:
         host, port = address.rsplit(":", 1)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured of each way, and the goals that are set for it."""
+"""The figures of each way, and their goals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = "time"
 CPU = "CPU seconds"
 PEAK = "peak memory in MiB"
 CONNECTIONS = "connections"
-# These are facts that only the check of a run can tell.
+# Facts that the check of a run returns.
 CPU_PER_GIB = "CPU seconds per GiB"
 READ = "bytes read per byte of the source"
 FAST = "time of the fast destinations"
@@ -33,7 +33,7 @@ _WORST = (PEAK, CONNECTIONS, READ)
 
 @dataclass(frozen=True)
 class Series:
-    """All counted runs of one way; ``absent`` says why there are none, ``failed`` what went wrong in one."""
+    """All counted runs of one way; ``absent`` is why there are none, ``failed`` the error of a run."""
 
     name: str
     runs: t.Sequence[Measurement] = ()
@@ -41,7 +41,7 @@ class Series:
     failed: str = ""
 
     def figure(self, name: str) -> float | None:
-        """Return the median over the runs, or the maximum of what is not to vary; None where it is not known."""
+        """Return the median over the runs, or the maximum of figures that do not vary; None if unknown."""
         found = self._all(name)
         if not found:
             return None
@@ -53,7 +53,7 @@ class Series:
         return [run.facts[name] for run in self.runs if name in run.facts]
 
     def to_json(self) -> Json:
-        """Return the figures, and every run's wall clock."""
+        """Return the figures and the wall clock of every run."""
         if not self.runs:
             return {"name": self.name, "absent": self.absent, "failed": self.failed}
         seconds = self._all(SECONDS)
@@ -69,13 +69,13 @@ class Series:
 
     @property
     def facts(self) -> list[str]:
-        """The names of what only the checks could tell."""
+        """The names of the facts that only checks return."""
         return sorted({name for run in self.runs for name in run.facts})
 
 
 @dataclass(frozen=True)
 class Goal:
-    """``figure`` of ``way`` is to be at most ``limit``: as a share of that of ``peer``, or by itself without one."""
+    """``figure`` of ``way`` must be at most ``limit``, or with a ``peer`` at most that share of the peer's figure."""
 
     way: str
     limit: float
@@ -88,18 +88,18 @@ class Goal:
         return f"{self.figure} of {self.way} at most {self.limit:g}" + (f" of {self.peer}" if self.peer else "")
 
     def measured(self, every: t.Sequence[Series]) -> float | None:
-        """Return what is to be at most the limit, or None where a way did not run."""
+        """Return the figure to compare with the limit, or None if a way did not run."""
         figures = {series.name: series.figure(self.figure) for series in every}
         ours, theirs = figures.get(self.way), figures.get(self.peer) if self.peer else 1.0
         return None if ours is None or not theirs else ours / theirs
 
-    def verdict(self, every: t.Sequence[Series]) -> str:
-        """Return ``met`` or ``not met``, or why that is not known."""
+    def status(self, every: t.Sequence[Series]) -> str:
+        """Return ``met``, ``not met`` or ``not measured``."""
         measured = self.measured(every)
         if measured is None:
             return "not measured"
         return "met" if measured <= self.limit else "not met"
 
     def to_json(self, every: t.Sequence[Series]) -> Json:
-        """Return the goal and what came of it."""
-        return {**vars(self), "measured": self.measured(every), "verdict": self.verdict(every)}
+        """Return the goal with its value and status."""
+        return {**vars(self), "measured": self.measured(every), "status": self.status(every)}

@@ -17,9 +17,9 @@ from .ways import Way
 
 
 def newest(site: Site, count: int) -> Case:
-    """Find the newest file of a directory; rclone only lists, and sorting is left to the shell that it is used in.
+    """Find the newest file of a directory. rclone only lists; a shell would sort its output.
 
-    We do the same with a tenth of the files, to see what the memory depends on.
+    Our module also runs with a tenth of the files, which shows what its memory depends on.
     """
     all_files, tenth = f"many-{count}", f"few-{count}"
     expected = dated_files(site.source.local(all_files), count)

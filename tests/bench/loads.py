@@ -18,7 +18,7 @@ from .ways import Arguments, Way
 
 
 def download(site: Site, size: int) -> Case:
-    """Bring one file from the source to this machine."""
+    """Download one file."""
     file = f"download-{size}"
     remote, local = site.source.local(file), site.folder / file
     fill(remote, size)
@@ -39,7 +39,7 @@ def download(site: Site, size: int) -> Case:
 
 
 def upload(site: Site, size: int) -> Case:
-    """Bring one file from this machine to the first destination."""
+    """Upload one file to the first destination."""
     file = f"upload-{size}"
     place = site.destinations[0]
     local, remote = site.folder / file, place.local(file)
@@ -61,7 +61,7 @@ def upload(site: Site, size: int) -> Case:
 
 
 def download_many(site: Site, count: int) -> Case:
-    """Bring a folder of small files from the source to this machine."""
+    """Download a folder of small files."""
     name = f"small-{count}"
     remote, local = site.source.local(name), site.folder / name
     small_files(remote, count)
@@ -77,7 +77,7 @@ def download_many(site: Site, count: int) -> Case:
 
 
 def upload_many(site: Site, count: int) -> Case:
-    """Bring a folder of small files from this machine to the first destination."""
+    """Upload a folder of small files to the first destination."""
     name = f"small-{count}"
     place = site.destinations[0]
     local, remote = site.folder / name, place.local(name)
@@ -98,7 +98,7 @@ def _folder(endpoint: Arguments, source: str, target: str) -> Arguments:
 
 
 def relay_many(site: Site, count: int) -> Case:
-    """Bring a folder of small files from one server to another."""
+    """Relay a folder of small files."""
     name = f"small-{count}"
     place = site.destinations[0]
     source, copy = site.source.local(name), place.local(name)

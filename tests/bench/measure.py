@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one run of one command took."""
+"""Measure one run of one command."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TAIL_CHARACTERS = 3000
 
 
 class RunError(Exception):
-    """A command failed, or what it left behind is not what it should be."""
+    """A command failed, or its result is wrong."""
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One run: wall clock, CPU of all client processes, peak memory of the largest, connections logged in.
 
-    ``output`` is what the command wrote to its standard output, ``facts`` what the check of its result added.
+    ``output`` is the command's standard output, ``facts`` are those of the check.
     """
 
     seconds: float
@@ -39,9 +39,9 @@ class Measurement:
 def measure(
     command: t.Sequence[str], *, folder: Path, env: t.Mapping[str, str], connections: t.Callable[[], int]
 ) -> Measurement:
-    """Run a command in ``folder`` and return what it took; ``RunError`` with its last words when it fails.
+    """Run a command in ``folder`` and return its figures; raise ``RunError`` with the end of its output if it fails.
 
-    ``connections`` tells how many logins the servers have seen so far.
+    ``connections`` returns the number of logins so far.
     """
     result = folder / "measured.json"
     before = connections()
@@ -63,7 +63,7 @@ def measure(
 
 
 def _run(command: t.Sequence[str], **options: t.Any) -> None:
-    """Run the watcher to its end; when we are interrupted, so is it, and it ends what it started."""
+    """Run the watcher to its end; an interrupt is passed on, and the watcher ends what it started."""
     with subprocess.Popen(command, **options) as process:
         try:
             status = process.wait()

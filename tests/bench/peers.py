@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The peers: the programs that people use otherwise, as far as they are found on this machine."""
+"""Other programs for the same work, if they are installed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TEXTBOOK = Path(__file__).with_name("textbook.py")
 
 
 def fetched(site: Site, file: str) -> Path:
-    """Return the path on the controller that ``fetch`` leaves a file at."""
+    """Return the path on the controller to which ``fetch`` writes a file."""
     return site.folder / f"fetched-{file}"
 
 
@@ -88,7 +88,7 @@ def rclone_copy(site: Site, name: str, file: str, *options: str) -> Way:
 
 
 def in_turn(name: str, steps: list[Way]) -> Way:
-    """Return one way that does what several do, one after the other."""
+    """Return one way that runs several, one after the other."""
     absent = next((step.absent for step in steps if step.absent), "")
     return Way(name, ("sh", "-c", " && ".join(shlex.join(step.command) for step in steps)), absent)
 
@@ -104,7 +104,7 @@ def scp_relay(site: Site, name: str, file: str, *options: str) -> Way:
 
 
 def sftp(site: Site, name: str, place: Place, *lines: str, options: tuple[str, ...] = ()) -> Way:
-    """Return OpenSSH's sftp doing what the lines say on a server."""
+    """Return a run of OpenSSH's sftp with these batch lines."""
     batch = site.folder / f"{plain(name)}.batch"
     batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return _openssh(site, name, "sftp", "-q", *options, "-b", str(batch), place.name)

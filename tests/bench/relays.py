@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays of one file: to one destination and to several, past the controller, and with nothing to do."""
+"""Relays of one file: to one or several destinations, on one of the servers, and of an unchanged file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def relay(site: Site, size: int) -> Case:
 
 
 def fan_out(site: Site, size: int) -> Case:
-    """Copy one file to every destination; whoever can only reach one does it for one after the other."""
+    """Copy one file to every destination; programs with one destination run once for each."""
     file = f"backup-{size}"
     source = peers.there(site.source, file)
     steps = [
@@ -72,7 +72,7 @@ def with_a_slow_one(site: Site, size: int) -> Case:
 
 
 def past_the_controller(site: Site, size: int) -> Case:
-    """Copy one file straight from one server to the other."""
+    """Copy one file directly from one server to the other."""
     file = f"backup-{size}"
     found = [
         ways.our_task(site, ways.OURS_BY_SOURCE, file, route="source"),
@@ -88,7 +88,7 @@ def past_the_controller(site: Site, size: int) -> Case:
 def _of_one_file(
     site: Site, file: str, size: int, found: list[Way], *, reached: t.Mapping[str, int] | None = None
 ) -> Case:
-    """Return the case of a file that no destination has; ``reached`` names the ways that do not go to all of them."""
+    """Return the case of a new file; ``reached`` names the ways that copy to the first destinations only."""
     source, copies = site.source.local(file), [place.local(file) for place in site.destinations]
     fill(source, size)
 
@@ -101,7 +101,7 @@ def _of_one_file(
 
 
 def nothing_to_do(site: Site, size: int) -> Case:
-    """Find out that the copy is there already, and leave it alone."""
+    """Compare a copy that is unchanged, and do not write it."""
     file = f"same-{size}"
     source = site.source.local(file)
     fill(source, size)

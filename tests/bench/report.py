@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What came of it: statistics, and the tables as Markdown and JSON."""
+"""The results: statistics, and tables as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Table:
         }
 
     def to_markdown(self) -> str:
-        """Return the table and what became of its goals."""
+        """Return the table and the status of its goals."""
         head = ["way", "seconds", "min", "max", "ours / this", "CPU s", "peak MiB", "connections"]
         lines = [
             f"### {self.workload.title}",
@@ -72,12 +72,12 @@ class Table:
         ]
 
     def goals(self) -> list[list[str]]:
-        """Return for each goal what it is, what was measured, and whether it is met."""
+        """Return each goal with its value and status."""
         found = []
         for goal in self.workload.goals:
             measured = goal.measured(self.series)
             figure = "" if measured is None else f"{measured:.2f}"
-            found.append([goal.text, figure, goal.verdict(self.series)])
+            found.append([goal.text, figure, goal.status(self.series)])
         return found
 
     def _facts(self) -> list[str]:
@@ -89,7 +89,7 @@ class Table:
 
 
 def machine() -> Json:
-    """Return what the figures depend on besides the code."""
+    """Return facts of the machine on which the figures depend."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

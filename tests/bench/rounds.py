@@ -22,7 +22,7 @@ Wanted = t.Callable[[str], bool]
 
 
 def run(workload: Workload, *, rounds: int, wanted: Wanted, show: Show) -> Table:
-    """Do a workload by every wanted way, as often as there are rounds after a small warm-up."""
+    """Run a workload by every wanted way in each round, after a small warm-up."""
     show(f"== {workload.title}")
     before = os.getloadavg()[0]
     with open_site(
@@ -49,7 +49,7 @@ class _Runs:
 
     @property
     def series(self) -> list[Series]:
-        """What was measured, way by way."""
+        """The series of each way."""
         return [
             Series(way.name, self._runs[way.name], absent=way.absent, failed=self._failed.get(way.name, ""))
             for way in self._ways

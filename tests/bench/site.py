@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the work is done: a source and its destinations in memory, and what each client needs to reach them."""
+"""The servers of the benchmark, with files in memory, and the settings of each client."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Place:
-    """A server under the name that every client knows it by, and the port to reach it at."""
+    """A server with its name in all clients' settings and the port to connect to."""
 
     name: str
     server: Server
     port: int
 
     def path(self, name: str) -> str:
-        """Return the path of a file as the server knows it."""
+        """Return the server's path of a file."""
         return self.server.remote_path(self.local(name))
 
     def local(self, name: str) -> Path:
-        """Return the path of a file as this machine knows it."""
+        """Return the local path of a file."""
         return self.server.root / name
 
     @property
     def logins(self) -> int:
-        """How many connections have logged in so far."""
+        """The number of logins so far."""
         return self.server.log.read_bytes().count(b"Accepted publickey for ")
 
 
@@ -58,7 +58,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What is different for the commands: no settings of whoever runs this, and temporary files in memory."""
+        """The environment of the commands: without the user's settings, with temporary files in memory."""
         return {
             "TMPDIR": str(self.folder),
             "HOME": str(self.folder),
@@ -72,13 +72,13 @@ class Site:
         }
 
     def logins(self) -> int:
-        """Return how many connections have logged in anywhere so far."""
+        """Return the number of logins on all servers so far."""
         return sum(place.logins for place in self.places)
 
 
 @contextlib.contextmanager
 def _temporary_files_in_memory() -> t.Iterator[None]:
-    """Let the lab make its folders in memory, where the machine has a place for that."""
+    """Let the lab make its folders in memory, if the machine has a tmpfs."""
     before = tempfile.tempdir
     tempfile.tempdir = str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
     try:
@@ -89,7 +89,7 @@ def _temporary_files_in_memory() -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def open_site(*, round_trip_seconds: float, destinations: int, slow_bytes_per_second: int = 0) -> t.Iterator[Site]:
-    """Start the servers, with a delay before each where there is one to be, and the last one slowed down if asked."""
+    """Start the servers, with an optional delay before each and an optional rate limit on the last."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(_temporary_files_in_memory())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="backhaul-bench-")))
@@ -110,7 +110,7 @@ def open_site(*, round_trip_seconds: float, destinations: int, slow_bytes_per_se
 
 @contextlib.contextmanager
 def _delayed(seconds: float, servers: t.Sequence[Server]) -> t.Iterator[list[int]]:
-    """Put the delaying proxy before each server, and return the new ports."""
+    """Start the delaying proxy for each server and return its ports."""
     addresses = [f"{server.host}:{server.port}" for server in servers]
     command = [sys.executable, "-I", "-S", str(_DELAYING), str(seconds), *addresses]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as proxy:
@@ -122,7 +122,7 @@ def _delayed(seconds: float, servers: t.Sequence[Server]) -> t.Iterator[list[int
 
 
 def _write_settings(site: Site) -> None:
-    """Write what OpenSSH's clients, rclone, Ansible and the textbook script read: the same trust and key for all."""
+    """Write the settings of OpenSSH, rclone, Ansible and the paramiko script: the same trust and key for all."""
     places, folder = site.places, site.folder
     lines = [f"[{p.server.host}]:{p.port} {key}\n" for p in places for key in p.server.host_keys]
     (folder / "known_hosts").write_text("".join(lines), encoding="ascii")
@@ -158,7 +158,7 @@ def _ssh_lines(place: Place, folder: Path) -> str:
 
 
 def _rclone_lines(place: Place, folder: Path) -> str:
-    # The shell and the commands are what rclone would find out for itself and write here after its first run.
+    # The shell type and the hash commands, which rclone would detect and write here after its first run.
     server = place.server
     return "\n".join(
         [

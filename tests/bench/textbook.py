@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The script that is found everywhere: get to a temporary file, then put, with paramiko. A program of its own.
+"""The usual paramiko script: get to a temporary file, then put. A program of its own.
 
 python -I textbook.py KNOWN_HOSTS USER KEY HOST:PORT PATH KEY HOST:PORT PATH
 """
@@ -15,7 +15,7 @@ import paramiko
 
 
 def main(known_hosts: str, user: str, *ends: str) -> None:
-    """Copy one file from the first end to the second."""
+    """Copy one file from the first server to the second."""
     source_key, source, source_path, destination_key, destination, destination_path = ends
     with tempfile.NamedTemporaryFile() as between:
         with _client(known_hosts, user, source_key, source) as client, client.open_sftp() as sftp:

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run one command and write what it took to a file: a small program of its own, so that its memory hides nobody's.
+"""Run one command and write its figures to a file. A small program, so that its own memory does not count.
 
     python -I -S watched.py RESULT COMMAND [ARGUMENT...]
 
-A process that is started begins with the peak memory of the one that starts it (Linux keeps it across ``exec``), which
-is why this imports next to nothing. It adopts every descendant, and so counts those that outlive their parent, such as
-the connection that Ansible's ``ssh`` keeps open; these are ended when the command is done.
+A new process starts with the peak memory of its parent (Linux keeps it across ``exec``), so this program imports
+little. It is the subreaper of every descendant and counts those that outlive their parent, such as the connection that
+Ansible's ``ssh`` keeps open; these are ended after the command.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _GRACE_SECONDS = 1.0
 
 
 def main(result: str, command: list[str]) -> None:
-    """Run the command, wait for all that it started, and write the sums as JSON."""
+    """Run the command, wait for its descendants, and write the sums as JSON."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+        signal.signal(number, _end_all)
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.monotonic()
@@ -40,7 +40,7 @@ def main(result: str, command: list[str]) -> None:
         except ChildProcessError:
             break
         if pid:
-            # ru_maxrss is in KiB, and of the largest process; the times are of the process and all that it waited for.
+            # ru_maxrss is in KiB, of the largest process; the times include the children that the process waited for.
             found["peak_bytes"] = max(found["peak_bytes"], usage.ru_maxrss * 1024)
             found["cpu_seconds"] += usage.ru_utime + usage.ru_stime
         if pid == first:
@@ -48,13 +48,13 @@ def main(result: str, command: list[str]) -> None:
             found["status"] = os.waitstatus_to_exitcode(status)
             deadline = time.monotonic() + _GRACE_SECONDS
         elif not pid:
-            _hurry(deadline or 0.0)
+            _end_after(deadline or 0.0)
     with open(result, "w", encoding="ascii") as stream:
         json.dump(found, stream)
 
 
-def _leave(_number: int, _frame: object) -> None:
-    """Give up, and leave nothing running: whoever measures was interrupted."""
+def _end_all(_number: int, _frame: object) -> None:
+    """End all descendants and exit: the benchmark was interrupted."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _children():
             os.kill(pid, number)
@@ -62,8 +62,8 @@ def _leave(_number: int, _frame: object) -> None:
     os._exit(1)
 
 
-def _hurry(deadline: float) -> None:
-    """Let those that are left end by themselves until the deadline, and end them then."""
+def _end_after(deadline: float) -> None:
+    """Wait for the remaining descendants until the deadline, then end them."""
     time.sleep(0.02)
     if time.monotonic() > deadline:
         for pid in _children():

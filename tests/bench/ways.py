@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our ways to do the work: the modules as Ansible runs them, and as tasks of a playbook."""
+"""The collection's ways to do the work: modules as programs, and tasks of a playbook."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Arguments = t.Dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to do the work of a workload; ``absent`` says why it cannot run here."""
+    """One way to do the work of a workload; ``absent`` is why it cannot run on this machine."""
 
     name: str
     command: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Way:
 
 
 def our_endpoint(place: Place) -> Arguments:
-    """Return the options that reach a server."""
+    """Return the connection options of a server."""
     return {
         "host": place.server.host,
         "port": place.port,
@@ -50,13 +50,13 @@ def our_endpoint(place: Place) -> Arguments:
 
 
 def our_module(site: Site, name: str, module: str, arguments: Arguments) -> Way:
-    """Return a run of a module as Ansible runs it, without Ansible around it."""
+    """Return a run of a module file without Ansible."""
     path = written(site, name, {"ANSIBLE_MODULE_ARGS": arguments})
     return Way(name, (sys.executable, "-m", f"{_MODULES}.{module}", path))
 
 
 def our_relay(site: Site, name: str, file: str, *, to: t.Sequence[Place] | None = None, **options: t.Any) -> Way:
-    """Return a relay of one file, to every destination of the site if nothing else is said."""
+    """Return a relay of one file, by default to every destination of the site."""
     places = site.destinations if to is None else to
     ends = [{**our_endpoint(place), "path": place.path(file)} for place in places]
     source = {**our_endpoint(site.source), "path": site.source.path(file)}
@@ -64,7 +64,7 @@ def our_relay(site: Site, name: str, file: str, *, to: t.Sequence[Place] | None 
 
 
 def our_task(site: Site, name: str, file: str, **options: t.Any) -> Way:
-    """Return a relay to every destination as a task of a playbook; the end that ``route`` names does the work."""
+    """Return a relay to every destination as a task of a playbook; ``route`` is where it runs."""
     source, *ends = ({**_end(place, options.get("route")), "path": place.path(file)} for place in site.places)
     task = {"backhaul.sftp.sftp_relay": {"source": source, "destinations": ends, **options}}
     return playbook(site, name, [{"hosts": "localhost", "connection": "local", "tasks": [task]}])
@@ -86,7 +86,7 @@ def playbook(site: Site, name: str, plays: t.Sequence[Arguments]) -> Way:
 
 
 def written(site: Site, name: str, content: t.Any) -> str:
-    """Write what a command is to read as JSON, and return the path."""
+    """Write the input of a command as JSON and return the path."""
     number = len(list(site.folder.glob(f"{plain(name)}-*.json")))
     path = site.folder / f"{plain(name)}-{number}.json"
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -94,5 +94,5 @@ def written(site: Site, name: str, content: t.Any) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a way's name as part of a file's."""
+    """Return a way's name as a part of a file name."""
     return "".join(character if character.isalnum() else "_" for character in name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The work that is measured: how much of it, and what its goals are."""
+"""The measured workloads, their sizes and their goals."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .relays import fan_out, nothing_to_do, past_the_controller, relay, with_a_s
 from .site import Site
 
 _FEW = 20
-# Two runs of the same program differ by some percent in what they take.
+# Two runs of the same program differ by some percent.
 _CONSTANT = 1.1
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of work; ``build`` makes an amount of it ready: bytes, or files."""
+    """One kind of work; ``build`` prepares an amount of it in bytes or files."""
 
     key: str
     title: str
@@ -38,7 +38,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much work there is: bytes of the large files, files in the large directory, and small files to copy."""
+    """The amounts of work: bytes of large files, files in the large directory, and small files to copy."""
 
     large: int
     delayed: int

@@ -76,11 +76,11 @@ _HOWS = ("flip", "cut", "shorten", "lengthen", "insert", "garbage", "repeat", "r
 
 
 def changes(replies: int) -> st.SearchStrategy[list[Change]]:
-    """Draw changes of a conversation that has about so many replies."""
+    """Draw changes of a session with about this many replies."""
     where = st.integers(0, 300)
     crude = st.builds(
         Change,
-        at=st.integers(0, replies),
+        number=st.integers(0, replies),
         how=st.sampled_from(_HOWS),
         where=where,
         kind=st.integers(0, 255),
@@ -97,7 +97,9 @@ def changes(replies: int) -> st.SearchStrategy[list[Change]]:
         st.tuples(st.integers(0, 255), st.binary(max_size=60)),
     )
     refined = st.builds(
-        lambda at, reply: Change(at, "another", kind=reply[0], body=reply[1]), st.integers(0, replies), replies_in_full
+        lambda number, reply: Change(number, "another", kind=reply[0], body=reply[1]),
+        st.integers(0, replies),
+        replies_in_full,
     )
     return st.lists(st.one_of(crude, refined), min_size=1, max_size=4, unique_by=lambda change: change.number)
 

@@ -82,12 +82,12 @@ def test_a_canary_in_every_option_is_nowhere(site: Site, canaries: tuple[Vars, l
     env = {"ANSIBLE_LOG_PATH": str(site.folder / "ansible.log"), "TMPDIR": str(temporary)}
     with site.playing(*everything, arguments=["-vvvv", "--diff"], env=env) as running:
         watch.until_end(running)
-    watch.look()
+    watch.search()
     run = running.run()
     failed = {record["task"] for record in run.records if record["status"] == "failed"}
     assert failed >= set(tasks) - {"left alone"}, run.output
     assert "rescued" in run.output
-    assert watch.looks > 5
+    assert watch.searches > 5
     assert watch.found == set()
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A controller for one test: an inventory, and runs of the real ``ansible-playbook`` with it."""
+"""The controller of one test: an inventory, and runs of ``ansible-playbook`` with it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ _folder_numbers = itertools.count()
 
 
 def relay(name: str, *, source: Vars, destinations: t.Sequence[Vars], **options: t.Any) -> Vars:
-    """Return a task that relays; a failure of it does not end the play."""
+    """Return a task of sftp_relay; its failure does not end the play."""
     return _task(name, "sftp_relay", {"source": source, "destinations": list(destinations), **options})
 
 
 def find(name: str, **options: t.Any) -> Vars:
-    """Return a task that finds; a failure of it does not end the play."""
+    """Return a task of sftp_find; its failure does not end the play."""
     return _task(name, "sftp_find", options)
 
 
 def info(name: str, **options: t.Any) -> Vars:
-    """Return a task that asks about a server; a failure of it does not end the play."""
+    """Return a task of sftp_info; its failure does not end the play."""
     return _task(name, "sftp_info", options)
 
 
 def get(name: str, **options: t.Any) -> Vars:
-    """Return a task that downloads; a failure of it does not end the play."""
+    """Return a task of sftp_get; its failure does not end the play."""
     return _task(name, "sftp_get", options)
 
 
 def put(name: str, **options: t.Any) -> Vars:
-    """Return a task that uploads; a failure of it does not end the play."""
+    """Return a task of sftp_put; its failure does not end the play."""
     return _task(name, "sftp_put", options)
 
 
@@ -56,7 +56,7 @@ def _task(name: str, module: str, options: Vars) -> Vars:
 
 
 def eventually(true: t.Callable[[], object]) -> None:
-    """Wait until something becomes true, and fail when it never does."""
+    """Wait until the condition holds; fail after a time limit."""
     deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
     while not true():
         assert time.monotonic() < deadline, "it never came true"
@@ -65,43 +65,43 @@ def eventually(true: t.Callable[[], object]) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """An inventory host's server, and a folder of its own there for one test, seen from both sides."""
+    """The server of an inventory host, with a folder for one test."""
 
     name: str
     server: Server
     folder: Path
 
     def path(self, name: str | bytes = b"") -> str:
-        """Return the path of a name in the folder as the server knows it, or the folder's with a slash at its end."""
+        """Return the server's path of a name in the folder, or the folder's path with a slash."""
         return self.server.remote_path(self.folder) + "/" + os.fsdecode(name)
 
     def end(self, name: str | bytes = b"", **suboptions: t.Any) -> Vars:
-        """Return suboptions for this host and a path there."""
+        """Return an endpoint's suboptions for this host and a path in the folder."""
         return {"inventory_host": self.name, "path": self.path(name), **suboptions}
 
     def local(self, name: str | bytes) -> Path:
-        """Return the path of a name in the folder as this machine knows it."""
+        """Return the local path of a name in the folder."""
         return self.folder / os.fsdecode(name)
 
     def put(self, name: str | bytes, content: bytes, *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
-        """Make a file behind the server's back; return its path as the server knows it."""
+        """Make a file without SFTP; return the server's path of it."""
         self.local(name).write_bytes(content)
         self.local(name).chmod(mode)
         os.utime(self.local(name), (mtime, mtime))
         return self.path(name)
 
     def content(self, name: str | bytes) -> bytes:
-        """Read a file behind the server's back."""
+        """Read a file without SFTP."""
         return self.local(name).read_bytes()
 
     def names(self) -> set[str]:
-        """List the folder behind the server's back, hidden files included."""
+        """List the folder without SFTP, hidden files included."""
         return set(os.listdir(self.folder))
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a playbook run showed and returned."""
+    """The output, exit status and task results of a playbook run."""
 
     status: int
     output: str
@@ -112,26 +112,26 @@ class Run:
         return self.on(None, task)
 
     def on(self, host: str | None, task: str) -> Vars:
-        """Return the result of a task on one host, and as ``status`` what became of the task."""
+        """Return the result of a task on one host; ``status`` is its outcome."""
         found = [entry for entry in self.records if entry["task"] == task and host in (None, entry["host"])]
         assert len(found) == 1, f"{task!r} has {len(found)} results:\n{self.output}"
         return {**found[0]["result"], "status": found[0]["status"]}
 
     def succeeded(self, task: str) -> Vars:
-        """Return the result of a task that must have succeeded."""
+        """Return the result of a task; fail unless it succeeded."""
         result = self[task]
         assert result["status"] == "ok", f"{task}: {result['status']}: {result.get('msg')}\n{self.output}"
         return result
 
     def failure(self, task: str) -> Vars:
-        """Return the ``error`` of a task that must have failed in a way that the collection knows."""
+        """Return the ``error`` of a failed task; fail unless it has one."""
         result = self[task]
         assert result["status"] == "failed", f"{task}: {result['status']}:\n{self.output}"
         assert "error" in result, f"{task}: {result.get('msg')}\n{self.output}"
         return t.cast(Vars, result["error"])
 
     def states(self, task: str) -> list[str]:
-        """Return what became of each destination of a relay."""
+        """Return the state of each destination of a relay."""
         result = self[task]
         assert "destinations" in result, f"{task}: {result.get('msg')}\n{self.output}"
         return [entry["state"] for entry in result["destinations"]]
@@ -147,7 +147,7 @@ class Site:
 
     @property
     def home(self) -> Path:
-        """The home of whoever runs Ansible here."""
+        """The home directory of the user who runs Ansible."""
         return self.folder / "home"
 
     @property
@@ -156,7 +156,7 @@ class Site:
         return self.folder / "known_hosts"
 
     def add(self, name: str, server: Server, **variables: t.Any) -> Place:
-        """Add a server under an inventory name; a variable of None leaves out what it would have by default."""
+        """Add a server under an inventory name; None removes a default variable."""
         self.trust(server)
         usual = {
             "ansible_host": server.host,
@@ -173,7 +173,7 @@ class Site:
         return Place(name, server, folder)
 
     def add_behind(self, name: str, server: Server, proxy: Proxy) -> Place:
-        """Add a server under an inventory name that leads through a proxy."""
+        """Add a server under an inventory name, reached through a proxy."""
         place = self.add(name, server, ansible_host=proxy.host, ansible_port=proxy.port)
         self.trust(server, port=proxy.port)
         return place
@@ -182,7 +182,7 @@ class Site:
         """Add a server's host keys to the known-hosts file, for its own port or for another."""
         with self.known_hosts.open("a", encoding="ascii") as file:
             file.writelines(f"[{server.host}]:{port or server.port} {line}\n" for line in server.host_keys)
-        self.known_hosts.chmod(0o600)  # one that others can write is refused
+        self.known_hosts.chmod(0o600)  # a file that others can write is refused
 
     def play(
         self,
@@ -192,7 +192,7 @@ class Site:
         env: Vars | None = None,
         **play: t.Any,
     ) -> Run:
-        """Run the tasks and return when the run is over; ``play`` are more keywords of the play."""
+        """Run the tasks and wait for the end; ``play`` are further keywords of the play."""
         with self.playing(*tasks, hosts=hosts, arguments=arguments, env=env, **play) as running:
             running.wait()
             eventually(lambda: not self.processes())
@@ -207,7 +207,7 @@ class Site:
         env: Vars | None = None,
         **play: t.Any,
     ) -> t.Iterator[Playing]:
-        """Run the tasks beside the block; its end ends the run."""
+        """Context manager: run the tasks in the background; the end of the block kills the run."""
         number = next(_folder_numbers)
         book = self.folder / f"play-{number}.json"
         content = [{"name": "Test", "hosts": hosts, "gather_facts": False, "tasks": list(tasks), **play}]
@@ -233,7 +233,7 @@ class Site:
             process.wait()
 
     def processes(self) -> dict[int, bytes]:
-        """Return the processes that this site's runs have left, with their command lines (Linux)."""
+        """Return the running processes of this site's runs, with their command lines (Linux)."""
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -246,7 +246,7 @@ class Site:
         return found
 
     def _end_processes(self) -> None:
-        """Kill what is left: Ansible's workers and modules are not in the process group of the run."""
+        """Kill all processes of this site: workers and modules are not in the run's process group."""
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -258,7 +258,7 @@ class Site:
         return path
 
     def _environment(self, results: Path) -> dict[str, str]:
-        """Nothing that the caller's environment says about Ansible or SSH gets through."""
+        """Return an environment without the caller's variables for Ansible, SSH and Python."""
         self.home.mkdir(exist_ok=True)
         settings = self.folder / "ansible.cfg"
         settings.touch()
@@ -273,18 +273,18 @@ class Site:
             "ANSIBLE_COLLECTIONS_PATH": str(self.home / "collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "results_file",
-            # Ansible's own idea of the home is that of the password file.
+            # Ansible takes the home directory of the password file.
             "ANSIBLE_ASYNC_DIR": str(self.home / ".ansible_async"),
             "ANSIBLE_REMOTE_TEMP": str(self.home / ".ansible" / "tmp"),
             "ANSIBLE_NOCOLOR": "1",
-            "PYTHONUNBUFFERED": "1",  # as on a terminal: what is shown can be read at once
+            "PYTHONUNBUFFERED": "1",  # unbuffered, as on a terminal
             "RESULTS_FILE": str(results),
         }
 
 
 @dataclass
 class Playing:
-    """A playbook run that goes on."""
+    """A playbook run in the background."""
 
     process: subprocess.Popen[bytes]
     output: Path
@@ -292,11 +292,11 @@ class Playing:
 
     @property
     def text(self) -> str:
-        """What it has shown so far."""
+        """The output so far."""
         return self.output.read_text(encoding="utf-8", errors="surrogateescape")
 
     def cancel(self, number: signal.Signals) -> None:
-        """Signal, and again while nothing happens: on a busy machine Ansible's worker may miss the first one."""
+        """Send a signal up to three times, because on a busy machine Ansible's worker may miss the first."""
         for _time in range(3):
             self.signal(number)
             with suppress(subprocess.TimeoutExpired):
@@ -304,22 +304,22 @@ class Playing:
                 return
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to every process in the foreground, as a terminal does with SIGINT for Ctrl-C."""
+        """Send a signal to the foreground process group, as a terminal does for Ctrl-C."""
         os.killpg(self.process.pid, number)
 
     def kill(self) -> None:
-        """Kill the controller and nothing else, as the system does when memory is short."""
+        """Kill the controller process only, as the kernel does when memory is short."""
         self.process.kill()
 
     def wait(self) -> None:
-        """Wait for the end of the run."""
+        """Wait for the end of the run; fail after a time limit."""
         try:
             self.process.wait(_LONGEST_RUN_SECONDS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the run does not end:\n{self.text}") from None
 
     def run(self) -> Run:
-        """Return what came of it, when it is over."""
+        """Return the results of the ended run."""
         lines = self.results.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         assert self.process.returncode is not None
         return Run(self.process.returncode, self.text, [json.loads(line) for line in lines])

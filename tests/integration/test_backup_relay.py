@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role ``backup_relay`` as users run it: real playbooks, real servers."""
+"""The role ``backup_relay`` in real playbooks with real servers."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_report_says_state_age_size_rate_and_proof(site: Site, backups: Plac
     page = file.with_suffix(".html").read_text(encoding="utf-8")
     for said in (NEWEST, "created", "2 h", "293.0 KiB", "SHA-256 of what was read back", there["sha256"]):
         assert said in page
-    assert "http" not in page  # it needs nothing from elsewhere
+    assert "http" not in page  # the page loads nothing from the network
     (shown,) = [line for line in run.output.splitlines() if line.startswith("\tRUN: ")]
     assert json.loads(shown.removeprefix("\tRUN: "))["backup_relay"] == report
 

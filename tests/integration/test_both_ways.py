@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each module answers the same in Ansible's worker and as a module file, but for times and for which run came first."""
+"""Each module has the same result in Ansible's worker and as a module file, except for times and order of runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TIMES = re.compile(r'"(seconds|bytes_per_second|free_bytes)": [0-9.e-]+')
 
 
 class Case(t.NamedTuple):
-    """A task that is run both ways, each with a folder of its own named by ``{out}``."""
+    """A task that runs both ways; ``{out}`` is the folder of each run."""
 
     module: Module
     arguments: Vars
@@ -58,14 +58,14 @@ def _as_module_file(case: Case, arguments: Vars) -> Vars:
     result = t.cast(Vars, json.loads(ended.stdout))
     if "warnings" in result:  # as texts, which Ansible takes as well
         result["warnings"] = [_text(warning) for warning in result["warnings"]]
-    # Without Ansible's packing, basic.py cannot know the module's name.
+    # basic.py does not know the module's name without Ansible's packing.
     return (
         {**result, "msg": result["msg"].replace("(basic.py)", f"({case.module.name})")} if "msg" in result else result
     )
 
 
 def _text(warning: t.Any) -> str:
-    """Return a warning's text; ansible-core 2.19 and newer return it with where it came from."""
+    """Return a warning's text; ansible-core 2.19 and later add its origin."""
     while isinstance(warning, dict):
         warning = warning.get("event") or warning["msg"]
     return str(warning)
@@ -162,7 +162,7 @@ def test_a_task_answers_the_same_in_the_worker_and_as_a_module_file(
 
 
 def _leaves(value: t.Any, place: str = "") -> t.Iterator[tuple[str, t.Any]]:
-    """Yield every value with its place, so that a difference is read at a glance."""
+    """Yield every value with its path, so that a failure shows the differing one."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, f"{place}.{key}")

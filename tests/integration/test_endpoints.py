@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which server an endpoint means, and with which address, user and credential it is reached."""
+"""How an endpoint is resolved: server, address, user and credential."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _vault(site: Site, command: str, *arguments: str, stdin: str = "") -> str:
 
 
 def _only_address(server: Server, **more: t.Any) -> Vars:
-    """Return variables that leave the credential to what is tested."""
+    """Return host variables without a credential."""
     return {"ansible_host": server.host, "ansible_ssh_private_key_file": None, **more}
 
 
@@ -126,12 +126,12 @@ def test_the_command_line_gives_user_key_and_password(site: Site, lab: SharedLab
     )
     assert run.succeeded("by name")["connection"]["authenticated_by"].startswith("key ")
     assert run.succeeded("the play's host")["connection"]["authenticated_by"].startswith("key ")
-    # The key of --private-key is tried first; this server does not know it and then takes the password.
+    # The key of --private-key is tried first; this server refuses it and accepts the password.
     assert run.succeeded("by password")["connection"]["authenticated_by"] == "password"
 
 
 def test_the_password_of_one_host_is_not_shown_to_another(site: Site, source: Place, nas: Server) -> None:
-    """The play's own password is part of the play context, from which it once reached every endpoint of a task."""
+    """The play's password is part of the play context, which must not apply to other endpoints of a task."""
     site.add("nas", nas, **_only_address(nas, ansible_password=nas.password))
     site.add("twin", nas, **_only_address(nas))
     run = site.play(
@@ -273,7 +273,7 @@ def test_a_jump_of_the_inventory_is_taken_with_its_own_credential(site: Site, so
 
 
 def _host_block(name: str, server: Server, *lines: str) -> str:
-    """Return what ssh_config says about a server, whose host keys are known under the alias ``key-of-NAME``."""
+    """Return the ssh_config block of a server, whose host keys are known under the alias ``key-of-NAME``."""
     own = (f"HostName {server.host}", f"Port {server.port}", f"User {server.user}", f"HostKeyAlias key-of-{name}")
     key = f"IdentityFile {server.client_key.path}"
     return "\n  ".join([f"Host {name}", *own, key, "IdentitiesOnly yes", *lines]) + "\n"
@@ -346,7 +346,7 @@ def test_this_machine_is_an_endpoint_too(site: Site, source: Place) -> None:
 
 
 def test_the_plays_host_needs_neither_shell_nor_python_nor_become(site: Site, source: Place, lab: SharedLab) -> None:
-    """The task runs here: what the inventory says about running things on that host has no bearing on it."""
+    """The task runs on the controller: the inventory's variables for running modules on that host do not apply."""
     store = site.add(
         "store",
         lab.openssh(variant="internal"),

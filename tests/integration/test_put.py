@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an upload leaves on the server, and what it says about it."""
+"""Uploads: files on the server, and results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_role_finds_its_files_and_the_play_host_needs_no_python(site: Site, st
 
 
 def _vault(site: Site, path: Path, content: bytes) -> list[str]:
-    """Write a file as ansible-vault would, and return the arguments with which a play can read it."""
+    """Write a file that ansible-vault encrypted; return the arguments with which a play reads it."""
     password = site.folder / "vault-password"
     password.write_bytes(b"of the vault")
     encrypted = VaultLib([("default", VaultSecret(b"of the vault"))]).encrypt(content)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a relay leaves at its destinations, and what it says about it."""
+"""Relays: files at the destinations, and results."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def test_the_result_names_the_proof(site: Site, source: Place, store: Place, app
         relay("size_mtime", source=source.end("a"), destinations=[store.end("trusting")], compare="size_mtime"),
     )
     assert [entry["verified_by"] for entry in _entries(run.succeeded("auto"))] == ["command", "check-file", "readback"]
-    # A comparison is worth what its weaker side is worth, and the source hashes by command.
+    # The weaker side counts: the source is hashed by a command.
     assert [entry["compared_by"] for entry in _entries(run.succeeded("again"))] == ["command", "command", "readback"]
     assert run.failure("server")["code"] == "unsupported"
     assert run.succeeded("readback")["destinations"][0]["verified_by"] == "readback"
     assert run.succeeded("acknowledged")["destinations"][0]["verified_by"] == "acknowledged"
-    # Asked to believe size and time, it does, and says so.
+    # Comparison by size and mtime only, as the result says.
     assert [(entry["state"], entry["compared_by"]) for entry in _entries(run.succeeded("size_mtime"))] == [
         ("unchanged", "size_mtime")
     ]

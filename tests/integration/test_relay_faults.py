@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays that meet a network, a server or a disk at its worst: the copy is right, or nothing has changed."""
+"""Relays with faults of network, server or disk: the copy is right, or nothing is changed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_dead_destination_does_not_keep_the_others_from_theirs(site: Site, sou
 
 @pytest.fixture
 def full(site: Site, lab: SharedLab) -> t.Iterator[t.Callable[..., Place]]:
-    """Make folders on servers in which hardly anything fits."""
+    """Make folders on servers with a nearly full disk."""
     with contextlib.ExitStack() as disks:
 
         def make(name: str, **knobs: t.Any) -> Place:
@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_the_old_copy_alone(site: Site, source: Place, full: 
     error = run.failure("told before")
     assert (error["code"], error["details"]["needed_bytes"]) == ("no_space", 2 * _MEBIBYTE)
     assert run["told before"]["bytes_read"] == 0
-    # A server that has no statvfs can say no more than "failure" in version 3 of the protocol.
+    # Version 3 has no status code for a full disk: without statvfs the error is FAILURE.
     assert run.failure("noticed while writing")["code"] in ("no_space", "remote_failure")
     for place in (telling, silent):
         assert (place.names(), place.content("a")) == ({"a"}, b"old")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays of lists and directories between real servers, by real runs of Ansible."""
+"""Relays of lists and directories between real servers, in playbooks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ODD: list[str | bytes] = [
 
 @pytest.fixture
 def second(site: Site, lab: SharedLab) -> Place:
-    """A second folder, on the server with a shell, by its inventory name ``second``."""
+    """A second folder on the server with a shell; its inventory name is ``second``."""
     return site.add("second", lab.openssh())
 
 

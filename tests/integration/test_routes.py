@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relays that run on one of their ends: what they do, what they take there, and what they leave there."""
+"""Relays that run on source or destination: their results, and the files and secrets on that host."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from ansible_collections.backhaul.sftp.tests.lab import Proxy, Server, SharedLab
 
 from .controller import Place, Playing, Site, Vars, eventually, relay
 
-_DRAFT = "backhaul"
+_TEMPORARY = "backhaul"
 
 
 class Near(t.NamedTuple):
-    """A host on which modules can run, and the record of those that did."""
+    """A host on which modules run, with a log of them."""
 
     place: Place
     record: Path
 
     @property
     def runs(self) -> int:
-        """How many modules were started there."""
+        """The number of modules that were started on the host."""
         return len(self.record.read_text(encoding="ascii").splitlines()) if self.record.exists() else 0
 
 
 def _near(site: Site, server: Server, name: str, **variables: t.Any) -> Near:
-    """Add a host whose Python has paramiko and is this one, behind a script that keeps a record."""
+    """Add a host that runs modules by a script, which logs them and starts this Python."""
     record, python = site.folder / f"{name}.runs", site.folder / f"{name}-python"
     lines = ["#!/bin/sh", f"echo run >> {shlex.quote(str(record))}", f'exec {shlex.quote(sys.executable)} "$@"', ""]
     python.write_text("\n".join(lines), encoding="utf-8")
@@ -46,13 +46,13 @@ def _near(site: Site, server: Server, name: str, **variables: t.Any) -> Near:
 
 @pytest.fixture
 def near(site: Site, lab: SharedLab) -> Near:
-    """A host with a shell, Python and paramiko, by its inventory name ``near``."""
+    """A host with a shell, Python and paramiko; its inventory name is ``near``."""
     return _near(site, lab.openssh(), "near")
 
 
 @pytest.fixture
 def other(site: Site, lab: SharedLab) -> Near:
-    """Another one, by its inventory name ``other``."""
+    """A host as ``near``; its inventory name is ``other``."""
     return _near(site, lab.openssh(extra=("MaxStartups 30",)), "other")
 
 
@@ -127,7 +127,7 @@ def test_several_destinations_each_fetch_for_themselves(site: Site, near: Near, 
 
 
 def test_the_controllers_files_go_along_as_text(site: Site, near: Near, lab: SharedLab) -> None:
-    """The far end's key, known hosts, revocations and jump are files of the controller's alone."""
+    """Key, known hosts, revocations and jump host of the other end are files of the controller only."""
     server = lab.openssh(variant="internal")
     far = site.add("far", server)
     site.add("bastion", lab.openssh(extra=("MaxStartups 20",)))
@@ -227,14 +227,14 @@ def test_what_is_missing_on_the_host_is_named_with_the_remedy(site: Site, lab: S
     assert "paramiko" in run.failure("without-paramiko")["message"]
     assert run["without-paramiko"]["destinations"][0]["error"]["host"] == "without-paramiko"
     assert "/nonexistent/python" in str(run["without-python"])
-    # Which Python the other host has is no fact about the play's.
+    # The discovered interpreter of the other host is no fact of the play's host.
     assert "discovered_interpreter" not in str(run["look"])
 
 
 def test_credentials_go_only_to_a_host_whose_key_ssh_knows(
     site: Site, near: Near, store: Place, lab: SharedLab
 ) -> None:
-    """Ansible's own connection may be told not to care; what is sent through it here is more than Ansible's own."""
+    """Host key checking may be off for Ansible's connection; the secrets of a route must not go through it then."""
     path = near.place.put("a", b"content")
     wrong = site.folder / "wrong_known_hosts"
     known = lab.openssh(variant="internal").host_keys
@@ -290,13 +290,13 @@ def _processes_with(text: str) -> dict[int, bytes]:
 
 
 def _files_with(folders: t.Iterable[Path], secrets: t.Sequence[str], own: t.Container[Path]) -> set[str]:
-    """Return which secret is in which file, but for the files of the test itself, its playbook and its inventory."""
+    """Return the secrets in files, except the test's own files, its playbook and its inventory."""
     found = set()
     for folder, _folders, names in (entry for start in folders for entry in os.walk(start)):
         for path in (Path(folder, name) for name in names if not name.startswith(("play-", "inventory."))):
             try:
                 content = b"" if path in own else path.read_bytes()
-            except OSError:  # gone by now
+            except OSError:  # removed meanwhile
                 continue
             found |= {f"{secret!r} in {path}" for secret in secrets if secret.encode() in content}
     return found
@@ -369,7 +369,7 @@ def test_a_run_that_ends_early_ends_the_module_there(
     proxy.upstream.throttle(400_000)
     task = relay("relay", source=near.place.end("a"), destinations=[place.end("b")], route="source", resume=False)
     with site.playing(task) as running:
-        eventually(lambda: any(_DRAFT in name for name in place.names()))
+        eventually(lambda: any(_TEMPORARY in name for name in place.names()))
         end(running)
         running.wait()
         eventually(lambda: not site.processes())

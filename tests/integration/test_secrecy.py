@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No password, passphrase or key is shown, logged, or written to a file, however much Ansible is made to say."""
+"""No password, passphrase or key is shown, logged or written to a file, at any verbosity."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _run(site: Site, secrets: t.Iterable[str], *tasks: Vars) -> tuple[Watch, Pla
     env = {"ANSIBLE_LOG_PATH": str(site.folder / "ansible.log"), "TMPDIR": str(temporary)}
     with site.playing(*tasks, arguments=["-vvvv", "--diff"], env=env) as running:
         watch.until_end(running)
-    watch.look()
+    watch.search()
     return watch, running
 
 
@@ -58,7 +58,7 @@ def test_secrets_are_nowhere_when_tasks_succeed(site: Site, lab: SharedLab, slow
     for task in ("slowly", "info", "get", "put", "detached"):
         run.succeeded(task)
     assert run.succeeded("by key")["connection"]["authenticated_by"].startswith("key ")
-    assert watch.looks > 5
+    assert watch.searches > 5
     assert watch.found == set()
 
 
@@ -99,7 +99,7 @@ _MISFITS: t.Mapping[str, object] = {"list": [_ODD], "mapping": {"pem": [_ODD]}, 
 
 
 def test_secrets_of_the_wrong_type_are_nowhere(site: Site, lab: SharedLab) -> None:
-    """As a loop, a lookup or a block without its bar makes them: in every option, in each module, and in the role."""
+    """Secrets as a loop, a lookup or a folded YAML block gives them: in every option, each module and the role."""
     text = lab.openssh().client_key.text
     end: Vars = {"host": "127.0.0.1", "port": 1, "user": "u"}
     lines = text.strip().splitlines()

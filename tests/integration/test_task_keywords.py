@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keywords of tasks and plays: what Ansible can do with any task, it can do with these."""
+"""The keywords of tasks and plays work with these modules as with all others."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_task_may_run_in_the_background(site: Site, source: Place, store: Plac
 
 
 def _temporary_files(site: Site) -> list[str]:
-    """Return what is left of runs that are over."""
+    """Return the processes and files that ended runs have left."""
     folder = site.home / ".ansible" / "tmp"
     return [str(path) for path in folder.rglob("*") if not path.is_dir() or "ansible-local" in path.name]
 
@@ -131,7 +131,7 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
     assert run.failure("async")["code"] == "timed_out"
     assert "async" in run["async"]["msg"]
     assert run["timeout"]["status"] == "failed"
-    # The modules are over by now, and took their drafts with them.
+    # The modules have ended and removed their partial files.
     assert (place.names(), place.content("b")) == ({"b"}, b"old")
     assert _temporary_files(site) == []
 
@@ -145,7 +145,7 @@ def test_a_task_that_is_out_of_time_leaves_nothing_behind(site: Site, source: Pl
     ],
     ids=["interrupted", "cancelled", "killed"],
 )
-def test_a_run_that_ends_early_leaves_no_draft(
+def test_a_run_that_ends_early_leaves_no_partial_file(
     site: Site, source: Place, slow: tuple[Place, Proxy], end: t.Callable[[Playing], None]
 ) -> None:
     place, proxy = slow

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No credential goes to a server that is not proven to be the right one, whatever Ansible is told."""
+"""No credential goes to a server with an unverified host key, with any settings of Ansible."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible_collections.backhaul.sftp.tests.lab.keys import make_host_keys
 
 from .controller import Place, Site, find, info, relay
 
-_CARELESS = {"ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_SSH_COMMON_ARGS": "-o StrictHostKeyChecking=no"}
+_NO_HOST_KEY_CHECKING = {"ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_SSH_COMMON_ARGS": "-o StrictHostKeyChecking=no"}
 
 
 @contextmanager
-def _talkative_server() -> t.Iterator[Server]:
-    """Run a server whose log names every request to log in."""
+def _logging_server() -> t.Iterator[Server]:
+    """Run a server whose log has every authentication request."""
     with start_openssh(variant="internal", extra=("LogLevel DEBUG1",)) as server:
         yield server
 
@@ -30,7 +30,7 @@ def _logins(server: Server) -> int:
 
 
 def _new_host_keys(server: Server) -> None:
-    """Set the server up anew, as after a reinstallation."""
+    """Give the server new host keys, as a reinstallation does."""
     server.stop()
     for path in server.folder.glob("host_*"):
         path.unlink()
@@ -39,27 +39,27 @@ def _new_host_keys(server: Server) -> None:
 
 
 def _fingerprints(site: Site) -> set[str]:
-    """Return the fingerprints of the server ``store`` as ``sftp_info`` tells them without logging in."""
-    run = site.play(info("keys", endpoint={"inventory_host": "store"}, login=False), env=_CARELESS)
+    """Return the fingerprints of the server ``store`` from ``sftp_info`` without a login."""
+    run = site.play(info("keys", endpoint={"inventory_host": "store"}, login=False), env=_NO_HOST_KEY_CHECKING)
     return {key["fingerprint"] for key in run.succeeded("keys")["host_keys"]}
 
 
 def _pin_in(message: str) -> list[str]:
-    """Return the pins of the YAML that a message ends with."""
+    """Return the pins in the YAML at the end of a message."""
     found = yaml.safe_load(message[message.index("host_keys:") :])
     return t.cast("list[str]", found["host_keys"])
 
 
 def test_a_changed_host_key_stops_a_setup_that_worked(site: Site, source: Place) -> None:
     source.put("a", b"content")
-    with _talkative_server() as server:
+    with _logging_server() as server:
         place = site.add("store", server)
         other = site.add("other", source.server)
         tasks = [
             find("find", endpoint={"inventory_host": "store"}, path=place.path(), when_none="ok"),
             relay("relay", source=source.end("a"), destinations=[place.end(), other.end()], min_success=2),
         ]
-        before = site.play(*tasks, env=_CARELESS)
+        before = site.play(*tasks, env=_NO_HOST_KEY_CHECKING)
         before.succeeded("find")
         assert before.states("relay") == ["created", "created"]
         expected = set(_fingerprints(site))
@@ -67,7 +67,7 @@ def test_a_changed_host_key_stops_a_setup_that_worked(site: Site, source: Place)
         _new_host_keys(server)
         logins = _logins(server)
         site.hosts["store"]["ansible_ssh_common_args"] += " -o StrictHostKeyChecking=no"
-        after = site.play(*tasks, env=_CARELESS)
+        after = site.play(*tasks, env=_NO_HOST_KEY_CHECKING)
         error = after.failure("find")
         assert error["code"] == "host_key_mismatch"
         assert not error["retryable"]
@@ -90,7 +90,7 @@ def test_a_changed_host_key_stops_a_setup_that_worked(site: Site, source: Place)
 
 
 def test_an_unknown_or_a_revoked_host_key_is_refused_before_any_login(site: Site) -> None:
-    with _talkative_server() as server:
+    with _logging_server() as server:
         place = site.add("store", server)
         known = server.known_hosts()
         revoked = known + "".join(f"@revoked * {line}\n" for line in server.host_keys)
@@ -102,7 +102,7 @@ def test_an_unknown_or_a_revoked_host_key_is_refused_before_any_login(site: Site
             find("revoked", endpoint={**named, "known_hosts": revoked}, path=place.path()),
             find("pin of another", endpoint={**named, "host_keys": ["SHA256:" + "A" * 43]}, path=place.path()),
             info("scan", endpoint={**named, "known_hosts": revoked}, login=False),
-            env=_CARELESS,
+            env=_NO_HOST_KEY_CHECKING,
         )
         assert run.failure("unknown")["code"] == "host_key_unknown"
         assert run.failure("known without its port")["code"] == "host_key_unknown"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run ansible-test on a copy of the checkout, in a home of its own.
+"""Run ansible-test on a copy of the checkout, with a home directory of its own.
 
 python ansible_test.py sanity [ARGUMENT ...]
 """
@@ -18,8 +18,8 @@ import bootstrap
 import checkout
 import pythons
 
-# ansible-test downloads pip from a place that closed networks do not reach, and runs it dozens of times. This stands in
-# for the script that it would download: it lets uv be the pip of an environment, which has everything in its cache.
+# ansible-test downloads pip from a host that closed networks do not reach, and runs it dozens of times. This replaces
+# the downloaded script: it makes uv the pip of an environment, which has everything in its cache.
 PIP_SCRIPT = """\
 import os, sysconfig
 
@@ -48,10 +48,10 @@ def main() -> None:
     command, *arguments = sys.argv[1:]
     root = checkout.BUILD / "ansible-test" / command
     tree = checkout.copy_to(root)
-    # ansible-test asks git for its files. Without a repository here it would ask the checkout's, which ignores .build.
+    # ansible-test lists files by git. Without this repository it would use the checkout's, which ignores .build.
     subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
     environment = _environment(root / "home")
-    # Without it ansible-test only warns that it skipped a test.
+    # Without shellcheck, ansible-test skips a test with a warning only.
     if shutil.which("shellcheck", path=environment["PATH"]) is None:
         sys.exit("shellcheck is missing: run `make venv`")
     program = pathlib.Path(sys.executable).with_name("ansible-test")

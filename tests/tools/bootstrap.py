@@ -30,7 +30,7 @@ CONTROLLERS = ("3.11", "3.12", "3.13")
 
 
 def main() -> None:
-    """Prepare ``.venv`` for the tier that the command line names."""
+    """Prepare ``.venv`` for the tier on the command line."""
     tier = sys.argv[1]
     wanted = TIERS[: TIERS.index(tier) + 1]
     texts = [(REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8") for name in wanted]
@@ -64,7 +64,7 @@ def prepare(
 
 
 def installer() -> pathlib.Path:
-    """Return the program uv in an environment of its own, which is made if need be."""
+    """Return the program uv in an environment of its own, which is made if it is missing."""
     folder = BUILD / "uv"
     requirements = REQUIREMENTS / "uv.txt"
     digest = _digest([], [requirements.read_text(encoding="utf-8")])
@@ -80,13 +80,13 @@ def installer() -> pathlib.Path:
 
 
 def uv_environment() -> dict[str, str]:
-    """Return the variables that uv needs: what it downloads stays in the checkout, from where it can link the files."""
+    """Return uv's environment variables: its cache is in the checkout, so that it can link the files."""
     certificates = {name: os.environ[name] for name in ("SSL_CERT_DIR", "SSL_CERT_FILE") if name in os.environ}
     return {**certificates, "UV_CACHE_DIR": str(BUILD / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def link(root: pathlib.Path) -> None:
-    """Let ``root`` be a folder in which tools find this checkout as ``ansible_collections.backhaul.sftp``."""
+    """Link this checkout as ``ansible_collections/backhaul/sftp`` below ``root``."""
     place = root / "ansible_collections" / "backhaul" / "sftp"
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.is_symlink() or place.readlink() != CHECKOUT:
@@ -95,7 +95,7 @@ def link(root: pathlib.Path) -> None:
 
 
 def _is_ours(folder: pathlib.Path, python: pathlib.Path) -> bool:
-    # The scripts of an environment name its folder, so one that was moved with the checkout is made anew.
+    # The scripts of an environment have its path, so one that was moved with the checkout is remade.
     return python.exists() and _read(folder / "made-at") == str(folder)
 
 

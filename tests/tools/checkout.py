@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copy what git knows, or would know, of this checkout: what a fresh clone would hold if all were committed."""
+"""Copy the tracked and the new, not ignored files of this checkout, as a fresh clone would have them after a commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUILD = CHECKOUT / ".build"
 
 
 def copy_to(root: pathlib.Path) -> pathlib.Path:
-    """Copy the checkout to where ansible-test wants it below ``root`` and return that folder."""
+    """Copy the checkout to the path below ``root`` that ansible-test needs; return that folder."""
     target = root / "ansible_collections" / "backhaul" / "sftp"
     shutil.rmtree(root / "ansible_collections", ignore_errors=True)
     for name in _names():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relay a backup between two throw-away SFTP servers, three times, and check every promise on the way.
+"""Relay a backup three times between two temporary SFTP servers and check every promise.
 
 DEMO_SERVER=asyncssh takes that server even where OpenSSH's is installed.
 """
@@ -34,11 +34,11 @@ DAY = 24 * HOUR
 
 
 class BrokenPromiseError(Exception):
-    """Something is not as the demo says it is."""
+    """A check of the demo failed."""
 
 
 class Sites(t.NamedTuple):
-    """The two servers, the file that is to travel, and the folder for everything else."""
+    """The two servers, the backup to relay, and the work folder."""
 
     source: Server
     destination: Server
@@ -47,14 +47,14 @@ class Sites(t.NamedTuple):
 
     @property
     def copy(self) -> Path:
-        """Where the copy is to be."""
+        """The path of the copy."""
         return self.destination.root / self.newest.name
 
 
 def main() -> int:
-    """Tell the story and return the exit status."""
+    """Run the demo and return the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, _on_signal)
     started = time.monotonic()
     try:
         with _sites() as sites:
@@ -72,7 +72,7 @@ def main() -> int:
     return 0
 
 
-def _interrupt(_number: int, _frame: object) -> t.NoReturn:
+def _on_signal(_number: int, _frame: object) -> t.NoReturn:
     raise KeyboardInterrupt
 
 
@@ -95,7 +95,7 @@ def _start(stack: contextlib.ExitStack) -> Server:
 
 
 def _lets_us_in(server: Server) -> bool:
-    """Try it, since sshd refuses accounts that are locked or have no shell, whatever their key is."""
+    """Try a login: sshd refuses locked accounts and those without a shell, with any key."""
     try:
         with open_file_system(server.endpoint()):
             return True
@@ -109,7 +109,7 @@ def _fill(folder: Path) -> Path:
     for days in range(7, 0, -1):
         newest = folder / f"db-{_date(now - days * DAY)}.tar.gz"
         with newest.open("wb") as file:
-            # The older ones are never read, so they may be sparse.
+            # The older files are never read, so they are sparse.
             file.truncate(NEWEST_BYTES - (days - 1) * MIB)
         os.utime(newest, (now - days * DAY + 4 * HOUR,) * 2)
     before = newest.stat()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run ansible-playbook for the demo: with settings of its own, its output trimmed, and never left running."""
+"""Run ansible-playbook for the demo with its own settings and shortened output, and end it with the demo."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import typing as t
 from pathlib import Path
 
 _ROLE = "backhaul.sftp.backup_relay : "
-# What the role does for itself; a failure in there is shown all the same.
+# Internal tasks of the role; their failures are shown.
 _SILENT = ("Validating", "Forget", "Require", "Make the report", "Write the report", "Hand the report")
 _CALLBACKS = Path(__file__).parents[1] / "integration" / "callback"
 _STOP_SECONDS = 10
 
 
 class Run(t.NamedTuple):
-    """What came of a run: the exit status, the number of changed tasks, and the role's report."""
+    """The result of a run: exit status, number of changed tasks, and the role's report."""
 
     status: int
     changed: int
@@ -31,13 +31,13 @@ class Run(t.NamedTuple):
 
     @property
     def destination(self) -> dict[str, t.Any]:
-        """What became of the only destination."""
+        """The entry of the only destination."""
         (entry,) = self.report["destinations"]
         return t.cast("dict[str, t.Any]", entry)
 
 
 def play(playbook: str, inventory: Path, work: Path, *, show: t.Callable[[str], None]) -> Run:
-    """Run a playbook; ``show`` gets the lines that matter, while it runs."""
+    """Run a playbook; ``show`` is called with each important line during the run."""
     results = work / "results"
     results.unlink(missing_ok=True)
     show(f"$ ansible-playbook -i {inventory.name} {playbook}")
@@ -47,13 +47,13 @@ def play(playbook: str, inventory: Path, work: Path, *, show: t.Callable[[str], 
     with _running(command, work) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            trimmed.take(line.rstrip())
+            trimmed.add(line.rstrip())
         status = process.wait()
     return Run(status, trimmed.changed, _report(results))
 
 
 def _report(results: Path) -> dict[str, t.Any]:
-    """Return the fact that the role sets; empty where it did not get so far."""
+    """Return the fact that the role sets; empty if it was not set."""
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     for record in map(json.loads, lines):
         if record["task"] == f"{_ROLE}Make the report":
@@ -63,7 +63,7 @@ def _report(results: Path) -> dict[str, t.Any]:
 
 @contextlib.contextmanager
 def _running(command: t.Sequence[str], work: Path) -> t.Iterator[subprocess.Popen[str]]:
-    """Run a program in a session of its own, so that it and all that it started can be ended."""
+    """Run a program in a session of its own, so that it and its descendants can be ended."""
     process = subprocess.Popen(
         command,
         cwd=work,
@@ -86,7 +86,7 @@ def _running(command: t.Sequence[str], work: Path) -> t.Iterator[subprocess.Pope
 
 
 def _environment(work: Path) -> dict[str, str]:
-    """Return an environment in which no setting of the user matters, and nothing is written outside ``work``."""
+    """Return an environment without the user's settings in which files are written below ``work`` only."""
     settings = work / "ansible.cfg"
     settings.touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "SSH_"))}
@@ -108,15 +108,15 @@ def _environment(work: Path) -> dict[str, str]:
 
 
 class _Trimmed:
-    """Hands on the lines of ansible-playbook's output that tell something about backups."""
+    """Filters the lines of ansible-playbook's output that concern backups."""
 
     def __init__(self, show: t.Callable[[str], None]) -> None:
         self._show = show
         self._silent = False
         self.changed = -1
 
-    def take(self, line: str) -> None:
-        """Hand on a line, or keep it back."""
+    def add(self, line: str) -> None:
+        """Show a line or drop it."""
         line = re.sub(r" \*{3,}$", "", line).replace(_ROLE, "")
         heading = re.match(r"(?:TASK|PLAY) \[(.*)\]$", line)
         if heading:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demo shows: a few kinds of lines, with colours on a terminal only."""
+"""The output of the demo: a few kinds of lines, in colour on a terminal only."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import textwrap
 import typing as t
 
 _BOLD, _DIM, _GREEN, _RED, _CYAN = "1", "2", "32", "31", "36"
-# https://no-color.org: any value that is not empty turns colours off.
+# https://no-color.org: any value but an empty one turns colours off.
 _COLOURS = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 100)
 _MARK = "\u2713" if (sys.stdout.encoding or "").lower().replace("-", "") == "utf8" else "*"
 
 
 def title(text: str) -> None:
-    """Show what all of this is about."""
+    """Show the title."""
     _print(f"\n{_painted(text, _BOLD)}\n{'=' * len(text)}")
 
 
@@ -30,7 +30,7 @@ def heading(number: int, text: str) -> None:
 
 
 def paragraph(text: str) -> None:
-    """Tell something."""
+    """Show a sentence."""
     _print("\n" + textwrap.fill(text, _WIDTH))
 
 
@@ -40,14 +40,14 @@ def row(text: str, note: str) -> None:
 
 
 def notice(text: str, *more: str) -> None:
-    """Point out something that was checked and is as promised."""
+    """Show a promise that was checked."""
     _print(f"  {_painted(_MARK, _GREEN)} {text}")
     for line in more:
         _print(f"    {_painted(line, _DIM)}")
 
 
 def failure(text: str) -> None:
-    """Show why the demo fails."""
+    """Show the error of the demo."""
     _print("\n" + _painted(text, f"{_BOLD};{_RED}"))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell which test files can behave differently with another version of ansible-core or paramiko."""
+"""Find the test files that can behave differently with another version of ansible-core or paramiko."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from checkout import CHECKOUT
 
 LIBRARIES = ("ansible", "paramiko")
 TESTS = CHECKOUT / "tests"
-# A test that uses these, or whose helpers do, may come by the libraries out of sight.
+# A test that uses these, or whose helpers do, may use the libraries without importing them.
 _LOADERS = ("importlib", "runpy", "subprocess")
 _COLLECTION = "ansible_collections.backhaul.sftp"
 
 
 def sees_libraries(test: pathlib.Path) -> bool:
-    """Return whether the file imports one of the libraries, itself or through files of this checkout.
+    """Return whether the file imports one of the libraries, directly or through files of this checkout.
 
     Imports inside functions count, and so do those of conftest.py files above the test, except the one of all tests.
     """
@@ -42,7 +42,7 @@ def sees_libraries(test: pathlib.Path) -> bool:
 
 @functools.cache
 def imported_names(path: pathlib.Path) -> frozenset[str]:
-    """Return the full names that a file imports: modules, and what is taken from them."""
+    """Return the full names that a file imports: modules and their members."""
     return frozenset(_imports(ast.parse(path.read_text(encoding="utf-8")), path))
 
 

@@ -24,9 +24,9 @@ import pythons
 
 
 class Cell(t.NamedTuple):
-    """One corner of what is supported; ``tests`` are folders and files below tests/.
+    """One supported combination; ``tests`` are folders and files below tests/.
 
-    ``is_for_python`` runs those that see neither ansible-core nor paramiko, too.
+    ``is_for_python`` adds the tests that use neither ansible-core nor paramiko.
     """
 
     python: str
@@ -35,24 +35,24 @@ class Cell(t.NamedTuple):
     is_for_python: bool = False
 
 
-# Where nothing may show a secret, since each ansible-core logs and reports in ways of its own.
+# The secrecy tests, since each ansible-core logs and reports differently.
 SECRECY = ("faults/test_secrets.py", "integration/test_secrecy.py")
-# The benchmark runs in the environment of the checkout and nowhere else.
+# The benchmark runs in the environment of the checkout only.
 OF_THE_CHECKOUT = "tests/unit/test_bench.py"
 TOOLS = ("asyncssh", "hypothesis", "pytest", "PyYAML")
 CELLS = {
     "oldest": Cell("3.10", ("ansible-core~=2.16.0", "paramiko==3.5.1"), ("unit", "ssh", "contract", *SECRECY)),
-    # What is between the corners differs from them in the SSH library alone.
+    # Between the corners only the SSH library differs.
     "middle": Cell("3.11", ("ansible-core~=2.19.0", "paramiko==4.0.0"), ("unit/plugins/module_utils/_ssh", "ssh")),
     # The main environment runs contract and ssh with this paramiko, on another Python.
     "newest": Cell("3.13", ("ansible-core~=2.21.0", "paramiko==5.1.0"), ("unit", *SECRECY), True),
-    # Modules run on Python 3.9 too, where no supported ansible-core runs itself: 2.15 is the last one that does.
+    # Modules also run on Python 3.9, on which no supported ansible-core runs: 2.15 is the last one that does.
     "module": Cell("3.9", ("ansible-core~=2.15.0", "paramiko==3.5.1"), ("unit/plugins/module_utils",), True),
 }
 
 
 def main() -> None:
-    """Run the cell that the command line names, or say that its Python is not here."""
+    """Run the combination on the command line, or print that its Python is missing."""
     name, *arguments = sys.argv[1:]
     cell = CELLS[name]
     label = f"{name}: Python {cell.python}, {', '.join(cell.requirements)}"

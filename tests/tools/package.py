@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the collection, install it as users do, and use what was installed."""
+"""Build the collection, install it as users do, and use the installed one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _install(what: str, root: pathlib.Path) -> pathlib.Path:
 
 
 def _try_out(root: pathlib.Path) -> None:
-    """Ask Ansible for the documentation of each module and for the playbook, by their full names."""
+    """Get each module's documentation and run the playbook, by their full names."""
     installed = root / "ansible_collections" / "backhaul" / "sftp"
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root), "ANSIBLE_LOCALHOST_WARNING": "false"}
     names = [f"backhaul.sftp.{path.stem}" for path in sorted(installed.glob("plugins/modules/*.py"))]
@@ -58,7 +58,7 @@ def _try_out(root: pathlib.Path) -> None:
         sys.exit(f"no modules were installed in {installed}")
     answer = _run("ansible-doc", "--json", "--type", "module", *names, environment=environment)
     for name, entry in json.loads(answer).items():
-        # The checkout has the same full name in this environment: the answer must come from what was installed.
+        # The checkout has the same full name in this environment: the path must be the installed one.
         if not entry["doc"]["filename"].startswith(str(installed)):
             sys.exit(f"{name} was read from {entry['doc']['filename']}, not from {installed}")
     if (installed / "playbooks" / f"{PLAYBOOK}.yml").exists():

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Installs the Debian packages that bindep.txt lists for tests, where that is possible; else says which are missing.
+# Installs the Debian packages for tests in bindep.txt if possible; prints the missing ones otherwise.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +17,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 
-# The lab starts its own servers; the packages' services must stay down, which Debian asks this file about.
+# The lab starts its own servers; this file keeps Debian from starting the packages' services.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find Python interpreters that really run, wherever they are installed."""
+"""Find Python interpreters that start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def require(versions: t.Sequence[str]) -> str:
 def clean_path() -> str:
     """Return PATH with the real folders of every supported Python first, and no folder whose Python does not start.
 
-    Version managers put launchers on PATH for versions that are not there; ansible-test takes a launcher for a Python.
+    Version managers put launchers on PATH for missing versions, which ansible-test mistakes for a Python.
     """
     folders = [os.path.dirname(found) for found in map(find, SUPPORTED) if found is not None]
     folders += [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if not _misleads(folder)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the tables of docs/reliability.md out of the catalogue of faults and the tests that are bound to it.
+"""Write the tables of docs/reliability.md from the fault catalogue and the tests of its rows.
 
     python -m ansible_collections.backhaul.sftp.tests.tools.reliability
 
@@ -28,7 +28,7 @@ Tests = t.Mapping[str, t.Sequence[str]]
 
 @functools.cache
 def tests(folder: pathlib.Path = FAULTS) -> dict[str, list[str]]:
-    """Return each test of the folder, as ``file::test``, with the keys of its ``fault`` markers; nothing is run."""
+    """Return each test of the folder, as ``file::test``, with the keys of its ``fault`` markers, without running it."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.glob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -47,7 +47,7 @@ def bound_tests(folder: pathlib.Path = FAULTS) -> dict[str, list[str]]:
 
 
 def _keys(function: ast.FunctionDef) -> t.Iterator[str]:
-    """Yield what the markers of a test say, those of its parameters included."""
+    """Yield the keys of a test's markers, including those of its parameters."""
     for decorator in function.decorator_list:
         for node in ast.walk(decorator):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fault":

@@ -134,7 +134,7 @@ def test_report_compares_medians_with_the_goals() -> None:
     summary = to_markdown([found, slower], 3)
     assert "| x | time of ours at most 0.5 of peer | 0.50 | met |" in summary
     assert "| x | time of ours at most 0.5 of peer | 2.00 | not met |" in summary
-    assert slower.to_json()["goals"][0]["verdict"] == "not met"
+    assert slower.to_json()["goals"][0]["status"] == "not met"
 
 
 def test_report_says_why_a_peer_is_missing() -> None:
@@ -147,10 +147,10 @@ def test_report_says_why_a_peer_is_missing() -> None:
 def test_a_goal_may_be_a_bound_of_its_own() -> None:
     runs = [one_run(1.0, connections=1), one_run(2.0, connections=2)]
     ours = Series("ours", runs)
-    assert Goal("ours", 1, figure=CONNECTIONS).verdict([ours]) == "not met"
-    assert Goal("ours", 2, figure=CONNECTIONS).verdict([ours]) == "met"
+    assert Goal("ours", 1, figure=CONNECTIONS).status([ours]) == "not met"
+    assert Goal("ours", 2, figure=CONNECTIONS).status([ours]) == "met"
     assert Goal("ours", 1, figure=PEAK).text == "peak memory in MiB of ours at most 1"
-    assert Goal("ours", 1, figure=PEAK).verdict([ours]) == "met"
+    assert Goal("ours", 1, figure=PEAK).status([ours]) == "met"
 
 
 def test_a_goal_may_be_about_what_only_the_check_knows() -> None:
@@ -158,7 +158,7 @@ def test_a_goal_may_be_about_what_only_the_check_knows() -> None:
     alone = Series("alone", [one_run(1.0, {FAST: 1.0})])
     goal = Goal("ours", 1.2, "alone", figure=FAST)
     assert goal.measured([ours, alone]) == pytest.approx(1.2)
-    assert goal.verdict([ours, Series("alone", [one_run(1.0)])]) == "not measured"
+    assert goal.status([ours, Series("alone", [one_run(1.0)])]) == "not measured"
     assert Goal("ours", 1, figure=READ).measured([ours]) == 2.0, "a file that was read twice in one run only"
     assert f"- ours: {READ} 2.00." in table(ours, alone, goal=goal).to_markdown()
     assert ours.to_json()["facts"] == {READ: 2.0, FAST: 1.2}

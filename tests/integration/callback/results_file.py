@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the backhaul.sftp authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes every task result to a file, as callbacks get them: what a person would see, for programs to read."""
+"""Writes every task result to a file, as callbacks get it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CallbackModule(CallbackBase):
         self._write("skipped", result)
 
     def _write(self, status: str, result: t.Any) -> None:
-        # ansible-core 2.19 made these attributes public, and 2.16 knows the private ones only.
+        # These attributes are public since ansible-core 2.19; 2.16 has the private ones only.
         public = hasattr(result, "task")
         task, host = (result.task, result.host) if public else (result._task, result._host)
         content = result.result if public else result._result
