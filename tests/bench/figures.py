@@ -90,8 +90,8 @@ class Goal:
     def measured(self, every: t.Sequence[Series]) -> float | None:
         """Return the figure to compare with the limit, or None if a way did not run."""
         figures = {series.name: series.figure(self.figure) for series in every}
-        ours, theirs = figures.get(self.way), figures.get(self.peer) if self.peer else 1.0
-        return None if ours is None or not theirs else ours / theirs
+        figure, reference = figures.get(self.way), figures.get(self.peer) if self.peer else 1.0
+        return None if figure is None or not reference else figure / reference
 
     def status(self, every: t.Sequence[Series]) -> str:
         """Return ``met``, ``not met`` or ``not measured``."""

@@ -146,8 +146,8 @@ def test_a_source_without_an_end(origin: FakePlace, store: RealPlace) -> None:
 def test_a_source_of_absurd_size(
     lab: SharedLab, origin: FakePlace, place: Place, size: int, can_tell_space: bool
 ) -> None:
-    knobs: dict[str, t.Any] = {} if can_tell_space else {"denied": ("statvfs",)}
-    scene = Scene(origin, place(lab.openssh(variant="internal", **knobs)))
+    options: dict[str, t.Any] = {} if can_tell_space else {"denied": ("statvfs",)}
+    scene = Scene(origin, place(lab.openssh(variant="internal", **options)))
     claim(origin, size)
     if can_tell_space:
         assert scene.fails("no_space", role="destination").value["bytes_read"] == 0

@@ -65,13 +65,13 @@ def own_servers(placed: Placed, mortal: tuple[Server, Server]) -> Journey:
 
 @pytest.mark.fault("transport.stall")
 @pytest.mark.parametrize("role", ["source", "destination"])
-@pytest.mark.parametrize("befall", [stop, lose, drip])
+@pytest.mark.parametrize("break_connection", [stop, lose, drip])
 def test_a_server_that_falls_silent_is_given_up_and_the_rest_follows(
-    own_servers: Journey, befall: t.Callable[[Place], None], role: str
+    own_servers: Journey, break_connection: t.Callable[[Place], None], role: str
 ) -> None:
     place = own_servers.source if role == "source" else own_servers.target
     own_servers.hurry()
-    befall(place)
+    break_connection(place)
     error = own_servers.fails("timed_out", role=role, keeps=True)
     assert "in time" in error.message or "stall_timeout" in error.message
     mend(place)

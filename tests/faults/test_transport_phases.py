@@ -72,7 +72,7 @@ def refusal(source: Place, endpoint: Endpoint) -> BackhaulError:
 
 
 def for_ever() -> None:
-    """Do nothing until nobody cares."""
+    """Wait until the transport has ended."""
     threading.Event().wait(LONGEST_SECONDS)
 
 
@@ -291,10 +291,10 @@ def test_the_other_addresses_of_a_name_are_tried_within_the_deadline(
 ) -> None:
     proxy, look_up = journey.target.proxy, socket.getaddrinfo
 
-    def several(host: t.Any, port: t.Any, *more: t.Any, **knobs: t.Any) -> t.Any:
+    def several(host: t.Any, port: t.Any, *more: t.Any, **options: t.Any) -> t.Any:
         if host != "several.example":
-            return look_up(host, port, *more, **knobs)
-        return [*look_up("127.0.0.2", port, **knobs), *look_up(proxy.host, port, **knobs)]
+            return look_up(host, port, *more, **options)
+        return [*look_up("127.0.0.2", port, **options), *look_up(proxy.host, port, **options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", several)
     monkeypatch.setattr(Proxy, "endpoint", _named(proxy, Proxy.endpoint))

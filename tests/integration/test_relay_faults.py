@@ -81,8 +81,8 @@ def full(site: Site, lab: SharedLab) -> t.Iterator[t.Callable[..., Place]]:
     """Make folders on servers with a nearly full disk."""
     with contextlib.ExitStack() as disks:
 
-        def make(name: str, **knobs: t.Any) -> Place:
-            place = site.add(name, lab.openssh(variant="internal", **knobs))
+        def make(name: str, **options: t.Any) -> Place:
+            place = site.add(name, lab.openssh(variant="internal", **options))
             try:
                 disks.enter_context(tiny_disk(place.folder))
             except UnavailableError as exc:

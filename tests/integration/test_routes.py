@@ -261,7 +261,7 @@ def test_credentials_go_only_to_a_host_whose_key_ssh_knows(
 
 def test_become_is_that_of_any_module_on_the_host(site: Site, lab: SharedLab, store: Place) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root becomes somebody without a password")
+        pytest.skip("only root becomes another user without a password")
     record, program = site.folder / "become.runs", site.folder / "become"
     program.write_text(f'#!/bin/sh\necho run >> {shlex.quote(str(record))}\nexec su "$@"\n', encoding="utf-8")
     program.chmod(0o755)

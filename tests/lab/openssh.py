@@ -41,7 +41,7 @@ def start_openssh(
     ``variant``: ``normal`` (SFTP and a shell), ``internal`` (SFTP and nothing else), ``chroot`` (the same, and the
     account's folder is its ``/``; needs root), ``readonly`` (refuses every change). ``denied`` are SFTP requests that
     the server neither announces nor answers (sftp-server -P). ``account`` is another system account (needs root),
-    the default is whoever runs this. ``sftp_options`` are more options of sftp-server(8), ``extra`` more lines of
+    the default is the current user. ``sftp_options`` are more options of sftp-server(8), ``extra`` more lines of
     sshd_config(5).
     """
     if variant not in VARIANTS:

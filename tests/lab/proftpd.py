@@ -28,7 +28,7 @@ _USER = "backup"
 def start_proftpd(*, chroot: bool = False, extra: t.Sequence[str] = ()) -> t.Iterator[Server]:
     """Run ProFTPD with one virtual user that logs in by key or password.
 
-    The files belong to whoever runs this. With ``chroot`` the user's folder is its ``/`` (needs root). ``extra`` are
+    The files belong to the current user. With ``chroot`` the user's folder is its ``/`` (needs root). ``extra`` are
     more lines for the configuration.
     """
     program = shutil.which("proftpd") or shutil.which("proftpd", path=_SBIN)
