@@ -28,7 +28,7 @@ from ansible_collections.backhaul.sftp.tests.faults.fixtures import (
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, RealPlace
 from ansible_collections.backhaul.sftp.tests.lab import Server, SharedLab
 
-# Those between real servers.
+# Fixtures between real servers.
 __all__ = ["destination", "journey", "forking_host", "placed", "site", "source", "workshop"]
 
 _HERE = Path(__file__).parent

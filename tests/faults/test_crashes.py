@@ -32,7 +32,7 @@ SEED = 20260723
 KIB, MIB = 1024, 1024 * 1024
 # More than there are processors: a run that finds a partial file watches it for a second.
 AT_ONCE = 16
-# Steps that move content, of which there are as many as the file is large: a few of them stand for all.
+# Steps that move content: their number grows with the file, so only a few of them are tried.
 BULK = ("READ", "WRITE")
 BULK_STEPS = 6
 MTIME = 1_700_000_000

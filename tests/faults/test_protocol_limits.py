@@ -12,7 +12,7 @@ from ansible_collections.backhaul.sftp.tests.actors.fake_sftp import FakeSftp, H
 from ansible_collections.backhaul.sftp.tests.faults.places import FakePlace, Scene
 
 LIMITS = {"nothing": 0, "a byte": 1, "a kibibyte": 1024, "4 GiB": 2**32, "all there is": 2**64 - 1}
-# The client's own bound of one request, above any announced limit.
+# The client's own bounds for the size of one request, for any announced limit.
 LEAST, MOST = 1024, 255 * 1024
 BIG = bytes(range(251)) * 2000
 

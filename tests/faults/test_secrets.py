@@ -104,12 +104,13 @@ SIZES = {"kept.1000": 1000, "cut.200000": 200_000, "refused.1000000": 1_000_000}
 @pytest.mark.fault("secrets.remote_text")
 @pytest.mark.parametrize("name", SIZES)
 def test_what_a_server_says_is_inert_and_cut(
-    talkative: Journey, forking_host: ForkingHost, tmp_path: Path, name: str
+    verbose_journey: Journey, forking_host: ForkingHost, tmp_path: Path, name: str
 ) -> None:
     """The length of the server's message is the number at the end of the file name."""
-    place = talkative.target
+    place = verbose_journey.target
     source = endpoint_of(
-        talkative.source.server, path=talkative.source.server.remote_path(talkative.source.folder) + "/backup"
+        verbose_journey.source.server,
+        path=verbose_journey.source.server.remote_path(verbose_journey.source.folder) + "/backup",
     )
     destination = endpoint_of(place.server, path=place.server.remote_path(place.folder / name))
     params = {"source": source, "destinations": [destination], "retries": 0}
@@ -119,15 +120,15 @@ def test_what_a_server_says_is_inert_and_cut(
     assert "\x1b" not in ended.output and "\u202e" not in ended.output
     assert len(ended.output) < 30_000
     assert place.partial_files() == []
-    (error,) = talkative.run().results
+    (error,) = verbose_journey.run().results
     assert isinstance(error, BackhaulError) and len(error.message) < 10_000
 
 
 @pytest.mark.fault("secrets.remote_text")
-def test_a_template_in_what_a_server_says_is_never_evaluated(site: Site, talkative: Journey) -> None:
-    server = talkative.target.server
-    place = site.add("talkative", server)
-    source = site.add("source", talkative.source.server)
+def test_a_template_in_what_a_server_says_is_never_evaluated(site: Site, verbose_journey: Journey) -> None:
+    server = verbose_journey.target.server
+    place = site.add("verbose_journey", server)
+    source = site.add("source", verbose_journey.source.server)
     source.put("kept.1000", b"content")
     run = site.play(
         {

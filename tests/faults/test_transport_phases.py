@@ -71,28 +71,28 @@ def refusal(source: Place, endpoint: Endpoint) -> BackhaulError:
     return error
 
 
-def for_ever() -> None:
-    """Wait until the transport has ended."""
+def wait_long() -> None:
+    """Wait longer than any client may."""
     threading.Event().wait(LONGEST_SECONDS)
 
 
-class _Deaf(Account):
+class _NoLoginReply(Account):
     """Never replies to a login."""
 
     def check_auth_none(self, username: str) -> int:
-        for_ever()
+        wait_long()
         return t.cast(int, paramiko.AUTH_FAILED)
 
 
-class _Idle(Account):
+class _NoSubsystem(Account):
     """Never starts the subsystem."""
 
     def check_channel_subsystem_request(self, channel: t.Any, name: str) -> bool:
-        for_ever()
+        wait_long()
         return False
 
 
-class _Mute(Account):
+class _NoSftpReply(Account):
     """Starts a subsystem that never replies."""
 
     def check_channel_subsystem_request(self, channel: t.Any, name: str) -> bool:
@@ -100,10 +100,10 @@ class _Mute(Account):
 
 
 def say_nothing(connection: socket.socket) -> None:
-    for_ever()
+    wait_long()
 
 
-def greet_for_ever(connection: socket.socket) -> None:
+def greet_without_end(connection: socket.socket) -> None:
     while True:
         connection.sendall(b"one moment please\r\n")
         time.sleep(0.1)
@@ -112,7 +112,7 @@ def greet_for_ever(connection: socket.socket) -> None:
 def greet_only(connection: socket.socket) -> None:
     connection.sendall(VERSION)
     read_version(connection)
-    for_ever()
+    wait_long()
 
 
 def server_with(account: type[Account]) -> t.Callable[[Key], t.ContextManager[Listener]]:
@@ -125,11 +125,11 @@ def script(of: t.Callable[[socket.socket], None]) -> t.Callable[[Key], t.Context
 
 SILENCES = {
     "no banner": (script(say_nothing), "exchanging keys"),
-    "no end of the banner": (script(greet_for_ever), "exchanging keys"),
+    "no end of the banner": (script(greet_without_end), "exchanging keys"),
     "no key exchange": (script(greet_only), "exchanging keys"),
-    "no answer to the login": (server_with(_Deaf), "logging in"),
-    "no answer to the subsystem": (server_with(_Idle), "starting the SFTP server"),
-    "no greeting of the subsystem": (server_with(_Mute), "answer the SFTP greeting"),
+    "no answer to the login": (server_with(_NoLoginReply), "logging in"),
+    "no answer to the subsystem": (server_with(_NoSubsystem), "starting the SFTP server"),
+    "no greeting of the subsystem": (server_with(_NoSftpReply), "answer the SFTP greeting"),
 }
 
 

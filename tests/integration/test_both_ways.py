@@ -56,7 +56,7 @@ def _as_module_file(case: Case, arguments: Vars) -> Vars:
     )
     assert ended.stdout, ended.stderr
     result = t.cast(Vars, json.loads(ended.stdout))
-    if "warnings" in result:  # as texts, which Ansible takes as well
+    if "warnings" in result:  # as texts, which Ansible accepts too
         result["warnings"] = [_text(warning) for warning in result["warnings"]]
     # basic.py does not know the module's name without Ansible's packing.
     return (
@@ -90,7 +90,7 @@ def cases(lab: SharedLab, tmp_path: Path) -> dict[str, Case]:
     folder = server.root / "both-ways"
     folder.mkdir(exist_ok=True)
     (folder / "b.tar").write_bytes(b"content")
-    os.utime(folder / "b.tar", (1_700_000_000, 1_700_000_000))  # a source that was just written takes a digest more
+    os.utime(folder / "b.tar", (1_700_000_000, 1_700_000_000))  # a source that was just written is hashed once more
     at = server.remote_path(folder)
     end = endpoint_of(server)
     there = {**end, "path": f"{at}/b.tar"}

@@ -110,7 +110,7 @@ def test_no_name_that_a_server_sends_leads_out_of_the_destination(site: Site) ->
     assert _contents(site.folder / "in") == {"tree/honest": b"content", "tree/good": b"bait"}
     assert set(_states(run["tree"])) == {"created"}
     suspicious = [entry for entry in run["tree"]["passed_over"] if entry["reason"] == "suspicious_name"]
-    # One "good" is; of the directories, "." and ".." are in every listing and mean nothing.
+    # One is "good"; the directories "." and ".." are in every listing and are ignored.
     assert len(suspicious) == len(_NAMES) - 1 + 2
     assert not Path("/tmp/backhaul-escaped").exists()
     assert not any(path.name in ("escaped", "up") for path in site.folder.rglob("*"))

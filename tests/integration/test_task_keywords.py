@@ -115,7 +115,7 @@ def test_a_task_may_run_in_the_background(site: Site, source: Place, store: Plac
 
 
 def _temporary_files(site: Site) -> list[str]:
-    """Return the processes and files that ended runs have left."""
+    """Return the temporary files that ended runs have left."""
     folder = site.home / ".ansible" / "tmp"
     return [str(path) for path in folder.rglob("*") if not path.is_dir() or "ansible-local" in path.name]
 

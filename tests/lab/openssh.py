@@ -38,7 +38,7 @@ def start_openssh(
 ) -> t.Iterator[Server]:
     """Run sshd with one account that logs in by key.
 
-    ``variant``: ``normal`` (SFTP and a shell), ``internal`` (SFTP and nothing else), ``chroot`` (the same, and the
+    ``variant``: ``normal`` (SFTP and a shell), ``internal`` (SFTP without a shell), ``chroot`` (the same, and the
     account's folder is its ``/``; needs root), ``readonly`` (refuses every change). ``denied`` are SFTP requests that
     the server neither announces nor answers (sftp-server -P). ``account`` is another system account (needs root),
     the default is the current user. ``sftp_options`` are more options of sftp-server(8), ``extra`` more lines of
@@ -90,7 +90,7 @@ def _sshd() -> str:
 
 
 def _make_privilege_separation_folder() -> None:
-    # sshd refuses to start as root without it, and only the package's own service makes it on a machine like a
+    # sshd needs this folder when it starts as root; only the package's own service makes it on a machine like a
     # container. It belongs to the system, is empty, and stays.
     try:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

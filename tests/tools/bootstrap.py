@@ -6,7 +6,7 @@
     python bootstrap.py {run,check,test}
 
 uv installs: it downloads each package once for all environments, and links the files instead of copying them.
-A stamp remembers what was installed: a second run with the same requirements does nothing.
+A stamp file records the installed requirements; a second run with the same ones does nothing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Relay a backup three times between two temporary SFTP servers and check every promise.
 
-DEMO_SERVER=asyncssh takes that server even where OpenSSH's is installed.
+DEMO_SERVER=asyncssh selects asyncssh even if OpenSSH's server is installed.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 python matrix.py CELL [PYTEST_ARGUMENT ...]
 
-Tests that see neither library run on the oldest and the newest Python only. The contract is kept with servers only, and
-the benchmark is left out. BACKHAUL_FULL brings all of them back.
+Tests that see neither library run on the oldest and the newest Python only. The contract runs with servers only, and
+the benchmark is left out. BACKHAUL_FULL adds both.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _install(what: str, root: pathlib.Path) -> pathlib.Path:
 
 
 def _try_out(root: pathlib.Path) -> None:
-    """Get each module's documentation and run the playbook, by their full names."""
+    """Read each module's documentation and check the playbook's syntax, by their full names."""
     installed = root / "ansible_collections" / "backhaul" / "sftp"
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root), "ANSIBLE_LOCALHOST_WARNING": "false"}
     names = [f"backhaul.sftp.{path.stem}" for path in sorted(installed.glob("plugins/modules/*.py"))]
