@@ -119,8 +119,8 @@ def test_a_damaged_partial_file_starts_over(source: Place, target: tuple[Place, 
     assert place.partial_files() == []
 
 
-def _is_reached(place: Place, point: int, planted: subprocess.Popen[bytes]) -> bool:
-    return place.draft_bytes() >= point or planted.poll() is not None
+def _is_reached(place: Place, point: int, process: subprocess.Popen[bytes]) -> bool:
+    return place.partial_bytes() >= point or process.poll() is not None
 
 
 def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
@@ -135,9 +135,9 @@ def test_killed_again_and_again_at_random_points_it_arrives_in_the_end(
         print(f" seed {seed}", end="")
     points = sorted(random.Random(seed).sample(range(2 * MIB, SIZE - 4 * MIB), 2))
     for point in points:
-        with start_victim(source, place) as planted:
-            eventually(functools.partial(_is_reached, place, point, planted))
-            planted.kill()
+        with start_relay(source, place) as process:
+            eventually(functools.partial(_is_reached, place, point, process))
+            process.kill()
         assert place.content() in (None, content)
     place.proxy.upstream.throttle(0)
     (outcome,) = run(source, place).outcomes
