@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._model import Attributes, Digest, DirectoryEntry, Features, Space
+from ._model import Attributes, Digest, DirectoryEntry, Endpoint, Features, Space
 
 Buffer = t.Union[bytes, bytearray, memoryview]
 
@@ -187,3 +187,19 @@ class FileSystem(t.Protocol):
 
     def space(self, path: bytes) -> Space | None:
         """Return the space of the file system that holds ``path``; None when the server cannot report it."""
+
+
+class ConnectionPool(t.Protocol):
+    """Connects to endpoints and keeps the connections; for several threads, if each uses its own sessions."""
+
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
+        """Return the file system of an endpoint, connecting first if there is no connection.
+
+        Sessions with different numbers are separate, so that several threads may use them at the same time.
+        """
+
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None:
+        """Close the connection of this session, so that its next use connects anew; never raises."""
+
+    def job_key(self, *endpoints: Endpoint) -> bytes:
+        """Return a key that is derived from a credential of one of these endpoints; empty when none has one."""

@@ -108,8 +108,8 @@ def test_a_damaged_partial_file_starts_over(source: Place, target: tuple[Place, 
     put(source, content)
     place.proxy.upstream.cut_at(SIZE // 2)
     run(source, place)
-    (draft,) = place.partial_files()
-    with draft.open("r+b") as file:
+    (partial,) = place.partial_files()
+    with partial.open("r+b") as file:
         file.seek(1234)
         byte = file.read(1)
         file.seek(1234)

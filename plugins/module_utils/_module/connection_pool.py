@@ -64,7 +64,7 @@ class PooledConnection:
 class ConnectionPool:
     """Opens SFTP sessions by endpoint and keeps them until the task ends; a context manager.
 
-    ``lane`` numbers the sessions of an endpoint; each is for one thread. A further session is opened on the endpoint's
+    The sessions of an endpoint are numbered; each is for one thread. A further session is opened on the endpoint's
     connection, or on a new connection where the server allows no more sessions (MaxSessions). After a lost link
     ``forget`` closes the connection of a session, so that the next call connects anew. ``reports`` has an entry for
     every connection that was made.
@@ -91,8 +91,8 @@ class ConnectionPool:
     def __exit__(self, *_exc_info: object) -> None:
         self._is_over = True
         self._end.error = _TaskEnded()
-        for endpoint, lane in list(self._open):
-            self.forget(endpoint, lane)
+        for endpoint, session_number in list(self._open):
+            self.forget(endpoint, session_number)
         deadline = time.monotonic() + _JOIN_SECONDS
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
@@ -119,7 +119,7 @@ class ConnectionPool:
         finally:
             done.set()
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
         """Return the file system of an endpoint, connecting if that is not done yet."""
         prepared = self._preparing.get(endpoint)
         while prepared is not None and not prepared.wait(_LOOK_SECONDS):
@@ -127,28 +127,28 @@ class ConnectionPool:
         refused = self._refused.pop(endpoint, None)
         if refused is not None:
             raise refused
-        found = self._open.get((endpoint, lane))
+        found = self._open.get((endpoint, session_number))
         if found is not None:
             return found[0]
-        return self._connect(endpoint, lane)
+        return self._connect(endpoint, session_number)
 
-    def _connect(self, endpoint: Endpoint, lane: int) -> FileSystem:
+    def _connect(self, endpoint: Endpoint, session_number: int) -> FileSystem:
         with self._lock:
             connecting = self._connecting.setdefault(endpoint, threading.Lock())
         acquire(connecting)
         try:
             files, line = self._opened(endpoint)
             with self._lock:
-                self._open[endpoint, lane] = (files, line)
+                self._open[endpoint, session_number] = (files, line)
             if self._is_over:  # the task has ended meanwhile
-                self.forget(endpoint, lane)
+                self.forget(endpoint, session_number)
         finally:
             connecting.release()
         return files
 
     def _opened(self, endpoint: Endpoint) -> tuple[FileSystem, PooledConnection]:
         with self._lock:
-            lines = [line for (end, _lane), (_files, line) in self._open.items() if end == endpoint]
+            lines = [line for (end, _session_number), (_files, line) in self._open.items() if end == endpoint]
             optional = self._optional.setdefault(endpoint, OptionalRequests())
         for line in lines[:1]:
             files = line.another()
@@ -157,16 +157,16 @@ class ConnectionPool:
         line = PooledConnection(self._resources, optional)
         return line.open(endpoint, self.reports), line
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None:
         """Close the connection of this session, if there is one, with all its sessions; never raises.
 
         Where the server has closed only this session, the connection stays open for the others.
         """
         with self._lock:
-            files, line = self._open.get((endpoint, lane), (None, None))
+            files, line = self._open.get((endpoint, session_number), (None, None))
             keys = [key for key, (_files, other) in self._open.items() if other is line]
             others_go_on = len(keys) > 1 and isinstance(files, SftpFileSystem) and files.was_closed_by_server
-            for key in [(endpoint, lane)] if others_go_on else keys:
+            for key in [(endpoint, session_number)] if others_go_on else keys:
                 del self._open[key]
         if line is not None and not others_go_on:
             with contextlib.suppress(Exception):

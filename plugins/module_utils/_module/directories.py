@@ -9,12 +9,11 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import BackhaulError, LinkError
-from .._filesystem import FileSystem
+from .._filesystem import ConnectionPool, FileSystem
 from .._model import Endpoint
 from .._paths import split
 from .._retry import RetryPolicy
 from .._transfer.directories import is_directory, make_directory, missing_directories
-from .._transfer.source import ConnectionPool
 from . import results
 from .file_reports import Report
 from .file_set import FileSet
@@ -34,7 +33,7 @@ def make_directories(
     # None: MKDIR was sent and its reply was lost; if the directory exists later, this task made it.
     reports: dict[bytes, Report | None] = {}
 
-    def settle(files: FileSystem, directory: bytes, *, missing: bool) -> None:
+    def make_one(files: FileSystem, directory: bytes, *, missing: bool) -> None:
         endpoint = file_set.endpoint
         try:
             if missing or not is_directory(files, directory):
@@ -55,7 +54,7 @@ def make_directories(
             if reports.get(directory) is None:
                 # A directory that was missing is empty.
                 missing = directory in leading or directory in reports or split(directory)[0] in reports
-                settle(files, directory, missing=missing)
+                make_one(files, directory, missing=missing)
 
     retry_at(pool, file_set.endpoint, make, retries=retries)
     return [report for report in reports.values() if report is not None]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .._cancellation import checkpoint
 from .._errors import BackhaulError, InputError, LinkError, TrustError
+from .._filesystem import ConnectionPool
 from .._model import Endpoint, Outcome, Step
 from .._options.transfer import read_rate_limit, read_resources, read_retries
 from .._paths import destination_path, split
@@ -22,7 +23,6 @@ from .._transfer.known_facts import KnownFacts
 from .._transfer.namesakes import Namesakes
 from .._transfer.rate_limit import RateLimiter
 from .._transfer.relay import Relay
-from .._transfer.source import ConnectionPool
 from .._transfer.workers import run_parallel
 from . import results
 from .directories import make_directories, present_directories

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._filesystem import ConnectionPool as OpenedEnds
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
 from .._options.endpoint import read_endpoint
 from .._options.paths import get_spec, read_path, read_sources
 from .._options.transfer import read_relay_options, read_resources, read_retries
 from .._retry import RetryPolicy
-from .._transfer.source import ConnectionPool as OpenedEnds
 from .accounts import read_ownership
 from .connection_pool import ConnectionPool
 from .entry import run_module

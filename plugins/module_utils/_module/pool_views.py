@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from .._filesystem import FileSystem
+from .._filesystem import ConnectionPool, FileSystem
 from .._model import Endpoint
-from .._transfer.source import ConnectionPool
 
 
 class SubstitutePool:
@@ -19,14 +18,14 @@ class SubstitutePool:
         self._endpoint = endpoint
         self._files = files
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
         """Return the file system of an endpoint."""
-        return self._files if endpoint == self._endpoint else self._pool.file_system(endpoint, lane)
+        return self._files if endpoint == self._endpoint else self._pool.file_system(endpoint, session_number)
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None:
         """Close the connection of a session, so that the next use connects anew; never raises."""
         if endpoint != self._endpoint:
-            self._pool.forget(endpoint, lane)
+            self._pool.forget(endpoint, session_number)
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
         """Return a key that is derived from a credential of one of these endpoints."""
@@ -34,19 +33,19 @@ class SubstitutePool:
 
 
 class SessionPoolView:
-    """The pool as one of several workers sees it: its first session has the number ``lane``."""
+    """The pool as one of several workers sees it: its first session has the number ``session_number``."""
 
-    def __init__(self, pool: ConnectionPool, lane: int) -> None:
+    def __init__(self, pool: ConnectionPool, session_number: int) -> None:
         self._pool = pool
-        self._lane = lane
+        self._session_number = session_number
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
         """Return the file system of an endpoint; the numbers of sessions count from this worker's first one."""
-        return self._pool.file_system(endpoint, self._lane + lane)
+        return self._pool.file_system(endpoint, self._session_number + session_number)
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None:
         """Close the connection of a session of this worker; never raises."""
-        self._pool.forget(endpoint, self._lane + lane)
+        self._pool.forget(endpoint, self._session_number + session_number)
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
         """Return a key that is derived from a credential of one of these endpoints."""

@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from .._errors import InputError
+from .._filesystem import ConnectionPool as Pool
 from .._local.confined import ConfinedFileSystem
 from .._model import Endpoint
 from .._options.endpoint import destinations_spec, read_endpoint, source_spec
@@ -19,7 +20,6 @@ from .._options.transfer import read_relay_options, read_resources, read_retries
 from .._paths import destination_path, split
 from .._transfer.destination import Destination
 from .._transfer.namesakes import Namesakes
-from .._transfer.source import ConnectionPool as Pool
 from .._transfer.tree import read_tree
 from .connection_pool import ConnectionPool
 from .entry import run_module

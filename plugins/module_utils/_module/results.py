@@ -150,7 +150,7 @@ def outcome_fields(endpoint: Endpoint, outcome: Outcome) -> Json:
         "seconds": outcome.seconds,
         "bytes_per_second": int(rate),
         "attempts": outcome.attempts,
-        "retried": [asdict(setback) for setback in outcome.retried],
+        "retried": [asdict(attempt) for attempt in outcome.retried],
         "attributes_changed": list(outcome.attributes_changed),
         "not_applied": list(outcome.not_applied),
         "error": None,

@@ -9,10 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import BackhaulError
-from .._filesystem import FileSystem
+from .._filesystem import ConnectionPool, FileSystem
 from .._model import Endpoint
 from .._retry import RetryPolicy, retry
-from .._transfer.source import ConnectionPool
 from .file_reports import RUNTIME
 
 _ResultT = t.TypeVar("_ResultT")

@@ -67,7 +67,7 @@ def cheapest_digest(
 
 
 class SourceDigest:
-    """The digest of the source, computed at most once per task and only when somebody needs it."""
+    """The digest of the source, computed at most once per task, on the first use."""
 
     def __init__(self, compute: t.Callable[[], Digest], path: bytes) -> None:
         self._compute = compute
@@ -86,12 +86,12 @@ class SourceDigest:
             self._computing.release()
 
     def record_streamed(self, hexdigest: str) -> None:
-        """Take note of what a transfer read; another digest than the one known means that the source changed."""
+        """Record the digest of what a transfer read; ``source_changed`` when a different one is known."""
         self._require_same(hexdigest)
         self.known = self.known or Digest("sha256", hexdigest, "stream")
 
     def taken_again(self, digest: Digest) -> None:
-        """Take note of what the source is after it was read; another digest means that it changed."""
+        """Record the digest of the source after it was read; ``source_changed`` when a different one is known."""
         self._require_same(digest.hexdigest)
         self.known = digest
 
@@ -119,11 +119,11 @@ def compare(
     progress: Progress = no_progress,
     without_command: bool = False,
 ) -> Comparison:
-    """Say whether the file that was ``found`` at ``path`` is the same as the source, by the least costly proof.
+    """Return whether the file that was ``found`` at ``path`` is the same as the source, by the cheapest proof.
 
     ``policy`` is ``compare`` of ``sftp_relay``: ``auto`` and ``checksum`` compare SHA-256, ``size_mtime`` what the
-    listing says, unless the source ``is_racy``. Sizes that differ settle it at once. A file at ``path`` that the server
-    fails to read is not the same; that it may not be read is an error.
+    listing says, unless the source ``is_racy``. Different sizes need no digest. A file at ``path`` that the server
+    fails to read counts as different; permission denied is raised.
     """
     if found is None:
         return Comparison(same=False, compared_by="nothing")
@@ -146,7 +146,7 @@ def compare(
 
 
 def _digest_if_readable(files: FileSystem, path: bytes, progress: Progress, without_command: bool) -> Digest | None:
-    """Return the digest of a file that is there; None when reading it fails (a bad sector, a damaged object)."""
+    """Return the digest of an existing file; None when reading it fails (a bad sector, a damaged object)."""
     try:
         return cheapest_digest(files, path, progress=progress, without_command=without_command)
     except RemoteError as exc:
@@ -156,5 +156,5 @@ def _digest_if_readable(files: FileSystem, path: bytes, progress: Progress, with
 
 
 def _costed(method: str) -> str:
-    """A digest that was taken while the source was streamed is as good as reading it back: it was."""
+    """Return the method whose cost counts: a digest that was streamed took one reading of the file."""
     return "readback" if method == "stream" else method

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from .. import _retry
 from .._errors import BackhaulError, InputError, IntegrityError, printable
-from .._filesystem import FileSystem
+from .._filesystem import ConnectionPool, FileSystem
 from .._model import Attributes, Endpoint, FailedAttempt, Outcome, Progress, RelayOptions, Step, Watch
 from .._paths import destination_path, split
 from .account import Account
@@ -27,7 +27,7 @@ from .namesakes import Group, Namesakes
 from .partial_file import Orphan, PartialFile, PrefixMismatch, remove_orphan
 from .resume import ResumePlan
 from .shared_read import BlockSource
-from .source import ConnectionPool, SourceFile
+from .source import SourceFile
 from .writer_watch import OtherRunFinished, WriterWatch
 
 STATES = {"create": "created", "replace": "replaced", "adjust": "unchanged", "keep": "unchanged", "skip": "skipped"}
@@ -143,15 +143,15 @@ class AttemptHistory:
 
 
 class DestinationCopy:
-    """Copies the source file to one destination over one session (``lane``) of its endpoint; used by one thread."""
+    """Copies the source file to one destination, over one session of its endpoint and in one thread."""
 
     def __init__(
-        self, context: RelayContext, destination: Destination, block_source: BlockSource, *, lane: int = 0
+        self, context: RelayContext, destination: Destination, block_source: BlockSource, *, session_number: int = 0
     ) -> None:
         self._context = context
         self._destination = destination
         self._block_source = block_source
-        self._lane = lane
+        self._session_number = session_number
         self._history = AttemptHistory()
         self._account = Account(
             key=lambda: context.pool.job_key(destination.endpoint, context.source_file.endpoint),
@@ -345,7 +345,7 @@ class DestinationCopy:
         )
 
     def _files(self) -> FileSystem:
-        return self._context.pool.file_system(self._destination.endpoint, self._lane)
+        return self._context.pool.file_system(self._destination.endpoint, self._session_number)
 
     def _clean_up(self) -> None:
         """Remove the orphans over a new connection; those that cannot be removed stay in ``left_behind``."""
@@ -362,7 +362,7 @@ class DestinationCopy:
             del left_behind[0]
 
     def _forget_connection(self) -> None:
-        self._context.pool.forget(self._destination.endpoint, self._lane)
+        self._context.pool.forget(self._destination.endpoint, self._session_number)
 
     def _reconnect_broken(self, error: BackhaulError) -> None:
         """Close the one connection that failed, so that its next use connects again."""

@@ -10,6 +10,7 @@ import collections
 import typing as t
 
 from .._errors import BackhaulError
+from .._filesystem import ConnectionPool
 from .._model import Endpoint, Outcome, Progress, RelayOptions, Source, Step, Watch
 from .._retry import RetryPolicy
 from .checksum import SourceDigest, unwatched
@@ -18,10 +19,10 @@ from .known_facts import KnownFacts
 from .namesakes import Namesakes
 from .rate_limit import RateLimiter, unlimited
 from .shared_read import PrivateRead, SharedRead
-from .source import ConnectionPool, SourceFile
+from .source import SourceFile
 from .workers import run_parallel
 
-# What is kept for destinations that are behind.
+# The bytes that are kept for destinations that are behind.
 _BUFFER_BYTES = 16 * 1024 * 1024
 
 Planned = t.Callable[[int, t.Union[Step, BackhaulError]], None]
@@ -71,27 +72,27 @@ class Relay:
 
     @property
     def source(self) -> Source:
-        """The source as it was on the first look, which is taken now if it was not before."""
-        return self._look()
+        """The source as it was first inspected, which happens now if it was not before."""
+        return self._inspect_source()
 
     @property
     def digest(self) -> SourceDigest:
-        """The source's digest, as far as anything had to know it."""
+        """The source's digest, as far as it was needed."""
         return self._source_file.digest
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the source were read to be sent."""
+        """The bytes of the source that were read to be sent."""
         return self._source_file.bytes_read
 
     def plan(self, destination: Destination) -> Step:
-        """Return what a destination needs; changes nothing anywhere."""
-        self._look()
+        """Return the step that a destination needs; nothing is changed."""
+        self._inspect_source()
         return self._alone(destination).plan()
 
     def plan_all(self, destinations: t.Sequence[Destination], planned: Planned) -> None:
         """Plan every destination; ``planned`` gets the step or the error of each, by its number."""
-        self._look()
+        self._inspect_source()
         for number, destination in enumerate(destinations):
             try:
                 step = self._alone(destination).plan()
@@ -103,8 +104,8 @@ class Relay:
     def copy_to(
         self, destination: Destination, *, progress: Progress, resumed: Progress = lambda _byte_count: None
     ) -> tuple[Step, Outcome]:
-        """Bring one destination to where it should be; see :meth:`DestinationCopy.carry_out`."""
-        self._look()
+        """Copy to one destination in this thread; see :meth:`DestinationCopy.copy_to`."""
+        self._inspect_source()
         return self._alone(destination).copy_to(ProgressSink(progress, resumed))
 
     def copy_to_all(self, destinations: t.Sequence[Destination], sinks: t.Sequence[ProgressSink], done: Done) -> None:
@@ -113,25 +114,25 @@ class Relay:
         ``sinks`` has one for each destination. ``done`` gets the outcome or the error of each as soon as it is known,
         by its number in ``destinations``, and from different threads.
         """
-        self._look()
+        self._inspect_source()
         if len(destinations) == 1:
             alone = PrivateRead(self._source_file)
             _job(0, DestinationCopy(self._context, destinations[0], alone), sinks[0], done)()
             return
         common = SharedRead(self._source_file, buffer_bytes=self._buffer_bytes)
-        lanes: collections.Counter[Endpoint] = collections.Counter()
+        sessions: collections.Counter[Endpoint] = collections.Counter()
         jobs = []
         for number, destination in enumerate(destinations):
-            block_source = common.member(PrivateRead(self._source_file, lane=number + 1))
+            block_source = common.member(PrivateRead(self._source_file, session_number=number + 1))
             destination_copy = DestinationCopy(
-                self._context, destination, block_source, lane=lanes[destination.endpoint]
+                self._context, destination, block_source, session_number=sessions[destination.endpoint]
             )
-            lanes[destination.endpoint] += 1
+            sessions[destination.endpoint] += 1
             job = _job(number, destination_copy, sinks[number], done, leave=block_source.leave)
             jobs.append(job)
         run_parallel(jobs, meanwhile=common.serve)
 
-    def _look(self) -> Source:
+    def _inspect_source(self) -> Source:
         source, _retried = retry(self._context, lambda: self._source_file.source, failed=self._reconnect_broken)
         return source
 

@@ -44,9 +44,9 @@ class BlockSource(t.Protocol):
 class PrivateRead:
     """A separate read for one writer."""
 
-    def __init__(self, source_file: SourceFile, *, lane: int = 0) -> None:
+    def __init__(self, source_file: SourceFile, *, session_number: int = 0) -> None:
         self._source_file = source_file
-        self._lane = lane
+        self._session_number = session_number
 
     def preparing(self) -> None: ...
 
@@ -54,11 +54,11 @@ class PrivateRead:
 
     def blocks(self, start: int) -> t.Generator[Buffer, None, None]:
         """Read the source."""
-        return self._source_file.blocks(start, lane=self._lane)
+        return self._source_file.blocks(start, session_number=self._session_number)
 
     def forget(self) -> None:
-        """Close the connection of this lane."""
-        self._source_file.forget(self._lane)
+        """Close the connection of this session."""
+        self._source_file.forget(self._session_number)
 
 
 class Subscriber:
@@ -103,7 +103,7 @@ class SharedRead:
             try:
                 with (
                     self._source_file.reserved(),
-                    contextlib.closing(self._source_file.blocks(start, lane=0)) as blocks,
+                    contextlib.closing(self._source_file.blocks(start, session_number=0)) as blocks,
                 ):
                     self._distribute(blocks, joined)
             except BackhaulError as exc:

@@ -13,7 +13,7 @@ import typing as t
 
 from .._cancellation import acquire
 from .._errors import IntegrityError
-from .._filesystem import Buffer, FileSystem, Reader
+from .._filesystem import Buffer, ConnectionPool, FileSystem, Reader
 from .._model import Attributes, Digest, Endpoint, Progress, Source, Watch
 from .background_hasher import BackgroundHasher
 from .checksum import SourceDigest
@@ -24,27 +24,11 @@ from .rate_limit import RateLimiter
 from .reading import hashed, opened, read_again, require_unwritten, server_digest, source_changed
 
 
-class ConnectionPool(t.Protocol):
-    """Connects to endpoints and keeps the connections; for several threads, if each uses its own lanes."""
-
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
-        """Return the file system of an endpoint, connecting first if there is no connection.
-
-        Each ``lane`` is a separate session, so that another thread may use it at the same time.
-        """
-
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
-        """Close the connection that serves this lane, so that its next use connects anew; never raises."""
-
-    def job_key(self, *endpoints: Endpoint) -> bytes:
-        """Return a key that is derived from a credential of one of these endpoints; empty when none has one."""
-
-
 class SourceFile:
     """The file to relay, at its endpoint.
 
-    The first use of ``source`` inspects the file, and must come before several threads use this object. Lane 0 of the
-    endpoint is for the thread that holds ``reserved``; other lanes need no reservation. With ``always_proven`` the
+    The first use of ``source`` inspects the file, and must come before several threads use this object. Session 0 of
+    the endpoint is for the thread that holds ``reserved``; other sessions need no reservation. With ``always_proven`` the
     source is hashed once more after every read; otherwise only where its modification time proves nothing.
     """
 
@@ -71,7 +55,7 @@ class SourceFile:
         self._always_proven = always_proven
         self._clock = clock
         self._source: Source | None = None
-        self._lane_0 = threading.Lock()
+        self._first_session = threading.Lock()
         self._count_lock = threading.Lock()
 
     @property
@@ -85,18 +69,18 @@ class SourceFile:
 
     @contextlib.contextmanager
     def reserved(self) -> t.Iterator[FileSystem]:
-        """Yield the file system of lane 0, for this thread alone."""
-        acquire(self._lane_0)
+        """Yield the file system of session 0, for this thread alone."""
+        acquire(self._first_session)
         try:
             with blame(self.endpoint):
                 files = self._pool.file_system(self.endpoint)
             yield files
         finally:
-            self._lane_0.release()
+            self._first_session.release()
 
     def _hash(self) -> Digest:
         with self.reserved() as files, blame(self.endpoint):
-            if self.digest.known is not None:  # the thread that had the lane before has read all of it
+            if self.digest.known is not None:  # the thread that held the session before has read all of it
                 return self.digest.known
             return hashed(
                 files, self.path, self.source.seen, progress=self._progress(), without_command=self._without_command()
@@ -121,8 +105,8 @@ class SourceFile:
             self.digest.known = found
         return found
 
-    def blocks(self, start: int, *, lane: int) -> t.Generator[Buffer, None, None]:
-        """Yield the content from ``start`` to the end, read on a lane of this thread or on the reserved one.
+    def blocks(self, start: int, *, session_number: int) -> t.Generator[Buffer, None, None]:
+        """Yield the content from ``start`` to the end, read on a session_number of this thread or on the reserved one.
 
         Before and after the read, the file must be as it was inspected. A file that ends before its size is
         ``short_transfer``, one that continues beyond it ``source_changed``. From ``start`` 0 the content is hashed
@@ -130,7 +114,7 @@ class SourceFile:
         """
         source, offset = self.source, start
         with BackgroundHasher() as hasher, blame(self.endpoint):
-            files = self._pool.file_system(self.endpoint, lane)
+            files = self._pool.file_system(self.endpoint, session_number)
             with opened(files, self.path, source.seen) as reader:
                 for block in reader.blocks(offset=start):
                     offset += len(block)
@@ -177,9 +161,9 @@ class SourceFile:
 
         return acquire_and_count
 
-    def forget(self, lane: int) -> None:
-        """Close the connection behind a lane."""
-        self._pool.forget(self.endpoint, lane)
+    def forget(self, session_number: int) -> None:
+        """Close the connection behind a session_number."""
+        self._pool.forget(self.endpoint, session_number)
 
 
 def _ended_early(offset: int, source: Source) -> IntegrityError:

@@ -388,8 +388,8 @@ class MemoryWriter(_Handle):
             self._node.mtime += 1
 
 
-class MemoryEnds:
-    """A connection pool (``_transfer/source.py``) over servers in memory, by host; all lanes share a connection."""
+class MemoryPool:
+    """A connection pool (``_transfer/source.py``) over servers in memory, by host; all sessions share a connection."""
 
     def __init__(self, **servers: MemoryServer) -> None:
         self.servers = servers
@@ -397,12 +397,12 @@ class MemoryEnds:
         self._open: dict[Endpoint, MemoryFiles] = {}
         self.forgotten: list[str] = []
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> MemoryFiles:
         if endpoint not in self._open:
             self._open[endpoint] = MemoryFiles(self.servers[endpoint.host])
         return self._open[endpoint]
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None:
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None:
         self.forgotten.append(endpoint.host)
         if self._open.pop(endpoint, None) is not None:
             # The server closes the handles of the connection.

@@ -73,7 +73,7 @@ def test_prepared_ends_are_open_and_a_refused_login_is_raised_once_and_not_repea
         assert len(pool.reports) == 1
 
 
-def test_lanes_are_sessions_of_one_connection_and_are_lost_together(lab: SharedLab) -> None:
+def test_sessions_share_one_connection_and_are_lost_together(lab: SharedLab) -> None:
     endpoint = lab.openssh().endpoint()
     with ConnectionPool() as pool:
         first, second = pool.file_system(endpoint), pool.file_system(endpoint, 1)

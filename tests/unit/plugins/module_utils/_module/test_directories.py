@@ -16,7 +16,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     UNANSWERED,
     UNHEARD,
-    MemoryEnds,
+    MemoryPool,
     MemoryServer,
 )
 
@@ -29,7 +29,7 @@ def file_set(*directories: bytes, may_create: bool = True) -> FileSet:
 
 
 def made(server: MemoryServer, wanted: FileSet, *, check_mode: bool = False) -> list[Report]:
-    return make_directories(MemoryEnds(destination=server), wanted, retries=SOON, check_mode=check_mode)
+    return make_directories(MemoryPool(destination=server), wanted, retries=SOON, check_mode=check_mode)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

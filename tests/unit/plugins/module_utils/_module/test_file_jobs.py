@@ -25,7 +25,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_jobs im
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_set import FileJob, FileSet
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import Request, TaskTimeout
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, MemoryEnds, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, MemoryPool, MemoryServer
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import SOURCE as MEMORY_SOURCE
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import COPY_PARAMETERS
 
@@ -41,15 +41,15 @@ class World:
         self.asked: list[Endpoint] = []
         self.users: dict[tuple[Endpoint, int], set[int]] = {}
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
         self.asked.append(endpoint)
-        self.users.setdefault((endpoint, lane), set()).add(threading.get_ident())
+        self.users.setdefault((endpoint, session_number), set()).add(threading.get_ident())
         error = self.refusing.get(endpoint)
         if error is not None:
             raise error.copy() if isinstance(error, BackhaulError) else error
         return LocalFileSystem()
 
-    def forget(self, endpoint: Endpoint, lane: int = 0) -> None: ...
+    def forget(self, endpoint: Endpoint, session_number: int = 0) -> None: ...
 
     def job_key(self, *endpoints: Endpoint) -> bytes:
         return b""
@@ -167,13 +167,13 @@ class Failing(World):
         self._errors = list(errors)
         self.tried = 0
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> FileSystem:
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> FileSystem:
         if endpoint == SOURCE:
             error = self._errors[self.tried] if self.tried < len(self._errors) else None
             if error is not None:
                 self.tried += 1
                 raise error()
-        return super().file_system(endpoint, lane)
+        return super().file_system(endpoint, session_number)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_workers_share_their_connections() -> None:
         jobs.append(FileJob(path, Destination(DESTINATION, b"/out/%d" % number), RelayOptions(), name=path))
         if number < 3:
             source.put(path, b"content")
-    pool = MemoryEnds(source=source, destination=destination)
+    pool = MemoryPool(source=source, destination=destination)
     file_set = FileSet(DESTINATION, b"/out", jobs=tuple(jobs))
     runner = FileRunner(Request(COPY_PARAMETERS, False, False), pool, MEMORY_SOURCE, [file_set])
     runner.run()
@@ -218,7 +218,7 @@ def test_files_come_after_their_directories() -> None:
     source.put(b"/in/a", b"content")
     job = FileJob(b"/in/a", Destination(DESTINATION, b"/out/x/a"), RelayOptions(), name=b"/in/a")
     whole = FileSet(DESTINATION, b"/out", directories=(b"/out", b"/out/x"), jobs=(job,))
-    pool = MemoryEnds(source=source, destination=destination)
+    pool = MemoryPool(source=source, destination=destination)
     runner = FileRunner(Request(COPY_PARAMETERS, False, False), pool, MEMORY_SOURCE, [whole])
     runner.run()
     assert [report.entry["state"] for report in (*runner.directories[0], runner.runs[0].reports[0])] == ["created"] * 2

@@ -18,7 +18,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.file_set imp
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.request import ModuleResult, Request
 from ansible_collections.backhaul.sftp.plugins.module_utils._selection.model import Skipped
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.destination import Destination
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE, MemoryEnds
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, SOURCE, MemoryPool
 from ansible_collections.backhaul.sftp.tests.unit.fakes.parameters import COPY_PARAMETERS
 
 
@@ -38,7 +38,7 @@ def answered(
         DESTINATION, b"/out", jobs=(job,) * len(reports), passed_over=tuple(passed_over), errors=tuple(errors)
     )
     request = Request(COPY_PARAMETERS, False, True)
-    runner = FileRunner(request, MemoryEnds(), SOURCE, [file_set])
+    runner = FileRunner(request, MemoryPool(), SOURCE, [file_set])
     runner.directories[0] = list(directories)
     for run, report_of_it in zip(runner.runs, reports):
         run.reports[0] = report_of_it
@@ -93,7 +93,7 @@ def test_what_was_not_applied_is_a_warning_for_all_files_together() -> None:
 
 def test_the_error_of_the_directory_that_everything_goes_into_is_the_tasks() -> None:
     file_set = FileSet(DESTINATION, b"/out")
-    runner = FileRunner(Request(COPY_PARAMETERS, False, True), MemoryEnds(), SOURCE, [file_set])
+    runner = FileRunner(Request(COPY_PARAMETERS, False, True), MemoryPool(), SOURCE, [file_set])
     runner.unprepared = RemoteError("permission_denied", "closed")
     with pytest.raises(RemoteError) as caught:
         files_result(Request(COPY_PARAMETERS, False, True), SOURCE, file_set, runner)

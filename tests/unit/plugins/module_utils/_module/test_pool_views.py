@@ -9,17 +9,17 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._module.pool_views i
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
-    MemoryEnds,
     MemoryFiles,
+    MemoryPool,
     MemoryServer,
 )
 
 
 def test_only_one_endpoint_has_another_file_system_which_is_never_closed() -> None:
-    pool, own = MemoryEnds(source=MemoryServer()), MemoryFiles(MemoryServer())
-    overlay = SubstitutePool(pool, DESTINATION, own)
-    assert overlay.file_system(DESTINATION) is own
-    assert overlay.file_system(SOURCE) is pool.file_system(SOURCE)
-    overlay.forget(DESTINATION)
-    overlay.forget(SOURCE)
+    pool, own = MemoryPool(source=MemoryServer()), MemoryFiles(MemoryServer())
+    view = SubstitutePool(pool, DESTINATION, own)
+    assert view.file_system(DESTINATION) is own
+    assert view.file_system(SOURCE) is pool.file_system(SOURCE)
+    view.forget(DESTINATION)
+    view.forget(SOURCE)
     assert pool.forgotten == ["source"]

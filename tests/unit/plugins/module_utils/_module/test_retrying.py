@@ -11,7 +11,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Backh
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._module.retrying import retry_at
 from ansible_collections.backhaul.sftp.plugins.module_utils._retry import MOST_UNCOUNTED, RetryPolicy
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import SOURCE, MemoryEnds, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import SOURCE, MemoryPool, MemoryServer
 
 SOON = RetryPolicy(retries=2, base_seconds=0.001)
 
@@ -26,7 +26,7 @@ def test_a_lost_connection_is_made_anew(lost: int, connections: int) -> None:
             raise LinkError("link_lost", "it broke")
         return "done"
 
-    assert retry_at(MemoryEnds(source=server), SOURCE, work, retries=SOON) == "done"
+    assert retry_at(MemoryPool(source=server), SOURCE, work, retries=SOON) == "done"
     assert server.connections == connections
 
 
@@ -41,7 +41,7 @@ def test_what_fails_in_the_end_says_where(error: BackhaulError, tries: int) -> N
         raise error
 
     with pytest.raises(BackhaulError) as caught:
-        retry_at(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=SOON)
+        retry_at(MemoryPool(source=MemoryServer()), SOURCE, work, retries=SOON)
     assert (caught.value.role, caught.value.host, len(seen)) == ("source", "source", tries)
     assert caught.value.details == {}
 
@@ -55,7 +55,7 @@ def test_a_request_that_is_not_made_again_costs_no_retry() -> None:
             raise LinkError("link_lost", "it broke", details={"not_asked_again": "check-file-name"})
         return "done"
 
-    assert retry_at(MemoryEnds(source=server), SOURCE, work, retries=RetryPolicy(retries=0)) == "done"
+    assert retry_at(MemoryPool(source=server), SOURCE, work, retries=RetryPolicy(retries=0)) == "done"
     assert server.connections == 2
 
 
@@ -67,5 +67,5 @@ def test_there_is_an_end_to_what_costs_no_retry() -> None:
         raise LinkError("link_lost", "it broke", details={"not_asked_again": "check-file-name"})
 
     with pytest.raises(LinkError):
-        retry_at(MemoryEnds(source=MemoryServer()), SOURCE, work, retries=RetryPolicy(retries=0))
+        retry_at(MemoryPool(source=MemoryServer()), SOURCE, work, retries=RetryPolicy(retries=0))
     assert len(tries) == 1 + MOST_UNCOUNTED

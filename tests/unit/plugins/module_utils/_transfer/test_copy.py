@@ -22,7 +22,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay impo
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
-    MemoryEnds,
+    MemoryPool,
     MemoryServer,
     runtime,
 )
@@ -44,7 +44,7 @@ class Job:
 
     def run(self, *, to: bytes = TO, **options: t.Any) -> Outcome:
         relay = Relay(
-            MemoryEnds(source=self.source, destination=self.target),
+            MemoryPool(source=self.source, destination=self.target),
             SOURCE,
             FROM,
             options=RelayOptions(**{"resume": False, **options}),

@@ -24,7 +24,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     SOURCE,
     UNANSWERED,
     UNHEARD,
-    MemoryEnds,
+    MemoryPool,
     MemoryServer,
     another,
     runtime,
@@ -43,7 +43,7 @@ class Scene:
 
     source: MemoryServer
     destination: MemoryServer
-    pool: MemoryEnds
+    pool: MemoryPool
     relay: Relay
 
     def copy_to(self) -> tuple[Step, Outcome]:
@@ -63,7 +63,7 @@ def scene(
     source.put(PATH, NEW, mtime=MTIME)
     if old is not None:
         destination.put(TARGET, old, mtime=5)
-    pool = MemoryEnds(source=source, destination=destination)
+    pool = MemoryPool(source=source, destination=destination)
     policy = RetryPolicy(retries=retries)
     relay = Relay(pool, SOURCE, PATH, options=RelayOptions(**options), retries=policy, runtime=runtime())
     return Scene(source, destination, pool, relay)

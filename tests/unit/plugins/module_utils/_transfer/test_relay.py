@@ -18,8 +18,8 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.relay impo
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
-    MemoryEnds,
     MemoryFiles,
+    MemoryPool,
     MemoryServer,
     another,
     runtime,
@@ -29,33 +29,33 @@ CONTENT = bytes(5000)
 PATH = b"/in/db.tar"
 
 
-class Lanes(MemoryEnds):
-    """Ends that note which lanes are used."""
+class Sessions(MemoryPool):
+    """Ends that note which sessions are used."""
 
     def __init__(self, **servers: MemoryServer) -> None:
         super().__init__(**servers)
         self.used: set[tuple[str, int]] = set()
 
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
-        self.used.add((endpoint.host, lane))
-        return super().file_system(endpoint, lane)
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> MemoryFiles:
+        self.used.add((endpoint.host, session_number))
+        return super().file_system(endpoint, session_number)
 
 
-def relay_to(*hosts: str) -> tuple[Relay, Lanes]:
+def relay_to(*hosts: str) -> tuple[Relay, Sessions]:
     servers = {host: MemoryServer() for host in ("source", *hosts)}
     servers["source"].put(PATH, CONTENT)
-    pool = Lanes(**servers)
+    pool = Sessions(**servers)
     retries = RetryPolicy(retries=0)
     return Relay(pool, SOURCE, PATH, options=RelayOptions(), retries=retries, runtime=runtime()), pool
 
 
-def test_one_destination_takes_one_lane_of_each_end() -> None:
+def test_one_destination_takes_one_session_of_each_end() -> None:
     relay, pool = relay_to("destination")
     relay.copy_to(Destination(DESTINATION, b"/out/a"), progress=no_progress)
     assert pool.used == {("source", 0), ("destination", 0)}
 
 
-def test_destinations_on_one_server_take_a_lane_each_and_share_the_read() -> None:
+def test_destinations_on_one_server_take_a_session_each_and_share_the_read() -> None:
     relay, pool = relay_to("one", "two")
     results: dict[int, t.Any] = {}
     places = [

@@ -24,7 +24,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     SOURCE,
     UNANSWERED,
     UNHEARD,
-    MemoryEnds,
+    MemoryPool,
     MemoryServer,
     Node,
     runtime,
@@ -55,7 +55,7 @@ class Place:
     def run(self, *, retries: int = 0, **options: t.Any) -> Outcome:
         """Relay as a new task, without the state of earlier ones."""
         made = runtime()
-        pool = MemoryEnds(source=self.source, destination=self.target)
+        pool = MemoryPool(source=self.source, destination=self.target)
         pool.key = self.key
         relay = Relay(
             pool,

@@ -25,7 +25,7 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     BLOCK,
     SOURCE,
     UNHEARD,
-    MemoryEnds,
+    MemoryPool,
     MemoryServer,
     another,
     runtime,
@@ -44,7 +44,7 @@ class FanOut:
         self.source = MemoryServer()
         self.source.put(PATH, CONTENT)
         self.targets = {name: MemoryServer() for name in ("one", "two", "three")}
-        self.pool = MemoryEnds(source=self.source, **self.targets)
+        self.pool = MemoryPool(source=self.source, **self.targets)
         self.buffer_bytes = buffer_bytes
         self.finished: list[str] = []
         self.relay: Relay | None = None
@@ -235,7 +235,7 @@ def test_a_cancelled_read_is_no_end_of_the_file(fan_out: FanOut) -> None:
             raise Cancelled
 
     fan_out.source.on_call = cancel
-    source_file = SourceFile(MemoryEnds(source=fan_out.source), SOURCE, PATH, watch=unwatched, rate_limiter=unlimited())
+    source_file = SourceFile(MemoryPool(source=fan_out.source), SOURCE, PATH, watch=unwatched, rate_limiter=unlimited())
     assert source_file.source.size == len(CONTENT)
     common = SharedRead(source_file, buffer_bytes=len(CONTENT))
     member, token = common.member(PrivateRead(source_file)), CancelToken()

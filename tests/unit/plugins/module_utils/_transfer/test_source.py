@@ -17,7 +17,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.checksum i
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.rate_limit import RateLimiter
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.source import SourceFile
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.workers import run_parallel
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import BLOCK, NOW, SOURCE, MemoryEnds, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import BLOCK, NOW, SOURCE, MemoryPool, MemoryServer
 
 CONTENT = bytes(range(256)) * 20
 PATH = b"/in/a"
@@ -40,7 +40,7 @@ def source_on(
 ) -> SourceFile:
     rate_limiter = RateLimiter(rate, clock=lambda: 0, sleep=(paused if paused is not None else []).append)
     return SourceFile(
-        MemoryEnds(source=server),
+        MemoryPool(source=server),
         SOURCE,
         PATH,
         watch=unwatched,
@@ -51,7 +51,7 @@ def source_on(
 
 
 def read(source_file: SourceFile, start: int = 0) -> bytes:
-    return b"".join(bytes(block) for block in source_file.blocks(start, lane=0))
+    return b"".join(bytes(block) for block in source_file.blocks(start, session_number=0))
 
 
 def test_all_of_it_is_read_and_hashed_on_the_way(server: MemoryServer) -> None:
@@ -137,7 +137,7 @@ def test_a_change_during_the_read_is_noticed(
     server: MemoryServer, happens: t.Callable[[MemoryServer], None], code: str, start: int
 ) -> None:
     source_file = source_on(server)
-    blocks = source_file.blocks(start, lane=0)
+    blocks = source_file.blocks(start, session_number=0)
     next(blocks)
     happens(server)
     with pytest.raises(BackhaulError) as caught:
@@ -156,7 +156,7 @@ def test_another_content_of_the_same_size_and_time_is_noticed_by_the_second_read
 
 
 def test_a_read_that_is_stopped_leaves_no_handle_open(server: MemoryServer) -> None:
-    blocks = source_on(server).blocks(0, lane=0)
+    blocks = source_on(server).blocks(0, session_number=0)
     next(blocks)
     blocks.close()
     assert server.open_handles == 0
@@ -181,7 +181,7 @@ def test_content_that_changes_and_keeps_its_time_is_noticed(
     server.digest = digest
     source_file = source_on(server, **how)
     source_file.digest.known = Digest("sha256", hashlib.sha256(CONTENT).hexdigest(), "check-file") if start else None
-    blocks = source_file.blocks(start, lane=0)
+    blocks = source_file.blocks(start, session_number=0)
     next(blocks)
     server.files[PATH].content[0] ^= 1
     with pytest.raises(BackhaulError) as caught:
@@ -210,7 +210,7 @@ def test_the_digest_is_taken_after_the_reading_has_ended(
 def test_the_clock_of_the_source_counts_as_well(server: MemoryServer) -> None:
     """The source's clock is hours behind, as the access time after the read shows."""
     source_file = source_on(server)
-    blocks = source_file.blocks(0, lane=0)
+    blocks = source_file.blocks(0, session_number=0)
     next(blocks)
     server.files[PATH].content[0] ^= 1
     server.files[PATH].atime = server.files[PATH].mtime + 1

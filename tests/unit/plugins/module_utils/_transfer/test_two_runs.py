@@ -22,8 +22,8 @@ from ansible_collections.backhaul.sftp.tests.unit.fakes import memory
 from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import (
     DESTINATION,
     SOURCE,
-    MemoryEnds,
     MemoryFiles,
+    MemoryPool,
     MemoryServer,
     runtime,
 )
@@ -46,8 +46,8 @@ class LookingFirst(MemoryFiles):
             raise RemoteError("already_exists", "there is something of that name already", path=target)
 
 
-class GatedPool(MemoryEnds):
-    def file_system(self, endpoint: Endpoint, lane: int = 0) -> MemoryFiles:
+class GatedPool(MemoryPool):
+    def file_system(self, endpoint: Endpoint, session_number: int = 0) -> MemoryFiles:
         return LookingFirst(self.servers[endpoint.host])
 
 

@@ -11,7 +11,7 @@ from ansible_collections.backhaul.sftp.plugins.module_utils._errors import Integ
 from ansible_collections.backhaul.sftp.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.backhaul.sftp.plugins.module_utils._model import Attributes
 from ansible_collections.backhaul.sftp.plugins.module_utils._transfer.writer_watch import OtherRunFinished, WriterWatch
-from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, MemoryEnds, MemoryServer
+from ansible_collections.backhaul.sftp.tests.unit.fakes.memory import DESTINATION, MemoryPool, MemoryServer
 
 PATH = b"/out/.partial"
 MIB = 1024 * 1024
@@ -37,7 +37,7 @@ class Scene:
         self._show(self.sizes[min(int(self.seconds), len(self.sizes) - 1)])
 
     def wait(self, *, timeout_seconds: float = 60, complete_bytes: int = 100 * MIB) -> Attributes:
-        files: FileSystem = MemoryEnds(source=self.server, destination=self.server).file_system(DESTINATION)
+        files: FileSystem = MemoryPool(source=self.server, destination=self.server).file_system(DESTINATION)
         found = files.attributes(PATH, follow=False)
         writer_watch = WriterWatch(timeout_seconds=timeout_seconds, sleep=self.sleep)
         return writer_watch.wait_until_idle(files, PATH, found, complete_bytes=complete_bytes)
