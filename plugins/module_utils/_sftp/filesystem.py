@@ -111,7 +111,11 @@ class SftpFileSystem:
         try:
             handle = self._open(path, flags, Attributes(mode=mode))
         except RemoteError as exc:
-            raise self._if_occupied(exc, path) from exc
+            error = self._if_occupied(exc, path)
+            if error.code != "remote_failure":
+                raise error from exc
+            # FAILURE without a file of that name: another run may have removed or renamed its file meanwhile.
+            handle = self._open(path, flags, Attributes(mode=mode))
         return self._writer(handle, path)
 
     def reopen(self, path: bytes) -> SftpWriter:

@@ -28,7 +28,7 @@ class SourceFile:
     """The file to relay, at its endpoint.
 
     The first use of ``source`` inspects the file, and must come before several threads use this object. Session 0 of
-    the endpoint is for the thread that holds ``reserved``; other sessions need no reservation. With ``always_proven`` the
+    The first use of ``source`` inspects the file, and must come before several threads use this object. Session 0 of
     source is hashed once more after every read; otherwise only where its modification time proves nothing.
     """
 

@@ -211,6 +211,16 @@ def test_changes_are_asked_for_and_refusals_carry_the_path() -> None:
         assert (error.code, error.path) == ("not_found", b"/a")
 
 
+def test_a_name_that_another_run_has_freed_meanwhile_is_created() -> None:
+    """Five runs of one job at once failed now and then: one saw FAILURE for a file that was gone when it looked."""
+    server = FakeSftp()
+    server.on(fake_sftp.OPEN, lambda request, honest: [status(request.id, 4)], times=1)
+    files = opened(server)[0]
+    with files.create(b"/new", mode=0o600):
+        pass
+    assert b"/new" in server.files
+
+
 def test_attributes_that_lack_everything_are_none_and_never_guessed() -> None:
     server = FakeSftp()
     server.on(fake_sftp.LSTAT, lambda r, honest: [packet(fake_sftp.ATTRS, u32(r.id) + attrs())])
