@@ -28,8 +28,8 @@ class SourceFile:
     """The file to relay, at its endpoint.
 
     The first use of ``source`` inspects the file, and must come before several threads use this object. Session 0 of
-    The first use of ``source`` inspects the file, and must come before several threads use this object. Session 0 of
-    source is hashed once more after every read; otherwise only where its modification time proves nothing.
+    the endpoint is for the thread that holds ``reserved``; other sessions need no reservation. With ``always_proven``
+    the source is hashed once more after every read; otherwise only where its modification time proves nothing.
     """
 
     def __init__(
