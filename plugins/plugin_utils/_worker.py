@@ -161,7 +161,8 @@ def cancellable() -> t.Iterator[None]:
         finished.set()
         watch.join()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # None: it was installed by other code than Python's, which cannot put it back
+                signal.signal(number, handler)
         if orphaned.is_set():
             os._exit(128 + signal.SIGTERM)
         for received_number in received:

@@ -409,19 +409,21 @@ def test_a_password_is_not_sent_again_to_a_server_that_disconnects(workshop: Wor
 
 
 def cut_at_each_byte(server: Server, endpoint: Endpoint) -> list[BackhaulError]:
-    """Log in through a proxy that cuts each connection at a later byte of the server's data; return the errors."""
+    """Log in through a proxy that cuts each connection at a later byte, in either direction; return the errors."""
     errors = []
     with Proxy(server) as proxy:
         through = replace(endpoint, host=proxy.host, port=proxy.port)
         connect(through).__exit__()
-        said_bytes = proxy.downstream.passed_bytes
-        for position in range(said_bytes - 400, said_bytes, 20):
-            proxy.downstream.clear_faults()
-            proxy.downstream.cut_at(position)
-            try:
-                connect(through).__exit__()
-            except BackhaulError as exc:
-                errors.append(exc)
+        lengths = [(direction, direction.passed_bytes) for direction in (proxy.downstream, proxy.upstream)]
+        for direction, length_bytes in lengths:
+            for position in range(length_bytes - 400, length_bytes, 20):
+                direction.clear_faults()
+                direction.cut_at(position)
+                try:
+                    connect(through).__exit__()
+                except BackhaulError as exc:
+                    errors.append(exc)
+            direction.clear_faults()
     return errors
 
 
