@@ -19,8 +19,6 @@ from .file_reports import Report
 from .file_set import FileSet
 from .retrying import retry_at
 
-DIRECTORY_MODE = 0o755
-
 
 def make_directories(
     pool: ConnectionPool, file_set: FileSet, *, retries: RetryPolicy, check_mode: bool
@@ -39,7 +37,7 @@ def make_directories(
             if missing or not is_directory(files, directory):
                 reports[directory] = None
                 if not check_mode:
-                    make_directory(files, directory, mode=DIRECTORY_MODE)
+                    make_directory(files, directory)
                 reports[directory] = _made(endpoint, directory, check_mode=check_mode)
         except LinkError:
             raise

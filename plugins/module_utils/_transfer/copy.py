@@ -17,6 +17,7 @@ from .._model import Attributes, Digest, Progress, RelayOptions, Step
 from .._paths import split
 from .attributes import apply_attributes, lacking, names_of, set_what_was_lost
 from .checksum import read_digest
+from .directories import make_directory
 from .inspect import lstat_or_none
 from .known_facts import KnownFacts
 from .partial_file import Orphan, PartialFile, PrefixMismatch
@@ -25,7 +26,6 @@ from .resume import OpenPartial, ResumePlan, skip_verified_prefix
 from .shared_read import BlockSource
 from .source import SourceFile
 
-NEW_DIRECTORY_MODE = 0o755
 # Writes that may be unacknowledged at one time: a refusal of the first write arrives before more than this was sent.
 _UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024
 
@@ -56,13 +56,9 @@ def new_directories(files: FileSystem, paths: t.Sequence[bytes]) -> t.Iterator[N
     """
     with contextlib.ExitStack() as undo:
         for path in paths:
-            try:
-                with shielded():  # a cancellation must not come between the creation and the note to undo it
-                    files.make_directory(path, mode=NEW_DIRECTORY_MODE)
+            with shielded():  # a cancellation must not come between the creation and the note to undo it
+                if make_directory(files, path):
                     undo.callback(_remove_directory, files, path)
-            except RemoteError as exc:
-                if exc.code != "already_exists" or files.attributes(path, follow=True).kind != "directory":
-                    raise
         yield
         undo.pop_all()
 

@@ -12,6 +12,8 @@ from .._errors import InputError, RemoteError
 from .._filesystem import FileSystem
 from .._paths import split
 
+DIRECTORY_MODE = 0o755
+
 
 def missing_directories(
     files: FileSystem,
@@ -53,10 +55,10 @@ def is_directory(files: FileSystem, path: bytes) -> bool:
     return True
 
 
-def make_directory(files: FileSystem, path: bytes, *, mode: int) -> bool:
+def make_directory(files: FileSystem, path: bytes) -> bool:
     """Make a directory; False when another process has made it meanwhile."""
     try:
-        files.make_directory(path, mode=mode)
+        files.make_directory(path, mode=DIRECTORY_MODE)
     except RemoteError as exc:
         if exc.code != "already_exists" or not is_directory(files, path):
             raise

@@ -53,6 +53,6 @@ def test_something_else_in_the_place_of_a_directory_is_an_error() -> None:
 
 def test_a_directory_that_another_process_made_meanwhile_counts() -> None:
     files = MemoryFiles(server())
-    assert make_directory(files, b"/t/b", mode=0o755) is False
-    assert make_directory(files, b"/t/new", mode=0o755) is True
+    assert make_directory(files, b"/t/b") is False
+    assert make_directory(files, b"/t/new") is True
     assert is_directory(files, b"/t/new")
