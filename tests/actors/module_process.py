@@ -98,8 +98,10 @@ class _Steps:
         def counted(duplex: t.Any, data: bytes, *, timeout_seconds: float) -> None:
             number = self._next(NAMES.get(data[4], str(data[4])))
             self._kill_if(number, is_sent=False)
-            send(duplex, data, timeout_seconds=timeout_seconds)
-            self._kill_if(number, is_sent=True)
+            try:
+                send(duplex, data, timeout_seconds=timeout_seconds)
+            finally:  # a further write channel may end while its first packet is sent; the step counts all the same
+                self._kill_if(number, is_sent=True)
 
         kind.send = counted
 
@@ -110,9 +112,10 @@ class _Steps:
         def counted(transport: t.Any, command: str, **options: t.Any) -> tuple[int, bytes]:
             number = self._next("COMMAND")
             self._kill_if(number, is_sent=False)
-            answer = run_command(transport, command, **options)
-            self._kill_if(number, is_sent=True)
-            return answer
+            try:
+                return run_command(transport, command, **options)
+            finally:  # a command may fail, and is replaced by reading the file back; the step counts all the same
+                self._kill_if(number, is_sent=True)
 
         channels.run_command = counted
 
